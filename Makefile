@@ -1,0 +1,64 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test test-fast test-integration check format lint types imports definitions clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the versions of constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no python3 found; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than Python 3.11; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "setting up $(VENV) (the first time takes a few minutes)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## search rubrics for the demo dataset, offline, and print the best
+	@$(BIN)/autosr search examples/demo_dataset.json
+
+ui: $(READY) ## open the web UI on the same home as the command line
+	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.home)" $(BIN)/dagster dev -w workspace.yaml
+
+test: $(READY) ## run the tests, offline
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not integration' $(ARGS)
+
+test-fast: $(READY) ## run the tests but the slow ones
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not integration and not slow' $(ARGS)
+
+test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
+	@$(BIN)/python -m pytest -q -m integration $(ARGS)
+
+check: lint types imports definitions test ## everything CI checks
+
+format: $(READY) ## format the code and mend what ruff can
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lint: $(READY)
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: $(READY)
+	@$(BIN)/mypy --no-error-summary
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-timing >.import-rules.log 2>&1 || { cat .import-rules.log; rm -f .import-rules.log; exit 1; }
+	@rm -f .import-rules.log
+
+definitions: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+
+clean: ## remove .venv and caches; keeps data/
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,116 @@
+"""A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
+
+from typing import Annotated, Any
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from autosr_assets.graph_names import (
+    TABLES,
+    checked_name,
+    dataset_key,
+    dataset_settings_key,
+    preferences_key,
+    prompts_of,
+)
+from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.settings_config import settings_resource
+from autosr_lib.storage.dataset_settings import DatasetSettings
+from autosr_lib.storage.store import StoredTable
+
+METHOD_VERSION = "1"
+
+
+class PromptDatasetParams(BaseModel):
+    """What `dg scaffold defs` asks for a dataset."""
+
+    path: str = Field("examples/demo_dataset.json", description="The dataset's file.")
+
+
+class PromptDatasetScaffolder(dg.Scaffolder[PromptDatasetParams]):
+    """Writes YAML that loads."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[PromptDatasetParams]:
+        """Return what may be said on the command line."""
+        return PromptDatasetParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[PromptDatasetParams]) -> None:
+        """Write `defs.yaml`."""
+        dg.scaffold_component(request, {"settings": {"path": request.params.path}})
+
+
+@dg.scaffold_with(PromptDatasetScaffolder)
+class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
+    """A file of prompts with their candidates, and what is held as true of them."""
+
+    name: str | None = None
+    """Name of the dataset; by default that of its folder in `defs/`."""
+    # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
+    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=DatasetSettings)]
+    """The file, the reference and what is hidden."""
+    chunk_size: int | None = None
+    """Prompts of one run of a backfill; by default all of them share a run."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the assets of the dataset, named after the component's folder if it has no name."""
+        return self.definitions(self.name or context.path.name)
+
+    def definitions(self, name: str) -> dg.Definitions:
+        """Return the assets, job and settings of the dataset."""
+        checked_name(name, "dataset")
+        return dg.Definitions(
+            assets=[_dataset(name), _preferences(name, self.chunk_size)],
+            jobs=[
+                dg.define_asset_job(
+                    f"{name}_dataset",
+                    dg.AssetSelection.assets(dataset_key(name)),
+                    description=f"Reads the dataset {name} and registers its prompts.",
+                    executor_def=dg.in_process_executor,
+                )
+            ],
+            resources={dataset_settings_key(name): settings_resource(self.settings, f"Settings of the dataset {name}.")},
+        )
+
+
+def _dataset(name: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dataset_key(name),
+        group_name=name,
+        description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
+        io_manager_key=TABLES,
+        required_resource_keys={dataset_settings_key(name), TABLES},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=METHOD_VERSION,
+        kinds={"parquet"},
+    )
+    def dataset(context: dg.AssetExecutionContext) -> pa.Table:
+        raise NotImplementedError
+
+    return dataset
+
+
+def _preferences(name: str, chunk_size: int | None) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=preferences_key(name),
+        ins={"dataset": dg.AssetIn(dataset_key(name))},
+        group_name=name,
+        description="One row is one judged or labelled pair of candidates, raw.",
+        io_manager_key=TABLES,
+        required_resource_keys={dataset_settings_key(name), TABLES},
+        dagster_type=PARTITION_ROWS_TYPE,
+        partitions_def=prompts_of(name),
+        backfill_policy=backfill_policy(chunk_size),
+        code_version=METHOD_VERSION,
+        kinds={"parquet"},
+    )
+    def preferences(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
+        raise NotImplementedError
+
+    return preferences
+
+
+def backfill_policy(chunk_size: int | None) -> dg.BackfillPolicy:
+    """Return the policy of a partitioned asset; only `single_run` can be launched as a range from a shell."""
+    return dg.BackfillPolicy.single_run() if chunk_size is None else dg.BackfillPolicy.multi_run(chunk_size)

@@ -1,0 +1,224 @@
+"""A search in the graph: initial rubrics, a chain of generations, the best rubrics and their export."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import dagster as dg
+import yaml
+from pydantic import BaseModel, Field
+
+from autosr_assets.components.prompt_dataset import METHOD_VERSION, backfill_policy
+from autosr_assets.graph_names import (
+    TABLES,
+    checked_name,
+    dataset_key,
+    dataset_settings_key,
+    preferences_key,
+    prompts_of,
+    search_settings_key,
+)
+from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.settings_config import settings_resource
+from autosr_lib.errors import SettingsError
+from autosr_lib.search.settings import Mode, Scope, SearchSettings
+from autosr_lib.storage.store import StoredTable
+
+
+class RubricSearchParams(BaseModel):
+    """What `dg scaffold defs` asks for a search."""
+
+    dataset: str | None = Field(None, description="Name of the dataset; by default the first one in defs/.")
+
+
+class RubricSearchScaffolder(dg.Scaffolder[RubricSearchParams]):
+    """Writes YAML that loads: the search is over a dataset that exists."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[RubricSearchParams]:
+        """Return what may be said on the command line."""
+        return RubricSearchParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[RubricSearchParams]) -> None:
+        """Write `defs.yaml`."""
+        datasets = list(_datasets_beside(request))
+        dataset = request.params.dataset or (datasets[0] if datasets else "")
+        if not dataset:
+            raise SettingsError("no dataset in defs/; first: dg scaffold defs autosr_assets.components.PromptDataset NAME")
+        dg.scaffold_component(request, {"dataset": dataset})
+
+
+@dg.scaffold_with(RubricSearchScaffolder)
+class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
+    """A search for the best rubric of every prompt of a dataset."""
+
+    name: str | None = None
+    """Name of the search; by default that of its folder in `defs/`."""
+    dataset: str
+    """Name of the dataset it searches over."""
+    mode: Mode = Mode.EVOLUTIONARY
+    """The search algorithm."""
+    scope: Scope = Scope.PROMPT_LOCAL
+    """Whether prompts evolve on their own, or only the hardest of all do."""
+    generations: int = Field(default=12, ge=0, le=99)
+    """Generations, an asset each; in mode `iterative`, rounds."""
+    # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
+    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchSettings)] = SearchSettings()
+    """Everything else; every one of them can be overridden for one run."""
+    chunk_size: int | None = None
+    """Prompts of one run of a backfill; by default all of them share a run."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the assets of the search, named after the component's folder if it has no name."""
+        return self.definitions(self.name or context.path.name)
+
+    def definitions(self, name: str) -> dg.Definitions:
+        """Return the assets, job and settings of the search."""
+        assets = _Graph(checked_name(name, "search"), self).assets()
+        return dg.Definitions(
+            assets=assets,
+            jobs=[
+                dg.define_asset_job(
+                    f"{name}_search",
+                    dg.AssetSelection.assets(*assets),
+                    description=f"Searches for the best rubric of every prompt of {self.dataset}.",
+                    executor_def=dg.in_process_executor,
+                )
+            ],
+            resources={
+                search_settings_key(name): settings_resource(
+                    self.settings, f"Settings of the search {name}.", self.check_settings
+                )
+            },
+        )
+
+    def check_settings(self, settings: SearchSettings) -> None:
+        """Refuse what a run may not change, since it decides which assets exist.
+
+        Raises:
+            SettingsError: the run asks for more generations than there are assets.
+        """
+        asked = settings.stop.max_generations
+        if asked is not None and asked > self.generations:
+            raise SettingsError(
+                f"stop.max_generations is {asked}; must be at most {self.generations}, "
+                "the `generations` of the search's YAML, which a run cannot raise"
+            )
+
+
+class _Graph:
+    """The assets of one search."""
+
+    def __init__(self, name: str, search: RubricSearch) -> None:
+        self.name = name
+        self.search = search
+        self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), TABLES}
+
+    def assets(self) -> list[dg.AssetsDefinition]:
+        chain = [self._initial_rubrics()]
+        for number in range(1, self.search.generations + 1):
+            chain.append(self._generation(number, chain[-1].key))
+        return [*chain, self._best_rubrics(chain[-1].key)]
+
+    def _key(self, asset: str) -> dg.AssetKey:
+        return dg.AssetKey([self.name, asset])
+
+    def _per_prompt(self) -> dict[str, Any]:
+        return {
+            "group_name": self.name,
+            "io_manager_key": TABLES,
+            "required_resource_keys": self.resources,
+            "dagster_type": PARTITION_ROWS_TYPE,
+            "partitions_def": prompts_of(self.search.dataset),
+            "backfill_policy": backfill_policy(self.search.chunk_size),
+            "code_version": METHOD_VERSION,
+            "kinds": {"parquet"},
+        }
+
+    def _sources(self) -> dict[str, dg.AssetIn]:
+        dataset = self.search.dataset
+        return {
+            "dataset": dg.AssetIn(dataset_key(dataset)),
+            "preferences": dg.AssetIn(preferences_key(dataset)),
+        }
+
+    def _initial_rubrics(self) -> dg.AssetsDefinition:
+        @dg.asset(
+            key=self._key("initial_rubrics"),
+            ins=self._sources(),
+            description="One row is one individual of the first population.",
+            **self._per_prompt(),
+        )
+        def initial_rubrics(
+            context: dg.AssetExecutionContext, dataset: StoredTable, preferences: dict[str, StoredTable]
+        ) -> PartitionRows:
+            raise NotImplementedError
+
+        return initial_rubrics
+
+    def _generation(self, number: int, previous_key: dg.AssetKey) -> dg.AssetsDefinition:
+        @dg.asset(
+            key=self._key(f"generation_{number:02d}"),
+            ins={**self._sources(), "previous": dg.AssetIn(previous_key)},
+            description=f"One row is one individual of the population after generation {number}, with its lineage.",
+            **self._per_prompt(),
+        )
+        def generation(
+            context: dg.AssetExecutionContext,
+            dataset: StoredTable,
+            preferences: dict[str, StoredTable],
+            previous: dict[str, StoredTable],
+        ) -> PartitionRows:
+            raise NotImplementedError
+
+        return generation
+
+    def _best_rubrics(self, last_key: dg.AssetKey) -> dg.AssetsDefinition:
+        """Return the two ends of the search as one step, so that a failed prompt neither stops nor hides the rest.
+
+        Nothing is returned through the IO manager: the step stores its rows itself, logs a materialization for each
+        good prompt and for the export, and then fails if a prompt did.
+        """
+        best, export = self._key("best_rubrics"), self._key("rubric_export")
+        common: dict[str, Any] = {
+            "group_name": self.name,
+            "skippable": True,
+            "code_version": METHOD_VERSION,
+            "kinds": {"parquet"},
+        }
+        dataset = self.search.dataset
+
+        @dg.multi_asset(
+            name=f"{self.name}__best_rubrics",
+            specs=[
+                dg.AssetSpec(
+                    best,
+                    deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
+                    partitions_def=prompts_of(dataset),
+                    description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
+                    **common,
+                ),
+                dg.AssetSpec(
+                    export,
+                    deps=[best, dataset_key(dataset)],
+                    description="The JSON of the whole search, its manifest and replay script.",
+                    **{**common, "kinds": {"json"}},
+                ),
+            ],
+            can_subset=True,
+            required_resource_keys=self.resources,
+            backfill_policy=backfill_policy(self.search.chunk_size),
+        )
+        def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+            raise NotImplementedError
+            yield
+
+        return best_rubrics
+
+
+def _datasets_beside(request: dg.ScaffoldRequest[RubricSearchParams]) -> Iterator[str]:
+    """Yield the names of the datasets that are defined in the same folder."""
+    for path in sorted(request.target_path.parent.glob("*/defs.yaml")):
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            if isinstance(document, dict) and str(document.get("type", "")).endswith(".PromptDataset"):
+                attributes = document.get("attributes") or {}
+                yield attributes.get("name") or path.parent.name

@@ -1,0 +1,23 @@
+"""Everything Dagster loads: the datasets and searches of `defs/`, and what they share."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from autosr_assets.graph_names import TABLES
+from autosr_assets.io_manager import ParquetIOManager
+
+
+def shared() -> dg.Definitions:
+    """Return what every dataset and search uses."""
+    return dg.Definitions(
+        resources={TABLES: ParquetIOManager()},
+        # A process for each step would cost seconds a step, and the model calls of a run share one limit.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the graph of all YAML files in `defs/`."""
+    return dg.Definitions.merge(shared(), dg.load_from_defs_folder(path_within_project=Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""One folder a dataset or search."""

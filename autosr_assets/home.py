@@ -1,0 +1,57 @@
+"""Where runs leave what they make, and Dagster's own home.
+
+`python -m autosr_assets.home` prints Dagster's home, made ready; `make ui` uses it.
+"""
+
+import os
+from pathlib import Path
+
+_DAGSTER_YAML = """\
+# Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 4  # one run keeps many requests under way already
+run_monitoring:
+  enabled: true             # a run whose process was killed is marked as failed
+"""
+
+
+def data_home() -> Path:
+    """Return the folder of everything a run makes: `AUTOSR_HOME`, else `data` of the checkout, else `./data`.
+
+    It does not depend on the folder a command is started in, so the command line, the web UI and a cron job meet.
+    """
+    if named := os.environ.get("AUTOSR_HOME"):
+        return Path(named).expanduser().absolute()
+    checkout = Path(__file__).resolve().parent.parent
+    base = checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
+    return base / "data"
+
+
+def storage_root() -> str:
+    """Return the root of the tables: `AUTOSR_STORAGE`, a folder or an address like `s3://…`, else `storage` at home."""
+    return os.environ.get("AUTOSR_STORAGE") or str(data_home() / "storage")
+
+
+def dagster_home() -> Path:
+    """Return Dagster's home, `DAGSTER_HOME` or `dagster` at home, and tell Dagster.
+
+    On first use the folder is made and given a `dagster.yaml`; one that is there is left alone.
+    """
+    named = os.environ.get("DAGSTER_HOME")
+    home = Path(named).expanduser().absolute() if named else data_home() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not named and not config.exists():
+        # Whole or not at all: another command may start at the same time.
+        temporary = home / f".dagster.yaml.{os.getpid()}"
+        temporary.write_text(_DAGSTER_YAML, encoding="utf-8")
+        temporary.replace(config)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+if __name__ == "__main__":
+    print(dagster_home())  # noqa: T201 - a shell reads it

@@ -1,0 +1,115 @@
+"""Settings models as Dagster config, so that a run may override any of them in the launchpad, a schedule or a shell.
+
+The resource's config holds only what this run changes; the rest comes from the YAML. (A resource that held the
+settings themselves would lose the YAML's values as soon as one field is overridden.)
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+import dagster as dg
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_SCALARS: Mapping[Any, Any] = {bool: dg.Bool, int: dg.Int, float: dg.Float, str: dg.String}
+
+
+def settings_resource(
+    base: Model, description: str, check: Callable[[Model], object] | None = None
+) -> dg.ResourceDefinition:
+    """Return the resource whose value is `base` with the run's overrides, validated before any work.
+
+    Args:
+        base: the values of the YAML.
+        description: what the settings are of, for the web UI.
+        check: raises `SettingsError` for what only this component forbids.
+    """
+
+    def settings(context: dg.InitResourceContext) -> Model:
+        merged = merge_settings(base, context.resource_config or {})
+        if check is not None:
+            check(merged)
+        return merged
+
+    return dg.ResourceDefinition(settings, config_schema=config_schema(type(base), base), description=description)
+
+
+def override_config(base: BaseModel, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `overrides`, nested or flat, as config of the settings resource.
+
+    Raises:
+        SettingsError: a setting is unknown or its value impossible; here, before a run is made.
+    """
+    merge_settings(base, overrides)
+    plain: dict[str, Any] = _plain(nested(type(base), overrides))
+    return plain
+
+
+def config_schema(model: type[BaseModel], base: BaseModel | None = None) -> dict[str, dg.Field]:
+    """Return a Dagster config schema for a settings model in which every field is optional."""
+    return {
+        name: dg.Field(
+            _config_type(field.annotation, value := None if base is None else getattr(base, name)),
+            is_required=False,
+            description=_description(field, value),
+        )
+        for name, field in model.model_fields.items()
+    }
+
+
+def _config_type(annotation: Any, value: Any = None) -> Any:
+    """Return the narrowest Dagster type that lets everything through which the model may accept; the model decides."""
+    if get_origin(annotation) is Annotated:
+        return _config_type(get_args(annotation)[0], value)
+    if is_union(annotation):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        known = _config_type(inner[0], value) if len(inner) == 1 else _union_type(inner)
+        return known if known is dg.Any or len(inner) == len(get_args(annotation)) else dg.Noneable(known)
+    if (group := model_of(annotation)) is not None:
+        return dg.Shape(config_schema(group, value))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _enum_type(annotation.__name__, tuple(str(member.value) for member in annotation))
+    if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in get_args(annotation)):
+        return _enum_type("_or_".join(get_args(annotation)), get_args(annotation))
+    if get_origin(annotation) in (tuple, list, frozenset, set):
+        return dg.Array(_config_type(get_args(annotation)[0]))
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    return dg.Any
+
+
+def _union_type(parts: list[Any]) -> Any:
+    return dg.Float if set(parts) == {int, float} else dg.Any
+
+
+@lru_cache(maxsize=None)  # Dagster wants one object a name, also where two components use the same enum
+def _enum_type(name: str, choices: tuple[str, ...]) -> dg.Enum:
+    return dg.Enum(name, [dg.EnumValue(choice) for choice in choices])
+
+
+def _description(field: FieldInfo, value: Any) -> str:
+    text = field.description or ""
+    if bounds := bounds_of(field):
+        text += f" Allowed: {bounds}."
+    if value is not None and model_of(field.annotation) is None:
+        text += f" Here: {_plain(value)}."
+    return text.strip()
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as YAML would hold it."""
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(exclude_unset=True))
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,1 @@
+"""The method of AutoSR: rubric search without Dagster, usable from a script."""

@@ -1,0 +1,89 @@
+"""Held-out truth (METHOD §5): which candidates are hidden, and what a pooled accuracy is worth."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.evaluation.arrays import FloatArray
+from autosr_lib.evaluation.settings import HoldoutSettings
+
+FEWEST_CANDIDATES = 4
+"""Prompts with fewer candidates hide none."""
+FEWEST_VISIBLE = 2
+OWN_FIGURE = 8
+"""Prompts with fewer candidates have no held-out figure of their own."""
+RESAMPLES = 2000
+
+
+def hidden_candidates(prompt: Prompt, settings: HoldoutSettings) -> frozenset[str]:
+    """Return the ids of the candidates that the search may not see."""
+    n = len(prompt.candidates)
+    if settings.holdout_fraction == 0 or n < FEWEST_CANDIDATES:
+        return frozenset()
+    count = min(max(1, round(settings.holdout_fraction * n)), n - FEWEST_VISIBLE)
+
+    def order(candidate_id: str) -> bytes:
+        text = f"{settings.holdout_seed}\x1f{prompt.prompt_id}\x1f{candidate_id}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    ids = sorted((candidate.candidate_id for candidate in prompt.candidates), key=order)
+    return frozenset(ids[:count])
+
+
+class Interval(NamedTuple):
+    """A figure and its 95% bootstrap interval over prompts."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+
+class PairCount(NamedTuple):
+    """Pairs of one prompt that touch a hidden candidate, and the credit earned on them (a rubric's tie earns half)."""
+
+    pairs: int
+    initial: float
+    best: float
+
+
+class HoldoutSummary(NamedTuple):
+    """Pooled held-out accuracy over the prompts that have hidden pairs."""
+
+    prompts: int
+    pairs: int
+    initial: Interval
+    best: Interval
+    gain: Interval
+
+
+def summarise_holdout(counts: Sequence[PairCount], seed: int = 7) -> HoldoutSummary | None:
+    """Return the pooled figures of many prompts, or None when no pair touches a hidden candidate.
+
+    Prompts are resampled with replacement 2,000 times; best and initial on the same resamples, so that the gain's
+    interval is a paired one.
+    """
+    table = np.array([count for count in counts if count.pairs > 0], dtype=float).reshape(-1, 3)
+    if not len(table):
+        return None
+    drawn = np.random.default_rng(seed).integers(0, len(table), size=(RESAMPLES, len(table)))
+    sums = np.stack([table[row].sum(axis=0) for row in drawn])
+    total = table.sum(axis=0)
+    initial, best = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
+    return HoldoutSummary(
+        prompts=len(table),
+        pairs=int(total[0]),
+        initial=_interval(total[1] / total[0], initial),
+        best=_interval(total[2] / total[0], best),
+        gain=_interval((total[2] - total[1]) / total[0], best - initial),
+    )
+
+
+def _interval(value: float, resampled: FloatArray) -> Interval:
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Interval(float(value), float(low), float(high))

@@ -1,0 +1,1 @@
+"""The search for a better rubric, one prompt at a time."""

@@ -1,0 +1,143 @@
+"""The end of a search: which rubric is the best, and what it is worth on what the search has not seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.evaluation.arrays import FloatArray
+from autosr_lib.evaluation.grade_bank import GradeBank
+from autosr_lib.evaluation.holdout import PairCount
+from autosr_lib.evaluation.objective import Evaluation, margins, pair_credit, pair_weights
+from autosr_lib.search.grading import grade, missing, parcels
+from autosr_lib.search.mutation import LEAST_WEIGHT, known_grades, with_weights, written_weights
+from autosr_lib.search.population import Individual, evaluate_rubrics, score_rubrics
+from autosr_lib.search.reweight import default_ridge, fit_weights
+from autosr_lib.search.settings import Mode
+from autosr_lib.search.state import Calls, State, StopReason, Task
+
+HOLDOUT_TIE_CREDIT = 0.5
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A candidate for the best, by the votes it was found with and by fresh ones."""
+
+    individual: Individual
+    fresh: Evaluation
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The chosen rubric and what was measured of it.
+
+    `measured_rubric` is the one that the search chose and that every figure belongs to; `rubric` has the same criteria
+    with weights fitted once more on all candidates, the hidden ones too, and is the one to use.
+    """
+
+    rubric: Rubric
+    measured_rubric: Rubric
+    best: Finalist
+    initial: Finalist
+    finalists: tuple[Finalist, ...]
+    candidate_scores: Mapping[str, float | None]
+    """Score of every candidate under `rubric`; None where unscored."""
+    best_candidate_id: str
+    holdout: PairCount
+    calls: Calls
+    """Of the conclusion alone."""
+    bank: GradeBank
+    stopped: StopReason
+
+
+async def conclude(task: Task, state: State) -> Conclusion:
+    """Return the best of the finalists by fresh votes, and its held-out accuracy beside the initial rubric's."""
+    runners = [*state.population[: task.settings.evolution.finalists]]
+    if state.initial.fingerprint not in {one.fingerprint for one in runners}:
+        runners.append(state.initial)
+    bank, calls = await _grade_fresh(task, state, runners)
+    finalists = _judge_finalists(task, bank, runners)
+    best = max(finalists, key=lambda one: one.fresh.merit)
+    initial = next(one for one in finalists if one.individual.fingerprint == state.initial.fingerprint)
+    bank, hidden_calls = await _grade_hidden(task, bank, [best.individual.rubric, initial.individual.rubric])
+    measured = best.individual.rubric
+    rubric = _refitted(task, bank, measured)
+    scores = _all_scores(task, bank, [rubric])[0]
+    candidates = task.case.prompt.candidates
+    return Conclusion(
+        rubric=rubric,
+        measured_rubric=measured,
+        best=best,
+        initial=initial,
+        finalists=tuple(sorted(finalists, key=lambda one: one.fresh.merit, reverse=True)),
+        candidate_scores={
+            candidate.candidate_id: None if np.isnan(score) else float(score)
+            for candidate, score in zip(candidates, scores, strict=True)
+        },
+        best_candidate_id=candidates[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))].candidate_id,
+        holdout=_holdout(task, bank, initial.individual.rubric, measured),
+        calls=calls + hidden_calls,
+        bank=bank,
+        stopped=state.stopped or StopReason.GENERATIONS,
+    )
+
+
+async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> tuple[GradeBank, Calls]:
+    """Return the bank with fresh votes of the visible candidates; a budget that is too small for them skips them."""
+    fresh = task.all_votes[task.settings.grading.num_votes :][: task.settings.grading.finalist_votes]
+    needs = missing(state.bank, (one.rubric for one in runners), task.case.visible.tolist(), fresh)
+    budget = task.settings.stop.max_calls_per_prompt
+    if budget is not None and state.calls.total + len(parcels(task, needs)) > budget:
+        return state.bank, Calls()
+    return await grade(task, state.bank, needs)
+
+
+def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:
+    """Return the runners with their evaluation by fresh votes alone, or by the search's where there are none."""
+    rubrics = [one.rubric for one in runners]
+    places = task.case.visible.tolist()
+    fresh = task.all_votes[task.settings.grading.num_votes :][: task.settings.grading.finalist_votes]
+    votes = fresh if len(fresh) and not missing(bank, rubrics, places, fresh) else task.votes
+    found = evaluate_rubrics(rubrics, bank, task.case, votes, task.settings.grading.aggregate)
+    return [Finalist(one, evaluation) for one, evaluation in zip(runners, found, strict=True)]
+
+
+async def _grade_hidden(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> tuple[GradeBank, Calls]:
+    votes = range(task.settings.grading.holdout_votes)
+    return await grade(task, bank, missing(bank, rubrics, task.case.hidden.tolist(), votes))
+
+
+def _all_scores(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> FloatArray:
+    """Return (rubrics, candidates) the scores of all candidates by all votes that were cast."""
+    places = list(range(len(task.case.prompt.candidates)))
+    return score_rubrics(rubrics, bank, places, task.all_votes, task.settings.grading.aggregate).score
+
+
+def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> PairCount:
+    """Return the pairs that touch a hidden candidate, and what both rubrics earn on them."""
+    reference = task.case.whole_reference
+    is_hidden = np.isin(np.arange(len(task.case.prompt.candidates)), task.case.hidden)
+    touching = is_hidden[reference.better] | is_hidden[reference.worse]
+    signed = margins(_all_scores(task, bank, [initial, best]), reference)[:, touching]
+    settings = task.settings.objective.model_copy(update={"tie_credit": HOLDOUT_TIE_CREDIT})
+    earned = pair_credit(signed, settings).sum(axis=1)
+    return PairCount(int(touching.sum()), float(earned[0]), float(earned[1]))
+
+
+def _refitted(task: Task, bank: GradeBank, rubric: Rubric) -> Rubric:
+    """Return the rubric with its weights fitted on all candidates, where the settings ask for it."""
+    if not task.settings.evolution.refit_on_all or task.structure.mode is Mode.ITERATIVE:
+        return rubric
+    reference = task.case.whole_reference
+    n = len(task.case.prompt.candidates)
+    grades = known_grades(bank, rubric.keys, range(n), task.all_votes, task.settings.grading.aggregate)
+    fitted = fit_weights(
+        grades,
+        reference.better,
+        reference.worse,
+        pair_weights(reference, task.case.objective),
+        written_weights(rubric, bank),
+        ridge=default_ridge(n, len(rubric.criteria)),
+    )
+    return with_weights(rubric, fitted.tolist(), LEAST_WEIGHT)

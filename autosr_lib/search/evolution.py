@@ -1,0 +1,249 @@
+"""The evolutionary search (METHOD §7): one generation of one prompt."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import ReplyError
+from autosr_lib.evaluation.arrays import FloatArray
+from autosr_lib.evaluation.grade_bank import GradeBank
+from autosr_lib.evaluation.objective import margins, pair_credit
+from autosr_lib.search.budget import children_within, proposals_within
+from autosr_lib.search.contrast import Contrasted, choose_pairs, show_pairs
+from autosr_lib.search.grading import grade, missing, parcels, whole_cost
+from autosr_lib.search.mutation import apply_proposal, crossover, perturb_weights, prune, reweight
+from autosr_lib.search.population import (
+    Ancestor,
+    Individual,
+    by_merit,
+    diversity,
+    evaluate_rubrics,
+    score_rubrics,
+    survive,
+)
+from autosr_lib.search.racing import first_heat, winners
+from autosr_lib.search.randomness import generator
+from autosr_lib.search.roles import MutationMode, ProposeRequest
+from autosr_lib.search.schedule import choose_modes
+from autosr_lib.search.selection import select_parents
+from autosr_lib.search.state import Calls, State, StopReason, Task
+
+
+@dataclass(frozen=True)
+class Child:
+    """A rubric that is not evaluated yet, who it comes from, and the pairs that it was written for."""
+
+    rubric: Rubric
+    parent: Individual
+    mode: MutationMode
+    pairs: tuple[Contrasted, ...]
+
+    @property
+    def new_keys(self) -> frozenset[str]:
+        """Return the keys of the criteria that the parent lacks."""
+        return frozenset(self.rubric.weight_by_key.keys() - self.parent.rubric.weight_by_key.keys())
+
+
+async def evolve(task: Task, state: State) -> State:
+    """Return the state after one more generation: select, vary, evaluate, survive."""
+    settings, generation = task.settings, state.generation + 1
+    prompt_id = task.case.prompt.prompt_id
+    scores = _visible_scores(task, state.bank, [one.rubric for one in state.population])
+    credit = pair_credit(margins(scores, task.case.reference), settings.objective)
+    rng = generator(settings.seed, prompt_id, generation, "selection")
+    parents = select_parents(
+        state.population, settings.evolution.mutation_parent_count, settings.selection, rng, credit
+    )
+    modes = choose_modes(
+        settings.evolution.mutations_per_round,
+        settings.mutation,
+        generation=generation,
+        generations=task.structure.generations,
+        diversity=diversity(state.population),
+        history=state.ancestors,
+        rng=generator(settings.seed, prompt_id, generation, "schedule"),
+    )
+    return await breed(task, state, parents, modes)
+
+
+async def breed(task: Task, state: State, parents: Sequence[Individual], modes: Sequence[MutationMode]) -> State:
+    """Return the state after the children of these parents, one a mode, have met the population."""
+    generation = state.generation + 1
+    paid_for = proposals_within(task, state.calls, modes)
+    children, proposing = await _make_children(task, state, parents, paid_for)
+    written = (c.model_copy(update={"weight": 1.0}) for child in children for c in child.rubric.criteria)
+    bank = state.bank.with_criteria(written, task.case.texts)
+    count = children_within(task, state.calls + proposing, bank, [child.rubric for child in children])
+    is_short = len(paid_for) < len(modes) or count < len(children)
+    bank, racing, children = await _race(task, bank, children[:count])
+    needs = missing(
+        bank,
+        [*(child.rubric for child in children), *(one.rubric for one in state.population)],
+        task.case.visible.tolist(),
+        task.votes,
+    )
+    bank, grading = await grade(task, bank, needs)
+    made = _evaluate_children(task, bank, children, generation)
+    population = _refreshed(task, bank, state.population, grading)
+    free = _free_variants(task, bank, [*population, *made], generation)
+    everyone = [*made, *free]
+    whole = whole_cost(task, (one.rubric for one in everyone), len(task.case.visible), len(task.votes))
+    calls = proposing + racing + grading
+    calls += Calls(saved_by_bank=max(0, whole - racing.verifier - grading.verifier - racing.saved_by_racing))
+    size, elitism = task.settings.evolution.population_size, task.settings.evolution.elitism_count
+    survivors = survive(population, everyone, size, elitism)
+    names = {one.fingerprint for one in survivors}
+    known = {one.fingerprint for one in state.ancestors}
+    fresh = [one for one in _first_come(everyone) if one.fingerprint not in known]
+    is_better = survivors[0].evaluation.merit > population[0].evaluation.merit
+    return replace(
+        state,
+        generation=generation,
+        population=survivors,
+        bank=bank,
+        ancestors=(*state.ancestors, *(Ancestor.of(one) for one in fresh)),
+        calls=state.calls + calls,
+        last_calls=calls,
+        tried=dict(sorted(Counter(str(one.operator) for one in fresh).items())),
+        kept=dict(sorted(Counter(str(one.operator) for one in fresh if one.fingerprint in names).items())),
+        stagnation=0 if is_better else state.stagnation + 1,
+        stopped=StopReason.BUDGET if is_short else None,
+    )
+
+
+def _first_come(individuals: Sequence[Individual]) -> list[Individual]:
+    """Return the individuals in their order, without those whose rubric came before."""
+    return list({one.fingerprint: one for one in reversed(individuals)}.values())[::-1]
+
+
+def _visible_scores(task: Task, bank: GradeBank, rubrics: Sequence[Rubric]) -> FloatArray:
+    places, votes = task.case.visible.tolist(), task.votes
+    return score_rubrics(rubrics, bank, places, votes, task.settings.grading.aggregate).score
+
+
+async def _make_children(
+    task: Task, state: State, parents: Sequence[Individual], modes: Sequence[MutationMode]
+) -> tuple[list[Child], Calls]:
+    """Return the children that say something new, and the requests that proposing took.
+
+    All children of a generation are proposed before any is graded, so that their criteria can share requests.
+    """
+    scores = _visible_scores(task, state.bank, [parent.rubric for parent in parents])
+    plans = []
+    for attempt, mode in enumerate(modes):
+        place, round_ = attempt % len(parents), attempt // len(parents)
+        pairs = choose_pairs(scores[place], task.case, task.contrast, task.settings.mutation.contrast_pairs, round_)
+        plans.append((attempt, mode, parents[place], pairs))
+    rubrics = await asyncio.gather(*(_propose(task, state, *plan) for plan in plans))
+    asked = sum(mode is not MutationMode.WEIGHT_PERTURB for mode in modes)
+    failed = sum(isinstance(rubric, ReplyError) for rubric in rubrics)
+    children, known = [], {one.fingerprint for one in state.population}
+    for (_, mode, parent, pairs), rubric in zip(plans, rubrics, strict=True):
+        if isinstance(rubric, Rubric) and rubric.fingerprint not in known:
+            known.add(rubric.fingerprint)
+            children.append(Child(rubric, parent, mode, pairs))
+    return children, Calls(proposer=asked, failed=failed)
+
+
+async def _propose(
+    task: Task, state: State, attempt: int, mode: MutationMode, parent: Individual, pairs: tuple[Contrasted, ...]
+) -> Rubric | ReplyError | None:
+    prompt, generation = task.case.prompt, state.generation + 1
+    if mode is MutationMode.WEIGHT_PERTURB:
+        rng = generator(task.settings.seed, prompt.prompt_id, generation, "weight_perturb", attempt)
+        return perturb_weights(parent.rubric, rng)
+    shown = show_pairs(pairs, parent.rubric, state.bank, task.case)
+    number = generation * 1000 + attempt
+    request = ProposeRequest(prompt.prompt_id, prompt.prompt, parent.rubric, mode, shown, number)
+    try:
+        proposal = await task.roles.proposer.propose(request)
+    except ReplyError as error:
+        return error
+    return apply_proposal(parent.rubric, proposal, task.settings.evolution.max_criteria)
+
+
+async def _race(task: Task, bank: GradeBank, children: list[Child]) -> tuple[GradeBank, Calls, list[Child]]:
+    """Return the bank with the first heat's grades, its calls and what it saved, and the children that won."""
+    if not task.settings.evolution.racing:
+        return bank, Calls(), children
+    places, votes = task.case.visible.tolist(), task.votes
+    bank, calls = await grade(task, bank, [n for child in children for n in first_heat(child.rubric, child.pairs, bank)])
+    left_before = parcels(task, missing(bank, (child.rubric for child in children), places, votes))
+    survivors, known = [], set[str]()
+    for child in children:
+        rubric = winners(child.rubric, child.new_keys, child.pairs, bank) if child.new_keys else child.rubric
+        if rubric is not None and rubric.fingerprint not in known:
+            known.add(rubric.fingerprint)
+            survivors.append(replace(child, rubric=rubric))
+    left_after = parcels(task, missing(bank, (child.rubric for child in survivors), places, votes))
+    return bank, calls + Calls(saved_by_racing=len(left_before) - len(left_after)), survivors
+
+
+def _evaluate_children(task: Task, bank: GradeBank, children: Sequence[Child], generation: int) -> list[Individual]:
+    """Return the children as individuals; where `reweight` is free, their weights are fitted at birth."""
+    is_fitted = MutationMode.REWEIGHT in task.settings.evolution.free_modes
+    votes, aggregate = task.votes, task.settings.grading.aggregate
+    rubrics = [
+        reweight(child.rubric, bank, task.case, votes, aggregate) if is_fitted and child.new_keys else child.rubric
+        for child in children
+    ]
+    found = evaluate_rubrics(rubrics, bank, task.case, votes, aggregate)
+    return [
+        Individual(
+            rubric,
+            evaluation,
+            child.mode,
+            generation,
+            (child.parent.fingerprint,),
+            evaluation.objective - child.parent.evaluation.objective,
+        )
+        for rubric, evaluation, child in zip(rubrics, found, children, strict=True)
+    ]
+
+
+def _refreshed(
+    task: Task, bank: GradeBank, population: Sequence[Individual], grading: Calls
+) -> tuple[Individual, ...]:
+    """Return the population, evaluated again when grades that it lacked may have come in."""
+    if all(one.evaluation.is_complete for one in population) or not grading.verifier:
+        return tuple(population)
+    votes, aggregate = task.votes, task.settings.grading.aggregate
+    found = evaluate_rubrics([one.rubric for one in population], bank, task.case, votes, aggregate)
+    return tuple(by_merit(replace(one, evaluation=e) for one, e in zip(population, found, strict=True)))
+
+
+def _free_variants(
+    task: Task, bank: GradeBank, everyone: Sequence[Individual], generation: int
+) -> list[Individual]:
+    """Return what re-weighting, pruning and crossing the best makes of what has been graded: no call is needed."""
+    modes = task.settings.evolution.free_modes
+    case, votes, aggregate = task.case, task.votes, task.settings.grading.aggregate
+    best = by_merit(everyone)[: max(2, task.settings.evolution.mutation_parent_count)]
+    made: list[tuple[Rubric, MutationMode, tuple[Individual, ...]]] = []
+    if MutationMode.REWEIGHT in modes:
+        made += [(reweight(one.rubric, bank, case, votes, aggregate), MutationMode.REWEIGHT, (one,)) for one in best]
+    if MutationMode.PRUNE in modes:
+        pruned = [(prune(one.rubric, bank, case, votes, aggregate), one) for one in best]
+        made += [(rubric, MutationMode.PRUNE, (one,)) for rubric, one in pruned if rubric is not None]
+    if MutationMode.CROSSOVER in modes and len(best) > 1:
+        crossed = crossover(
+            best[0].rubric, best[1].rubric, bank, case, votes, aggregate, task.settings.evolution.max_criteria
+        )
+        if MutationMode.REWEIGHT in modes:
+            crossed = reweight(crossed, bank, case, votes, aggregate)
+        made.append((crossed, MutationMode.CROSSOVER, (best[0], best[1])))
+    found = evaluate_rubrics([rubric for rubric, _, _ in made], bank, case, votes, aggregate)
+    return [
+        Individual(
+            rubric,
+            evaluation,
+            mode,
+            generation,
+            tuple(parent.fingerprint for parent in parents),
+            evaluation.objective - max(parent.evaluation.objective for parent in parents),
+        )
+        for (rubric, mode, parents), evaluation in zip(made, found, strict=True)
+    ]
+

@@ -1,0 +1,66 @@
+"""Asking the verifier for what a bank lacks."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.errors import ReplyError
+from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Need, Parcel, pack
+from autosr_lib.evaluation.roles import GradeRequest
+from autosr_lib.search.state import Calls, Task
+
+
+def missing(bank: GradeBank, rubrics: Iterable[Rubric], places: Sequence[int], votes: Sequence[int]) -> list[Need]:
+    """Return the grades that these rubrics need on these candidates and votes and that the bank lacks."""
+    return [
+        Need(criterion, place, vote, rubric.fingerprint)
+        for rubric in rubrics
+        for criterion in rubric.criteria
+        for place in places
+        for vote in votes
+        if criterion.measure is None and not bank.has(criterion.key, place, vote)
+    ]
+
+
+def parcels(task: Task, needs: Iterable[Need]) -> list[Parcel]:
+    """Return the requests that meet the needs."""
+    grading = task.settings.grading
+    return pack(needs, grading.grading, grading.criteria_per_call)
+
+
+async def grade(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
+    """Return the bank with what the verifier answered; a reply that cannot be read leaves its criteria ungraded."""
+    bank = bank.with_criteria((need.criterion for need in needs), task.case.texts)
+    requests = parcels(task, needs)
+    answers = await asyncio.gather(*(_ask(task, parcel) for parcel in requests))
+    given = [entry for answer in answers if answer is not None for entry in answer]
+    asked = sum(len(parcel.criteria) for parcel in requests)
+    calls = Calls(verifier=len(requests), failed=sum(answer is None for answer in answers), ungraded=asked - len(given))
+    return bank.with_entries(given), calls
+
+
+async def _ask(task: Task, parcel: Parcel) -> list[BankEntry] | None:
+    prompt_text, texts = task.case.texts
+    request = GradeRequest(
+        task.case.prompt.prompt_id, prompt_text, texts[parcel.candidate], parcel.criteria, parcel.vote
+    )
+    try:
+        grades = await task.roles.verifier.grade(request)
+    except ReplyError:
+        return None
+    return [
+        BankEntry(criterion.key, parcel.candidate, parcel.vote, grades[criterion.key].value)
+        for criterion in parcel.criteria
+        if criterion.key in grades
+    ]
+
+
+def whole_cost(task: Task, rubrics: Iterable[Rubric], places: int, votes: int) -> int:
+    """Return the requests that grading each of these rubrics as a whole would cost, without a bank."""
+    per_call = task.settings.grading.criteria_per_call
+    asked = (sum(_is_asked(criterion) for criterion in rubric.criteria) for rubric in rubrics)
+    return sum(-(-count // per_call) * places * votes for count in asked)
+
+
+def _is_asked(criterion: Criterion) -> bool:
+    return criterion.measure is None

@@ -1,0 +1,104 @@
+"""The search of one prompt, from its first rubric to its best."""
+
+from collections.abc import Mapping
+
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import SettingsError
+from autosr_lib.evaluation.grade_bank import GradeBank
+from autosr_lib.search.budget import remaining_calls
+from autosr_lib.search.conclusion import Conclusion, conclude
+from autosr_lib.search.evolution import breed, evolve
+from autosr_lib.search.grading import grade, missing, parcels
+from autosr_lib.search.mutation import as_written, rubric_of
+from autosr_lib.search.population import Ancestor, Individual, evaluate_rubrics
+from autosr_lib.search.randomness import generator
+from autosr_lib.search.refinement import refine
+from autosr_lib.search.roles import InitializeRequest, MutationMode
+from autosr_lib.search.schedule import SCHEDULED
+from autosr_lib.search.settings import InitializerStrategy, Mode
+from autosr_lib.search.state import Calls, State, Task
+from autosr_lib.search.stopping import settle
+
+DEFAULT_PRESET = "__default__"
+
+
+async def begin(task: Task, presets: Mapping[str, Rubric] | None = None) -> State:
+    """Return the state of generation 0: the first rubric, and in mode `evolutionary` proposals from it.
+
+    Args:
+        task: the prompt and what it is searched with.
+        presets: rubrics by prompt id, for the strategy `preset`; `__default__` stands for the others.
+
+    Raises:
+        SettingsError: a strict preset is missing, or the prompt's budget is too small to grade one rubric.
+        ReplyError: the initializer's reply cannot be read.
+    """
+    rubric, operator, calls = await _first_rubric(task, presets or {})
+    case, votes = task.case, task.votes
+    bank = GradeBank(len(case.prompt.candidates), len(task.all_votes))
+    bank = bank.with_criteria(as_written(rubric).criteria, case.texts)
+    needs = missing(bank, [rubric], case.visible.tolist(), votes)
+    if (needed := len(parcels(task, needs))) > remaining_calls(task, calls):
+        raise SettingsError(
+            f"max_calls_per_prompt is {task.settings.stop.max_calls_per_prompt}, too few to grade the first rubric "
+            f"({needed} requests) and keep the finalists' votes back; allowed: more, or fewer finalist_votes"
+        )
+    bank, grading = await grade(task, bank, needs)
+    evaluation = evaluate_rubrics([rubric], bank, case, votes, task.settings.grading.aggregate)[0]
+    initial = Individual(rubric, evaluation, operator, 0)
+    calls += grading
+    state = State(-1, (initial,), initial, bank, (Ancestor.of(initial),), calls=calls, last_calls=calls)
+    count = task.settings.initializer.initial_proposals if task.structure.mode is Mode.EVOLUTIONARY else 0
+    asking = [mode for mode in SCHEDULED if mode is not MutationMode.WEIGHT_PERTURB]
+    bred = await breed(task, state, [initial], [asking[i % len(asking)] for i in range(count)])
+    first = {operator: 1}
+    return settle(
+        task,
+        State(
+            0,
+            bred.population if task.structure.mode is Mode.EVOLUTIONARY else (initial,),
+            initial,
+            bred.bank,
+            bred.ancestors,
+            calls=bred.calls,
+            last_calls=bred.calls,
+            tried=first | bred.tried,
+            kept=first | bred.kept,
+            stopped=bred.stopped,
+        ),
+    )
+
+
+async def _first_rubric(task: Task, presets: Mapping[str, Rubric]) -> tuple[Rubric, str, Calls]:
+    prompt, settings = task.case.prompt, task.settings.initializer
+    if settings.initializer_strategy is InitializerStrategy.PRESET:
+        preset = presets.get(prompt.prompt_id) or presets.get(DEFAULT_PRESET)
+        if preset is not None:
+            return preset, "preset", Calls()
+        if settings.preset_strict:
+            raise SettingsError(
+                f"preset_rubrics has no rubric for prompt {prompt.prompt_id!r} and no {DEFAULT_PRESET!r}; "
+                "allowed: one for every prompt, or preset_strict off"
+            )
+    texts = [task.case.texts[1][place] for place in task.case.visible.tolist()]
+    order = generator(task.settings.seed, prompt.prompt_id, 0, "initializer").permutation(len(texts))
+    request = InitializeRequest(prompt.prompt_id, prompt.prompt, tuple(texts[i] for i in order.tolist()))
+    rubric = await task.roles.initializer.write(request)
+    return rubric_of(rubric.criteria), "initial", Calls(initializer=1)
+
+
+async def advance(task: Task, state: State) -> State:
+    """Return the state after the next generation; a prompt that has stopped is carried along unchanged."""
+    limit = task.settings.stop.max_generations
+    if state.stopped is not None or (limit is not None and state.generation >= limit):
+        return state.carried()
+    step = refine if task.structure.mode is Mode.ITERATIVE else evolve
+    return settle(task, await step(task, state))
+
+
+async def search_prompt(task: Task, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
+    """Return the last state of a whole search, and its conclusion."""
+    state = await begin(task, presets)
+    for _ in range(task.structure.generations):
+        state = await advance(task, state)
+    return state, await conclude(task, state)

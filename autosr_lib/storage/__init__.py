@@ -1,0 +1,1 @@
+"""What is kept: datasets read, tables stored, results exported."""

@@ -1,0 +1,313 @@
+"""Between the values of the search and the rows of its tables."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from autosr_lib.domain.preference import Preference, Verdict
+from autosr_lib.domain.prompt import Candidate, Prompt
+from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank
+from autosr_lib.evaluation.objective import Evaluation
+from autosr_lib.evaluation.reference import PromptPreferences
+from autosr_lib.evaluation.settings import JudgeSetting
+from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.population import Ancestor, Individual
+from autosr_lib.search.state import Calls, Milestone, State, StopReason
+from autosr_lib.storage.tables import BEST, DATASET, POPULATION, PREFERENCES, Status
+
+Row = dict[str, Any]
+
+
+def common(prompt_id: str, fingerprint: str, status: Status = Status.DONE, error: str | None = None) -> Row:
+    """Return the leading columns of a row."""
+    return {"prompt_id": prompt_id, "status": str(status), "error": error, "input_fingerprint": fingerprint}
+
+
+def unsuccessful(schema: pa.Schema, prompt_id: str, fingerprint: str, status: Status, error: str | None) -> pa.Table:
+    """Return the one row of a prompt that failed, or has left the dataset."""
+    return pa.Table.from_pylist([common(prompt_id, fingerprint, status, error)], schema=schema)
+
+
+# --- dataset -----------------------------------------------------------------------------------------------------------
+
+
+def dataset_table(prompts: Iterable[Prompt], withdrawn: Iterable[Prompt] = ()) -> pa.Table:
+    """Return one row a prompt."""
+    rows = [(prompt, Status.DONE) for prompt in prompts] + [(prompt, Status.WITHDRAWN) for prompt in withdrawn]
+    return pa.Table.from_pylist([_prompt_row(prompt, status) for prompt, status in rows], schema=DATASET)
+
+
+def _prompt_row(prompt: Prompt, status: Status) -> Row:
+    return {
+        "prompt_id": prompt.prompt_id,
+        "prompt": prompt.prompt,
+        "status": str(status),
+        "fingerprint": prompt.fingerprint,
+        "metadata": _to_map(prompt.metadata),
+        "candidates": [
+            {**candidate.model_dump(exclude={"metadata"}), "metadata": _to_map(candidate.metadata)}
+            for candidate in prompt.candidates
+        ],
+    }
+
+
+def read_prompt(row: Row) -> Prompt:
+    """Return the prompt of a row of the dataset."""
+    return Prompt(
+        prompt_id=row["prompt_id"],
+        prompt=row["prompt"],
+        metadata=_from_map(row["metadata"]),
+        candidates=tuple(
+            Candidate(**{**candidate, "metadata": _from_map(candidate["metadata"])}) for candidate in row["candidates"]
+        ),
+    )
+
+
+def _to_map(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in metadata.items()]
+
+
+def _from_map(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in pairs}
+
+
+# --- preferences -------------------------------------------------------------------------------------------------------
+
+
+def preferences_table(prompt_id: str, fingerprint: str, known: PromptPreferences, hidden: frozenset[str]) -> pa.Table:
+    """Return one row a preference; a prompt without any has one row whose pair is null."""
+    status = Status.INCOMPLETE if known.unjudged else Status.DONE
+    shared = common(prompt_id, fingerprint, status) | {
+        "judge": str(known.judge),
+        "calls": known.calls,
+        "unjudged": known.unjudged,
+    }
+    rows: list[Row] = [
+        shared | p.model_dump(mode="json") | {"touches_hidden": bool({p.first, p.second} & hidden)}
+        for p in known.preferences
+    ]
+    return pa.Table.from_pylist(rows or [shared], schema=PREFERENCES)
+
+
+def read_preferences(table: pa.Table) -> PromptPreferences:
+    """Return the preferences of one prompt's table."""
+    rows = table.to_pylist()
+    preferences = tuple(
+        Preference(
+            first=row["first"],
+            second=row["second"],
+            verdict=Verdict(row["verdict"]),
+            forward=row["forward"] and Verdict(row["forward"]),
+            backward=row["backward"] and Verdict(row["backward"]),
+        )
+        for row in rows
+        if row["first"] is not None
+    )
+    return PromptPreferences(JudgeSetting(rows[0]["judge"]), preferences, rows[0]["calls"], rows[0]["unjudged"])
+
+
+# --- populations -------------------------------------------------------------------------------------------------------
+
+
+def population_table(prompt_id: str, fingerprint: str, state: State, status: Status) -> pa.Table:
+    """Return one row an individual, best first, and the first rubric in any case."""
+    shared = common(prompt_id, fingerprint, status) | {
+        "generation": state.generation,
+        "stopped": state.stopped and str(state.stopped),
+        "stagnation": state.stagnation,
+        "distinguished": state.distinguished,
+    }
+    rows = [shared | _individual_row(one, place, state) for place, one in enumerate(state.population)]
+    if not any(row["is_initial"] for row in rows):
+        rows.append(shared | _individual_row(state.initial, None, state))
+    rows[0] |= {
+        "calls": _calls_row(state.calls),
+        "last_calls": _calls_row(state.last_calls),
+        "tried": _counts_rows(state.tried),
+        "kept": _counts_rows(state.kept),
+        "ancestors": [_ancestor_row(one) for one in state.ancestors],
+        "history": [one._asdict() for one in state.history],
+        "votes": state.bank.votes,
+        "bank": _bank_rows(state.bank),
+    }
+    return pa.Table.from_pylist(rows, schema=POPULATION)
+
+
+def read_state(table: pa.Table) -> State:
+    """Return the state that a population's table holds; the inverse of `population_table`."""
+    rows = table.to_pylist()
+    head = rows[0]
+    bank = _read_bank(head["bank"], head["votes"])
+    individuals = [_read_individual(row, bank) for row in rows]
+    return State(
+        generation=head["generation"],
+        population=tuple(one for one, row in zip(individuals, rows, strict=True) if row["place"] is not None),
+        initial=next(one for one, row in zip(individuals, rows, strict=True) if row["is_initial"]),
+        bank=bank,
+        ancestors=tuple(_read_ancestor(row) for row in head["ancestors"]),
+        calls=Calls(**head["calls"]),
+        last_calls=Calls(**head["last_calls"]),
+        tried={row["operator"]: row["count"] for row in head["tried"]},
+        kept={row["operator"]: row["count"] for row in head["kept"]},
+        stagnation=head["stagnation"],
+        distinguished=head["distinguished"],
+        stopped=head["stopped"] and StopReason(head["stopped"]),
+        history=tuple(Milestone(**row) for row in head["history"]),
+    )
+
+
+def _individual_row(one: Individual, place: int | None, state: State) -> Row:
+    return {
+        "place": place,
+        "is_initial": one.fingerprint == state.initial.fingerprint,
+        "fingerprint": one.fingerprint,
+        "operator": str(one.operator),
+        "born": one.generation,
+        "parents": list(one.parents),
+        "gain": one.gain,
+        **one.evaluation._asdict(),
+        "criteria": [
+            {"criterion_key": c.key, "criterion_id": c.criterion_id, "text": c.text, "weight": weight}
+            for c, weight in zip(one.rubric.criteria, one.rubric.weights, strict=True)
+        ],
+    }
+
+
+def _read_individual(row: Row, bank: GradeBank) -> Individual:
+    criteria = tuple(
+        bank.criteria[one["criterion_key"]].model_copy(
+            update={"criterion_id": one["criterion_id"], "text": one["text"], "weight": one["weight"]}
+        )
+        for one in row["criteria"]
+    )
+    evaluation = Evaluation(**{name: row[name] for name in Evaluation._fields})
+    return Individual(
+        Rubric(criteria=criteria), evaluation, row["operator"], row["born"], tuple(row["parents"]), row["gain"]
+    )
+
+
+def _ancestor_row(one: Ancestor) -> Row:
+    return {
+        "fingerprint": one.fingerprint,
+        "operator": str(one.operator),
+        "generation": one.generation,
+        "parents": list(one.parents),
+        "objective": one.objective,
+        "gain": one.gain,
+        "weights": [{"criterion_key": key, "weight": weight} for key, weight in one.weights.items()],
+    }
+
+
+def _read_ancestor(row: Row) -> Ancestor:
+    weights = {one["criterion_key"]: one["weight"] for one in row["weights"]}
+    return Ancestor(**{**row, "parents": tuple(row["parents"]), "weights": weights})
+
+
+def _calls_row(calls: Calls) -> Row:
+    return {name: getattr(calls, name) for name in Calls.__dataclass_fields__}
+
+
+def _counts_rows(counts: Mapping[str, int]) -> list[Row]:
+    return [{"operator": operator, "count": count} for operator, count in counts.items()]
+
+
+def _bank_rows(bank: GradeBank) -> list[Row]:
+    rows = []
+    for key, criterion in bank.criteria.items():
+        flat = bank.arrays[key].ravel()
+        rows.append(
+            criterion_row(criterion, criterion.weight)
+            | {
+                "grades": [None if math.isnan(g) or g == NOT_APPLICABLE else g for g in flat.tolist()],
+                "not_applicable": np.flatnonzero(flat == NOT_APPLICABLE).tolist(),
+            }
+        )
+    return rows
+
+
+def _read_bank(rows: Sequence[Row], votes: int) -> GradeBank:
+    criteria, arrays = {}, {}
+    for row in rows:
+        criterion = read_criterion(row)
+        flat = np.array([np.nan if grade is None else grade for grade in row["grades"]], dtype=float)
+        flat[row["not_applicable"]] = NOT_APPLICABLE
+        criteria[criterion.key] = criterion
+        arrays[criterion.key] = flat.reshape(-1, votes)
+    candidates = len(next(iter(arrays.values())))
+    return GradeBank(candidates, votes, criteria, arrays)
+
+
+# --- rubrics and the best ----------------------------------------------------------------------------------------------
+
+
+def criterion_row(criterion: Criterion, weight: float) -> Row:
+    """Return a criterion with all its details, and this weight."""
+    return {"criterion_key": criterion.key, **criterion.model_dump(mode="json"), "weight": weight}
+
+
+def rubric_rows(rubric: Rubric) -> list[Row]:
+    """Return one row a criterion, with normalised weights."""
+    return [criterion_row(c, weight) for c, weight in zip(rubric.criteria, rubric.weights, strict=True)]
+
+
+def read_criterion(row: Row) -> Criterion:
+    """Return the criterion of a row."""
+    fields = {name: row[name] for name in Criterion.model_fields}
+    return Criterion(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+def read_rubric(rows: Iterable[Row]) -> Rubric:
+    """Return the rubric of its criteria's rows."""
+    return Rubric(criteria=tuple(read_criterion(row) for row in rows))
+
+
+def best_table(
+    prompt_id: str,
+    fingerprint: str,
+    state: State,
+    conclusion: Conclusion,
+    known: PromptPreferences,
+    hidden: frozenset[str],
+    status: Status,
+) -> pa.Table:
+    """Return the one row of a prompt whose search has ended."""
+    row = common(prompt_id, fingerprint, status) | {
+        "judge": str(known.judge),
+        "rubric": rubric_rows(conclusion.rubric),
+        "measured_rubric": rubric_rows(conclusion.measured_rubric),
+        "initial_rubric": rubric_rows(state.initial.rubric),
+        "candidate_scores": [
+            {"candidate_id": name, "score": score, "is_hidden": name in hidden}
+            for name, score in conclusion.candidate_scores.items()
+        ],
+        "best_candidate_id": conclusion.best_candidate_id,
+        "best": conclusion.best.fresh._asdict(),
+        "initial": conclusion.initial.fresh._asdict(),
+        "holdout_pairs": conclusion.holdout.pairs,
+        "holdout_initial": conclusion.holdout.initial,
+        "holdout_best": conclusion.holdout.best,
+        "generations": len(state.history) - 1,
+        "stopped": str(conclusion.stopped),
+        "calls": _calls_row(state.calls + conclusion.calls),
+        "judge_calls": known.calls,
+        "lineage": [_ancestor_row(one) for one in lineage(state, conclusion.best.individual.fingerprint)],
+        "history": [one._asdict() for one in state.history],
+    }
+    return pa.Table.from_pylist([row], schema=BEST)
+
+
+def lineage(state: State, fingerprint: str) -> list[Ancestor]:
+    """Return the ancestors of an individual and itself, in the order of their making."""
+    by_name = {one.fingerprint: one for one in state.ancestors}
+    wanted, queue = set[str](), [fingerprint]
+    while queue:
+        name = queue.pop()
+        if name in by_name and name not in wanted:
+            wanted.add(name)
+            queue += by_name[name].parents
+    return [one for one in state.ancestors if one.fingerprint in wanted]

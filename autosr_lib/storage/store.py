@@ -1,0 +1,227 @@
+"""Tables on disk: one parquet file a table, or one a table and partition, under a folder or a bucket.
+
+A file is written whole under a temporary name and then moved into place, so a reader never sees half of it. The table
+`a/b` lies in `<root>/a/b.parquet`, its partitions in `<root>/a/b/<name of the key>.parquet`; a table's name is
+therefore never the beginning of another's.
+"""
+
+import io
+import os
+import tempfile
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from upath import UPath
+
+from autosr_lib.errors import StorageError
+from autosr_lib.storage.names import key_to_name, name_to_key
+
+_SUFFIX = ".parquet"
+_KEY_FIELD = b"autosr.partition_key"
+_ROWS_PER_GROUP = 256
+"""Rows that are read at once when only some are wanted; a row of the dataset is a prompt with all its candidates."""
+
+Rows = pa.Table | pa.RecordBatchReader
+"""What can be written: rows in memory, or a stream of them."""
+
+
+class TableStore:
+    """Tables under one root, which is a folder, `memory://…` or a bucket such as `s3://…`."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = UPath(root)
+        # An object store puts an object whole or not at all, and knows no rename.
+        self._is_local = isinstance(self.root, Path)
+
+    def path(self, table: str, key: str | None = None) -> UPath:
+        """Return where a table, or one partition of it, is kept."""
+        folder = self._folder(table)
+        if key is None:
+            return folder.parent / f"{folder.name}{_SUFFIX}"
+        return folder / f"{key_to_name(key)}{_SUFFIX}"
+
+    def exists(self, table: str, key: str | None = None) -> bool:
+        """Return whether the table, or this partition of it, is stored."""
+        path = self.path(table, key)
+        with _told(path, "read"):
+            return bool(path.is_file())
+
+    def read(self, table: str, key: str | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """Return the rows, or None when nothing is stored."""
+        path = self.path(table, key)
+        with _told(path, "read"):
+            return _read(path, columns)
+
+    def read_where(
+        self, table: str, column: str, values: Collection[str], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of an unpartitioned table whose `column` is one of `values`, a few hundred at a time.
+
+        Only `column` is read of the other rows, so the table may be much larger than memory.
+        """
+        path = self.path(table)
+        with _told(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+            wanted = pa.array(sorted(values), pa.string())
+            for group in range(file.num_row_groups):
+                mask = pc.is_in(file.read_row_group(group, columns=[column]).column(column), wanted)
+                if pc.any(mask).as_py():
+                    yield file.read_row_group(group, columns=_list(columns)).filter(mask)
+
+    def write(self, table: str, key: str | None, rows: Rows) -> None:
+        """Store the rows in place of what was there; a stream is never in memory as a whole."""
+        path = self.path(table, key)
+        schema: pa.Schema = rows.schema
+        if key is not None:
+            mark = {_KEY_FIELD: key.encode("utf-8", "surrogatepass")}
+            schema = schema.with_metadata({**(schema.metadata or {}), **mark})
+        with _told(path, "write"):
+            if self._is_local:
+                _write_local(Path(os.fspath(path)), rows, schema)
+            else:
+                _put(path, rows, schema)
+
+    def delete(self, table: str, key: str | None = None) -> bool:
+        """Remove the table, or one partition of it; return whether there was one."""
+        path = self.path(table, key)
+        with _told(path, "delete"):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+            return True
+
+    def keys(self, table: str) -> list[str]:
+        """Return the partition keys that are stored, sorted."""
+        folder = self._folder(table)
+        with _told(folder, "list"):
+            try:
+                paths = [path for path in folder.iterdir() if path.name.endswith(_SUFFIX)]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+            return sorted(key for path in paths if (key := _key_of(path)) is not None)
+
+    def scan(
+        self, table: str, columns: Sequence[str] | None = None, keys: Iterable[str] | None = None
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """Yield (key, rows) of the stored partitions, one at a time: all of them, or those of `keys` that exist."""
+        for key in self.keys(table) if keys is None else keys:
+            if (rows := self.read(table, key, columns)) is not None:
+                yield key, rows
+
+    def stored(self, table: str, key: str | None = None) -> "StoredTable":
+        """Return a handle on the table or partition; nothing is read yet."""
+        return StoredTable(self, table, key)
+
+    def _folder(self, table: str) -> UPath:
+        return self.root.joinpath(*(key_to_name(part) for part in table.split("/")))
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table or partition that is stored, not yet read."""
+
+    store: TableStore
+    table: str
+    key: str | None = None
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all rows.
+
+        Raises:
+            StorageError: nothing is stored there.
+        """
+        rows = self.store.read(self.table, self.key, columns)
+        if rows is None:
+            raise StorageError(f"{self.store.path(self.table, self.key)}: nothing is stored here; materialize it first")
+        return rows
+
+    def read_where(
+        self, column: str, values: Collection[str], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the rows whose `column` is one of `values`, a few hundred at a time; see `TableStore.read_where`."""
+        return self.store.read_where(self.table, column, values, columns)
+
+
+def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        return None
+    with stream, pq.ParquetFile(stream) as file:
+        rows = file.read(columns=_list(columns))
+    metadata = {name: value for name, value in (rows.schema.metadata or {}).items() if name != _KEY_FIELD}
+    return rows.replace_schema_metadata(metadata or None)
+
+
+def _key_of(path: UPath) -> str | None:
+    name = path.name.removesuffix(_SUFFIX)
+    try:
+        key = name_to_key(name)
+    except ValueError:  # a stranger's file is no partition of ours
+        return None
+    if key is None:
+        with path.open("rb") as stream:
+            key = (pq.read_schema(stream).metadata or {})[_KEY_FIELD].decode("utf-8", "surrogatepass")
+    return key
+
+
+def _write_local(path: Path, rows: Rows, schema: pa.Schema) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its target, for a rename is atomic only within a file system; its name belongs to no partition.
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        with temporary.open("xb") as sink:
+            _encode(sink, rows, schema)
+            sink.flush()
+            os.fsync(sink.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _put(path: UPath, rows: Rows, schema: pa.Schema) -> None:
+    if isinstance(rows, pa.Table):
+        buffer = io.BytesIO()
+        _encode(buffer, rows, schema)
+        path.fs.pipe_file(path.path, buffer.getvalue())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "rows"
+        with local.open("xb") as sink:
+            _encode(sink, rows, schema)
+        path.fs.put_file(str(local), path.path)
+
+
+def _encode(sink: IO[bytes], rows: Rows, schema: pa.Schema) -> None:
+    batches = rows.to_batches(max_chunksize=_ROWS_PER_GROUP) if isinstance(rows, pa.Table) else rows
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema), row_group_size=_ROWS_PER_GROUP)
+
+
+def _list(columns: Sequence[str] | None) -> list[str] | None:
+    return None if columns is None else list(columns)
+
+
+@contextmanager
+def _told(path: Any, verb: str) -> Iterator[None]:
+    """Say where it happened, in place of the many ways in which file systems and Arrow do not."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).split("\n", 1)[0]
+        raise StorageError(f"{path}: cannot {verb}: {reason}") from error

@@ -1,0 +1,56 @@
+"""Everything a run leaves behind has one place, wherever the command was started."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autosr_assets.home import dagster_home, data_home, storage_root
+
+
+@pytest.fixture(autouse=True)
+def _no_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AUTOSR_HOME", "AUTOSR_STORAGE", "DAGSTER_HOME"):
+        monkeypatch.setenv(variable, "")  # so that monkeypatch also undoes what dagster_home sets
+
+
+def test_the_default_home_is_data_in_the_checkout_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert data_home().name == "data"
+    assert (data_home().parent / "workspace.yaml").is_file()
+
+
+def test_autosr_home_names_another_and_autosr_storage_a_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
+    assert storage_root() == str(tmp_path / "storage")
+
+    monkeypatch.setenv("AUTOSR_STORAGE", "s3://bucket/autosr")
+    assert storage_root() == "s3://bucket/autosr"
+
+
+def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
+
+    config = dagster_home() / "dagster.yaml"
+
+    assert yaml.safe_load(config.read_text())["telemetry"] == {"enabled": False}
+
+
+def test_a_dagster_yaml_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").write_text("mine: true")
+
+    assert (dagster_home() / "dagster.yaml").read_text() == "mine: true"
+
+
+def test_a_dagster_home_of_the_users_own_is_used_and_not_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "own"))
+
+    assert dagster_home() == tmp_path / "own"
+    assert not (tmp_path / "own" / "dagster.yaml").exists()

@@ -1,0 +1,129 @@
+"""Assets get handles on what is stored, in one shape for one prompt and for many."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from autosr_assets.io_manager import PARTITION_ROWS_TYPE, ParquetIOManager, PartitionRows
+from autosr_lib.storage.store import StoredTable
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
+PER_PROMPT: dict[str, Any] = {
+    "partitions_def": PROMPTS,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "dagster_type": PARTITION_ROWS_TYPE,
+}
+
+
+def one_row(text: str) -> pa.Table:
+    return pa.table({"text": [text]})
+
+
+class Graph:
+    """dataset (whole) -> first -> second (per prompt), with what the assets saw; `returns` replaces what first returns."""
+
+    def __init__(self, root: Path, keys: str) -> None:
+        self.seen: dict[str, Any] = {}
+        self.returns: dict[str, Any] | None = None
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.instance.add_dynamic_partitions("prompts", list(keys))
+        self.tables = ParquetIOManager(root=str(root))
+
+        @dg.asset(backfill_policy=dg.BackfillPolicy.single_run())
+        def dataset() -> pa.Table:
+            return pa.table({"prompt_id": list(keys), "text": [f"text of {key}" for key in keys]})
+
+        @dg.asset(**PER_PROMPT)
+        def first(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
+            if self.returns is not None:
+                return self.returns
+            rows = pa.concat_tables(dataset.read_where("prompt_id", context.partition_keys, ["prompt_id", "text"]))
+            self.seen["dataset"] = rows.num_rows
+            texts = dict(zip(*rows.to_pydict().values(), strict=True))
+            return {key: one_row(texts[key]) for key in context.partition_keys}
+
+        @dg.asset(**PER_PROMPT)
+        def second(context: dg.AssetExecutionContext, first: dict[str, StoredTable]) -> PartitionRows:
+            self.seen["first"] = {key: rows.read().column("text").to_pylist() for key, rows in first.items()}
+            return {key: one_row("again " + key) for key in context.partition_keys}
+
+        defs = dg.Definitions([dataset, first, second], resources={"io_manager": self.tables})
+        self.job = defs.resolve_implicit_global_asset_job_def()
+
+    def run(self, *assets: str, over: str = "") -> str:
+        """Run the assets over the range `over` and return the error, or nothing."""
+        result = self.job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            tags=dict(zip(RANGE, (over[0], over[-1]), strict=True)) if over else {},
+            raise_on_error=False,
+        )
+        errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+        return " ".join(error.to_string() for error in errors if error is not None)
+
+
+@pytest.mark.parametrize("over", ["a", "abc"])
+def test_an_asset_sees_a_dict_of_its_prompts_whether_there_is_one_or_many(tmp_path: Path, over: str) -> None:
+    graph = Graph(tmp_path, "abcd")
+
+    failure = graph.run("dataset", "first", "second", over=over)
+
+    assert failure == ""
+    assert graph.seen["first"] == {key: [f"text of {key}"] for key in over}
+    assert graph.tables.store.keys("second") == list(over)
+
+
+def test_of_the_dataset_only_the_rows_of_the_run_are_read(tmp_path: Path) -> None:
+    graph = Graph(tmp_path, "abcd")
+
+    graph.run("dataset", "first", over="bc")
+
+    assert graph.seen["dataset"] == 2
+
+
+def test_a_handle_that_is_returned_leaves_the_stored_rows_as_they_are(tmp_path: Path) -> None:
+    graph = Graph(tmp_path, "ab")
+    graph.run("dataset", "first", over="ab")
+    store = graph.tables.store
+    before = store.path("first", "a").stat().st_ino
+
+    graph.returns = {"a": store.stored("first", "a"), "b": one_row("new")}
+    failure = graph.run("first", over="ab")
+
+    assert failure == ""
+    assert store.path("first", "a").stat().st_ino == before
+    assert store.stored("first", "b").read() == one_row("new")
+
+
+@pytest.mark.parametrize(
+    ("returned", "complaint"),
+    [
+        ({"a": one_row("x")}, "no rows for 1 of 2 partitions of this run: 'b'"),
+        ({"a": one_row("x"), "b": one_row("x"), "c": one_row("x")}, "rows for ['c'], which this run was not asked for"),
+        ({"a": one_row("x"), "b": "text"}, "rows are a pyarrow table or reader, not str"),
+        ({"a": one_row("x"), "b": StoredTable(None, "other", "b")}, "is not what is stored here"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_not_rows_for_every_prompt_of_the_run_is_refused(
+    tmp_path: Path, returned: dict[str, Any], complaint: str
+) -> None:
+    graph = Graph(tmp_path, "abc")
+    graph.run("dataset")
+    graph.returns = returned
+
+    failure = graph.run("first", over="ab")
+
+    assert complaint in failure
+
+
+def test_a_prompt_that_is_not_stored_upstream_is_named(tmp_path: Path) -> None:
+    graph = Graph(tmp_path, "abc")
+    graph.run("dataset", "first", over="ab")
+
+    failure = graph.run("second", over="abc")
+
+    assert "first: 1 of 3 partitions are not stored: 'c'" in failure
