@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 		|| { echo "$(PYTHON) is older than Python 3.11; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "setting up $(VENV) (the first time takes a few minutes)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(READY) ## search rubrics for the demo dataset, offline, and print the best

@@ -17,7 +17,9 @@ def checked_name(name: str, what: str) -> str:
         SettingsError: Dagster would not take it.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name):
-        raise SettingsError(f"name of the {what} is {name!r}; must be a letter and then letters, digits or _, up to 100")
+        raise SettingsError(
+            f"name of the {what} is {name!r}; must be a letter and then letters, digits or _, up to 100"
+        )
     return name
 
 

@@ -6,7 +6,7 @@ settings themselves would lose the YAML's values as soon as one field is overrid
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import dagster as dg
@@ -68,27 +68,33 @@ def _config_type(annotation: Any, value: Any = None) -> Any:
     if get_origin(annotation) is Annotated:
         return _config_type(get_args(annotation)[0], value)
     if is_union(annotation):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        known = _config_type(inner[0], value) if len(inner) == 1 else _union_type(inner)
-        return known if known is dg.Any or len(inner) == len(get_args(annotation)) else dg.Noneable(known)
+        return _union_type(get_args(annotation), value)
     if (group := model_of(annotation)) is not None:
-        return dg.Shape(config_schema(group, value))
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return _enum_type(annotation.__name__, tuple(str(member.value) for member in annotation))
-    if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in get_args(annotation)):
-        return _enum_type("_or_".join(get_args(annotation)), get_args(annotation))
+        return config_schema(group, value)
+    if (choices := _choices(annotation)) is not None:
+        return _enum_type(*choices)
     if get_origin(annotation) in (tuple, list, frozenset, set):
         return dg.Array(_config_type(get_args(annotation)[0]))
-    if annotation in _SCALARS:
-        return _SCALARS[annotation]
-    return dg.Any
+    return _SCALARS.get(annotation, dg.Any)
 
 
-def _union_type(parts: list[Any]) -> Any:
-    return dg.Float if set(parts) == {int, float} else dg.Any
+def _union_type(parts: tuple[Any, ...], value: Any) -> Any:
+    """Return the type of `A | None`; a union of several is left to the model."""
+    inner = [part for part in parts if part is not type(None)]
+    known = _config_type(inner[0], value) if len(inner) == 1 else dg.Any
+    return known if known is dg.Any else dg.Noneable(known)
 
 
-@lru_cache(maxsize=None)  # Dagster wants one object a name, also where two components use the same enum
+def _choices(annotation: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Return the name and the values of an enum or of a literal of texts."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return annotation.__name__, tuple(str(member.value) for member in annotation)
+    if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in get_args(annotation)):
+        return "_or_".join(get_args(annotation)), get_args(annotation)
+    return None
+
+
+@cache  # Dagster wants one object a name, also where two components use the same enum
 def _enum_type(name: str, choices: tuple[str, ...]) -> dg.Enum:
     return dg.Enum(name, [dg.EnumValue(choice) for choice in choices])
 

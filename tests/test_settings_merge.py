@@ -46,9 +46,15 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
     ("overrides", "told"),
     [
         ({"population_size": 0}, "evolution.population_size is 0; must be greater than or equal to 1"),
-        ({"evolution": {"populaton_size": 1}}, "evolution.populaton_size is not a setting; did you mean evolution.popu"),
+        (
+            {"evolution": {"populaton_size": 1}},
+            "evolution.populaton_size is not a setting; did you mean evolution.popu",
+        ),
         ({"zzz": 1}, "zzz is not a setting; known are seed, objective, grading"),
-        ({"selection_strategy": "best"}, "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'"),
+        (
+            {"selection_strategy": "best"},
+            "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'",
+        ),
         ({"evolution": 3}, "evolution is 3; must be a valid dictionary"),
         ({"seed": 1, "population_size": 1, "evolution": {"population_size": 3}}, "population_size is given twice"),
         ({"seed": float("nan")}, "seed is nan; must be a"),
@@ -63,7 +69,7 @@ def test_a_bad_setting_is_told_by_name_value_and_what_is_allowed(overrides: dict
 
 
 def test_all_bad_settings_are_told_at_once() -> None:
-    with pytest.raises(SettingsError, match=r"population_size is 0; .*; seed is -1; "):
+    with pytest.raises(SettingsError, match=r"seed is -1; .*; evolution.population_size is 0; "):
         validate_settings(SearchSettings, {"evolution": {"population_size": 0}, "seed": -1})
 
 

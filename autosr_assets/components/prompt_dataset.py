@@ -70,7 +70,9 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
                     executor_def=dg.in_process_executor,
                 )
             ],
-            resources={dataset_settings_key(name): settings_resource(self.settings, f"Settings of the dataset {name}.")},
+            resources={
+                dataset_settings_key(name): settings_resource(self.settings, f"Settings of the dataset {name}.")
+            },
         )
 
 

@@ -1,6 +1,6 @@
 """A search in the graph: initial rubrics, a chain of generations, the best rubrics and their export."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import dagster as dg
@@ -43,7 +43,9 @@ class RubricSearchScaffolder(dg.Scaffolder[RubricSearchParams]):
         datasets = list(_datasets_beside(request))
         dataset = request.params.dataset or (datasets[0] if datasets else "")
         if not dataset:
-            raise SettingsError("no dataset in defs/; first: dg scaffold defs autosr_assets.components.PromptDataset NAME")
+            raise SettingsError(
+                "no dataset in defs/; first: dg scaffold defs autosr_assets.components.PromptDataset NAME"
+            )
         dg.scaffold_component(request, {"dataset": dataset})
 
 
@@ -122,32 +124,30 @@ class _Graph:
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])
 
-    def _per_prompt(self) -> dict[str, Any]:
-        return {
-            "group_name": self.name,
-            "io_manager_key": TABLES,
-            "required_resource_keys": self.resources,
-            "dagster_type": PARTITION_ROWS_TYPE,
-            "partitions_def": prompts_of(self.search.dataset),
-            "backfill_policy": backfill_policy(self.search.chunk_size),
-            "code_version": METHOD_VERSION,
-            "kinds": {"parquet"},
-        }
-
-    def _sources(self) -> dict[str, dg.AssetIn]:
+    def _per_prompt(
+        self, asset: str, description: str, previous: dg.AssetKey | None = None
+    ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
+        """Return the decorator of an asset that sees the dataset, the preferences and what came before."""
         dataset = self.search.dataset
-        return {
-            "dataset": dg.AssetIn(dataset_key(dataset)),
-            "preferences": dg.AssetIn(preferences_key(dataset)),
-        }
+        sources = {"dataset": dataset_key(dataset), "preferences": preferences_key(dataset)}
+        if previous is not None:
+            sources["previous"] = previous
+        return dg.asset(
+            key=self._key(asset),
+            ins={name: dg.AssetIn(key) for name, key in sources.items()},
+            description=description,
+            group_name=self.name,
+            io_manager_key=TABLES,
+            required_resource_keys=self.resources,
+            dagster_type=PARTITION_ROWS_TYPE,
+            partitions_def=prompts_of(dataset),
+            backfill_policy=backfill_policy(self.search.chunk_size),
+            code_version=METHOD_VERSION,
+            kinds={"parquet"},
+        )
 
     def _initial_rubrics(self) -> dg.AssetsDefinition:
-        @dg.asset(
-            key=self._key("initial_rubrics"),
-            ins=self._sources(),
-            description="One row is one individual of the first population.",
-            **self._per_prompt(),
-        )
+        @self._per_prompt("initial_rubrics", "One row is one individual of the first population.")
         def initial_rubrics(
             context: dg.AssetExecutionContext, dataset: StoredTable, preferences: dict[str, StoredTable]
         ) -> PartitionRows:
@@ -156,11 +156,10 @@ class _Graph:
         return initial_rubrics
 
     def _generation(self, number: int, previous_key: dg.AssetKey) -> dg.AssetsDefinition:
-        @dg.asset(
-            key=self._key(f"generation_{number:02d}"),
-            ins={**self._sources(), "previous": dg.AssetIn(previous_key)},
-            description=f"One row is one individual of the population after generation {number}, with its lineage.",
-            **self._per_prompt(),
+        @self._per_prompt(
+            f"generation_{number:02d}",
+            f"One row is one individual of the population after generation {number}, with its lineage.",
+            previous_key,
         )
         def generation(
             context: dg.AssetExecutionContext,
@@ -208,7 +207,7 @@ class _Graph:
             required_resource_keys=self.resources,
             backfill_policy=backfill_policy(self.search.chunk_size),
         )
-        def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        def best_rubrics(_context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
             raise NotImplementedError
             yield
 

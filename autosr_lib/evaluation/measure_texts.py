@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -20,14 +21,18 @@ _IS_CJK = re.compile(f"[{_CJK}]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]{0,3}\s+|(?<=[。！？])|\n+")
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
-FUNCTION_WORDS = frozenset(
-    """a about above after again against all also am an and any are as at be because been before being below between
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a list written as a text."""
+    return frozenset(text.split())
+
+
+FUNCTION_WORDS = word_set("""a about above after again against all also am an and any are as at be because been before being below between
     both but by can could did do does doing down during each few for from further had has have having he her here hers
     him his how i if in into is it its itself just me more most my no nor not now of off on once only or other our out
     over own same she should so some such than that the their them then there these they this those through to too
     under until up us very was we were what when where which while who whom why will with would you your 的 了 是 在 和
-    也 就 都 而 及 与 着 或 一 我 你 他 她 它 们 这 那 有 不 吗 呢 吧""".split()
-)
+    也 就 都 而 及 与 着 或 一 我 你 他 她 它 们 这 那 有 不 吗 呢 吧""")
 
 
 class Text:
@@ -91,6 +96,32 @@ class Text:
         return read_text(tail) if len(tail) > len(head) and len(head) <= 400 else self
 
     @cached_property
+    def instruction(self) -> Text:
+        """Return the short first paragraph that says what to do with the material, else the whole text."""
+        return self if self.material is self else read_text(_BLANK_LINE.split(self.text, maxsplit=1)[0])
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Return the different lower-case words."""
+        return frozenset(self.words)
+
+    @cached_property
+    def sentence_content(self) -> tuple[frozenset[str], ...]:
+        """Return the content words of each sentence that has words."""
+        return tuple(frozenset(content_words(words)) for words in self.sentence_words)
+
+    @cached_property
+    def sentence_index(self) -> dict[str, list[int]]:
+        """Return the sentences in which each content word stands: its first 64, which bounds the work."""
+        index: dict[str, list[int]] = {}
+        for place, words in enumerate(self.sentence_content):
+            for word in words:
+                known = index.setdefault(word, [])
+                if len(known) < 64:
+                    known.append(place)
+        return index
+
+    @cached_property
     def positions(self) -> dict[tuple[str, str], list[int]]:
         """Return where each pair of neighbouring words stands: its first eight places, which bounds the work."""
         places: dict[tuple[str, str], list[int]] = {}
@@ -116,7 +147,7 @@ def stem(word: str) -> str:
     return word
 
 
-def content_words(words: tuple[str, ...]) -> list[str]:
+def content_words(words: Sequence[str]) -> list[str]:
     """Return the stems of the words that carry meaning, and the pairs of neighbouring CJK characters."""
     found = [
         stem(word)

@@ -15,7 +15,15 @@ import pyarrow.parquet as pq
 
 from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_rows import FlatRow, RawDataset, RawPrompt, column_faults, group_rows
-from autosr_lib.storage.strict_json import JsonError, key_place, parse_json, repeated_key_faults, shown, value_faults
+from autosr_lib.storage.strict_json import (
+    JsonError,
+    key_place,
+    one_line,
+    parse_json,
+    repeated_key_faults,
+    shown,
+    value_faults,
+)
 
 CONTENT_FAULT = 'give a list of prompts, or {"prompts": [...]}'
 
@@ -120,8 +128,9 @@ def _read_parquet(data: bytes, where: str) -> RawDataset:
             raise DatasetError(where, [f"the columns {repeated} repeat; keep one of each"])
         rows = [_plain(row) for row in table.to_pylist(maps_as_pydicts="strict")]
     except (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DatasetError(where, [f"cannot be read as Parquet: {reason}; corrupt, cut short or encrypted"]) from None
+        raise DatasetError(
+            where, [f"cannot be read as Parquet: {one_line(error)}; corrupt, cut short or encrypted"]
+        ) from None
     if "candidates" in names:
         return RawDataset(tuple(RawPrompt(f"row {i}: ", row) for i, row in enumerate(rows, start=1)))
     _check_columns(names, where)

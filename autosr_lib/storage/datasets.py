@@ -13,6 +13,7 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_checks import CheckedPrompt, check_prompts
 from autosr_lib.storage.dataset_formats import READERS, raw_prompts, read_raw
 from autosr_lib.storage.dataset_rows import RawDataset
+from autosr_lib.storage.strict_json import one_line
 
 WARNINGS_OF_A_KIND = 3
 """Warnings of one kind that are spelled out; the rest are counted."""
@@ -72,7 +73,7 @@ def _read_bytes(path: str | UPath, where: str) -> tuple[bytes, str]:
         return (file.read_bytes() if suffix in READERS else b""), suffix
     except (OSError, ValueError, ImportError) as error:
         # Besides the system's own, UPath names an unknown protocol (ValueError) and a missing driver (ImportError).
-        raise DatasetError(where, [f"cannot be read: {' '.join(str(error).split())}"]) from error
+        raise DatasetError(where, [f"cannot be read: {one_line(error)}"]) from error
 
 
 def _dataset(raw: RawDataset, sha256: str, where: str, skip_invalid: bool, min_candidates: int) -> Dataset:

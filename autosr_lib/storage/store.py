@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,7 +28,7 @@ _KEY_FIELD = b"autosr.partition_key"
 _ROWS_PER_GROUP = 256
 """Rows that are read at once when only some are wanted; a row of the dataset is a prompt with all its candidates."""
 
-Rows = pa.Table | pa.RecordBatchReader
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """What can be written: rows in memory, or a stream of them."""
 
 
@@ -83,7 +83,7 @@ class TableStore:
             schema = schema.with_metadata({**(schema.metadata or {}), **mark})
         with _told(path, "write"):
             if self._is_local:
-                _write_local(Path(os.fspath(path)), rows, schema)
+                _write_local(Path(str(path)), rows, schema)
             else:
                 _put(path, rows, schema)
 

@@ -95,6 +95,11 @@ def shown(value: object) -> str:
     return text
 
 
+def one_line(error: Exception) -> str:
+    """Return what a foreign library said, as one short printable line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(error).split()))[:200]
+
+
 def key_place(place: str, key: object) -> str:
     """Return the place of `key` inside the mapping at `place`."""
     is_plain = isinstance(key, str) and key.isidentifier() and len(key) <= SHOWN

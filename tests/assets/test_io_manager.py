@@ -1,5 +1,6 @@
 """Assets get handles on what is stored, in one shape for one prompt and for many."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from autosr_lib.storage.store import StoredTable
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
-PER_PROMPT: dict[str, Any] = {
-    "partitions_def": PROMPTS,
-    "backfill_policy": dg.BackfillPolicy.single_run(),
-    "dagster_type": PARTITION_ROWS_TYPE,
-}
+
+
+def per_prompt(function: Callable[..., object]) -> dg.AssetsDefinition:
+    return dg.asset(
+        partitions_def=PROMPTS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        dagster_type=PARTITION_ROWS_TYPE,
+    )(function)
 
 
 def one_row(text: str) -> pa.Table:
@@ -37,7 +41,7 @@ class Graph:
         def dataset() -> pa.Table:
             return pa.table({"prompt_id": list(keys), "text": [f"text of {key}" for key in keys]})
 
-        @dg.asset(**PER_PROMPT)
+        @per_prompt
         def first(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
             if self.returns is not None:
                 return self.returns
@@ -46,7 +50,7 @@ class Graph:
             texts = dict(zip(*rows.to_pydict().values(), strict=True))
             return {key: one_row(texts[key]) for key in context.partition_keys}
 
-        @dg.asset(**PER_PROMPT)
+        @per_prompt
         def second(context: dg.AssetExecutionContext, first: dict[str, StoredTable]) -> PartitionRows:
             self.seen["first"] = {key: rows.read().column("text").to_pylist() for key, rows in first.items()}
             return {key: one_row("again " + key) for key in context.partition_keys}

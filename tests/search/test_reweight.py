@@ -10,6 +10,9 @@ from autosr_lib.search.reweight import SCALE_RIDGE, default_ridge, fit_weights
 RIDGE = 1e-3
 
 
+Problem = tuple[FloatArray, IntArray, IntArray, FloatArray, FloatArray, float]
+
+
 def pairs_of(quality: FloatArray) -> tuple[IntArray, IntArray]:
     """Return every ordered pair of candidates, the better one first."""
     order = np.argsort(-quality, kind="stable")
@@ -30,7 +33,7 @@ def uniform(count: int) -> FloatArray:
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[FloatArray, IntArray, IntArray, FloatArray, FloatArray, float]:
+def problems(draw: st.DrawFn) -> Problem:
     criteria, candidates = draw(st.integers(1, 12)), draw(st.integers(2, 8))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     levels = draw(st.sampled_from([1, 2, 6, 1000]))
@@ -45,7 +48,7 @@ def problems(draw: st.DrawFn) -> tuple[FloatArray, IntArray, IntArray, FloatArra
 
 
 @given(problems())
-def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem) -> None:
+def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem: Problem) -> None:
     *arguments, ridge = problem
 
     weights = fit_weights(*arguments, ridge=ridge)
@@ -56,7 +59,7 @@ def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem) -> None
 
 
 @given(problems())
-def test_the_same_problem_has_the_same_weights_to_the_bit(problem) -> None:
+def test_the_same_problem_has_the_same_weights_to_the_bit(problem: Problem) -> None:
     *arguments, ridge = problem
 
     once, again = (fit_weights(*(np.array(a) for a in arguments), ridge=ridge) for _ in range(2))

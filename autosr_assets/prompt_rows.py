@@ -1,0 +1,136 @@
+"""One table filled for the prompts of a run: what is up to date is passed through, a failed prompt stops nobody."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from autosr_assets.partition_keys import partition_key, prompt_id_of
+from autosr_assets.resources import Progress
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
+from autosr_lib.storage.rows import read_prompt, unsuccessful
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables import Status
+
+IN_FLIGHT = 64
+"""Prompts under way at once in a step; bounds memory, the backend's own limit bounds its requests."""
+
+
+class UpstreamFailed(AutosrError):
+    """A prompt that failed in an earlier asset; its message is that asset's."""
+
+
+@dataclass
+class Filled:
+    """What became of the prompts of a run in one table."""
+
+    handles: dict[str, StoredTable] = field(default_factory=dict)
+    computed: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Error by partition key, of prompts that failed here or before."""
+    withdrawn: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class PromptTable:
+    """A table with one partition a prompt, and how its rows are made.
+
+    `wanted` returns the input fingerprint that a prompt's rows should have, `work` makes them.
+    """
+
+    store: TableStore
+    name: str
+    schema: pa.Schema
+    wanted: Callable[[Prompt], str]
+    work: Callable[[Prompt, str], Awaitable[pa.Table]]
+
+    async def fill(self, dataset: StoredTable, keys: Iterable[str], progress: Progress, step: str) -> Filled:
+        """Return handles on the rows of all `keys`, after making those that are missing, stale, incomplete or failed.
+
+        Rows are stored as soon as a prompt is through, so that a run that is killed loses only what is under way.
+
+        Raises:
+            EndpointError: nobody can be asked; the run ends.
+            BudgetExhausted: nothing more can be paid; the run ends.
+            StorageError: a table cannot be read or written, or a key has no prompt in the dataset.
+        """
+        wanted = list(keys)
+        filled = Filled()
+        queue = read_prompts(dataset, wanted)
+        progress.begin(step, len(wanted))
+
+        async def worker() -> None:
+            for prompt, is_withdrawn in queue:
+                await self._one(prompt, filled, is_withdrawn=is_withdrawn)
+                key = partition_key(prompt.prompt_id)
+                progress.advance(step, is_new=key in filled.computed, is_failed=key in filled.failed)
+
+        try:
+            await _together([worker() for _ in range(min(IN_FLIGHT, len(wanted)))])
+        finally:
+            progress.end(step)
+        if missing := [key for key in wanted if key not in filled.handles]:
+            raise StorageError(f"{self.name}: the dataset has no prompt {missing[0]!r}; materialize the dataset first")
+        return filled
+
+    async def _one(self, prompt: Prompt, filled: Filled, *, is_withdrawn: bool) -> None:
+        key, fingerprint = partition_key(prompt.prompt_id), self.wanted(prompt)
+        filled.handles[key] = self.store.stored(self.name, key)
+        if is_withdrawn:
+            filled.withdrawn.add(key)
+            if not self.store.exists(self.name, key):
+                rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.WITHDRAWN, None)
+                self.store.write(self.name, key, rows)
+            return
+        if is_up_to_date(self.store, self.name, key, fingerprint):
+            return
+        filled.computed.add(key)
+        try:
+            rows = await self.work(prompt, fingerprint)
+        except (EndpointError, BudgetExhausted, StorageError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
+            said = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
+            filled.failed[key] = said
+            rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.FAILED, said)
+        self.store.write(self.name, key, rows)
+
+
+async def _together(workers: list[Awaitable[None]]) -> None:
+    """Run the workers; when one fails, the others are cancelled and its own error is raised."""
+    tasks = [asyncio.ensure_future(worker) for worker in workers]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def read_prompts(dataset: StoredTable, keys: Iterable[str]) -> Iterator[tuple[Prompt, bool]]:
+    """Yield the prompts of these partition keys and whether they have left the dataset, a few hundred at a time."""
+    for rows in dataset.read_where("prompt_id", [prompt_id_of(key) for key in keys]):
+        for row in rows.to_pylist():
+            yield read_prompt(row), row["status"] == Status.WITHDRAWN
+
+
+def is_up_to_date(store: TableStore, table: str, key: str, fingerprint: str) -> bool:
+    """Return whether a prompt's rows are done and depend on just what they should."""
+    rows = store.read(table, key, ["status", "input_fingerprint"])
+    if rows is None or not rows.num_rows:
+        return False
+    return bool(rows["status"][0].as_py() == Status.DONE and rows["input_fingerprint"][0].as_py() == fingerprint)
+
+
+def upstream_rows(handle: StoredTable) -> pa.Table:
+    """Return the rows of the asset before.
+
+    Raises:
+        UpstreamFailed: the prompt failed there.
+    """
+    rows = handle.read()
+    if rows["status"][0].as_py() == Status.FAILED:
+        raise UpstreamFailed(rows["error"][0].as_py())
+    return rows

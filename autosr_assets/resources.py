@@ -1,0 +1,60 @@
+"""What assets use beside tables and settings: the backends of a run, and somebody to tell how far it is."""
+
+import json
+from typing import Protocol
+
+import dagster as dg
+
+from autosr_lib.backends import Backend, BackendSettings, open_backend
+from autosr_lib.evaluation.settings import GradingSettings
+
+BACKENDS = "backends"
+PROGRESS = "progress"
+
+
+class Backends:
+    """The backends of one run: steps with the same settings share one, and with it its limits."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Backend] = {}
+
+    def get(self, settings: BackendSettings, grading: GradingSettings, seed: int) -> Backend:
+        """Return the backend for these settings, opened at its first use."""
+        name = json.dumps([settings.model_dump(mode="json"), grading.model_dump(mode="json"), seed])
+        if name not in self._open:
+            self._open[name] = open_backend(settings, grading, seed)
+        return self._open[name]
+
+
+class Progress(Protocol):
+    """Somebody who is told how far a step is."""
+
+    def begin(self, step: str, total: int) -> None:
+        """A step begins, over `total` prompts."""
+
+    def advance(self, step: str, *, is_new: bool, is_failed: bool) -> None:
+        """A prompt is through: computed or already there, failed or not."""
+
+    def end(self, step: str) -> None:
+        """A step has ended."""
+
+
+class Silence:
+    """Progress that nobody watches; the web UI has its own."""
+
+    def begin(self, step: str, total: int) -> None:
+        """Say nothing."""
+
+    def advance(self, step: str, *, is_new: bool, is_failed: bool) -> None:
+        """Say nothing."""
+
+    def end(self, step: str) -> None:
+        """Say nothing."""
+
+
+def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefinition]:
+    """Return the resources that every component needs, beside the tables."""
+    return {
+        BACKENDS: dg.ResourceDefinition(lambda _: Backends(), description="Who answers the roles; opened when needed."),
+        PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),
+    }

@@ -1,0 +1,179 @@
+"""What the assets do: take handles, call the library for the prompts of the run, return handles."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
+from autosr_assets.resources import Backends, Progress
+from autosr_lib.backends import Backend, DatasetRunSettings, SearchRunSettings
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.evaluation.holdout import hidden_candidates
+from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
+from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.search.case import Case
+from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.search import DEFAULT_PRESET, advance, begin
+from autosr_lib.search.settings import Structure
+from autosr_lib.search.state import Calls, State, Task
+from autosr_lib.storage.presets import read_presets
+from autosr_lib.storage.rows import (
+    best_table,
+    population_table,
+    preferences_table,
+    read_preferences,
+    read_state,
+)
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables import BEST, POPULATION, PREFERENCES, Status
+
+JUDGE_SEED = 7
+
+
+@dataclass(frozen=True)
+class PreferenceStep:
+    """The asset `preferences`: the reference of every prompt, asked for once."""
+
+    store: TableStore
+    table: str
+    settings: DatasetRunSettings
+    backends: Backends
+    progress: Progress
+
+    def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        """Return the preferences of the prompts of the run."""
+        table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work)
+        return asyncio.run(table.fill(dataset, keys, self.progress, "preferences"))
+
+    @property
+    def backend(self) -> Backend:
+        """Return who judges."""
+        return self.backends.get(self.settings.backend, GradingSettings(), JUDGE_SEED)
+
+    def fingerprint(self, prompt: Prompt) -> str:
+        """Return the input fingerprint of a prompt's preferences."""
+        return preferences_fingerprint(prompt, self.settings.reference, self.backend.identity["judge"])
+
+    async def _work(self, prompt: Prompt, fingerprint: str) -> pa.Table:
+        known = await gather_preferences(prompt, self.settings.reference, self.backend.roles.judge)
+        hidden = hidden_candidates(prompt, self.settings.holdout)
+        return preferences_table(prompt.prompt_id, fingerprint, known, hidden)
+
+
+class SearchSteps:
+    """The assets of one search, from the initial rubrics to the best."""
+
+    def __init__(
+        self,
+        preferences: PreferenceStep,
+        prefix: str,
+        structure: Structure,
+        settings: SearchRunSettings,
+    ) -> None:
+        self.preferences = preferences
+        self.store = preferences.store
+        self.prefix = prefix
+        self.structure = structure
+        self.settings = settings
+        self.backend = preferences.backends.get(settings.backend, settings.grading, settings.seed)
+        self.presets = read_presets(settings.initializer)
+
+    def generation_name(self, number: int) -> str:
+        """Return the name of the asset of generation 0, 1, …."""
+        return "initial_rubrics" if number == 0 else f"generation_{number:02d}"
+
+    def table(self, asset: str) -> str:
+        """Return the table of one of the search's assets."""
+        return f"{self.prefix}/{asset}"
+
+    def fingerprints(self, prompt: Prompt) -> list[str]:
+        """Return the wanted input fingerprints of a prompt: generation 0, 1, …, and last that of its best rubric."""
+        chain = generation_fingerprints(
+            self.preferences.fingerprint(prompt),
+            self.preferences.settings.holdout,
+            self.settings,
+            self.structure,
+            self.backend.identity,
+            self._preset(prompt),
+        )
+        return [*chain, best_fingerprint(chain[-1], self.settings)]
+
+    def _preset(self, prompt: Prompt) -> Rubric | None:
+        return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
+
+    def run_initial(self, dataset: StoredTable, keys: Iterable[str], known: dict[str, StoredTable]) -> Filled:
+        """Return the first populations of the prompts of the run."""
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            task, _, is_whole = self._task(prompt, known)
+            state = await begin(task, self.presets)
+            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+
+        return self._fill(0, dataset, keys, work)
+
+    def run_generation(
+        self,
+        number: int,
+        dataset: StoredTable,
+        keys: Iterable[str],
+        known: dict[str, StoredTable],
+        previous: dict[str, StoredTable],
+    ) -> Filled:
+        """Return the populations of the prompts of the run after one more generation."""
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
+            task, _, _ = self._task(prompt, known)
+            state = await advance(task, read_state(rows))
+            is_whole = rows["status"][0].as_py() == Status.DONE
+            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+
+        return self._fill(number, dataset, keys, work)
+
+    def run_best(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        """Return the best rubrics of the prompts of the run."""
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            key = partition_key(prompt.prompt_id)
+            last = self.store.stored(self.table(self.generation_name(self.structure.generations)), key)
+            rows = upstream_rows(last)
+            known = {key: self.store.stored(self.preferences.table, key)}
+            task, preferences, _ = self._task(prompt, known)
+            state = read_state(rows)
+            conclusion = await conclude(task, state)
+            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded
+            status = Status.DONE if is_whole else Status.INCOMPLETE
+            hidden = task.case.hidden_ids
+            return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status)
+
+        table = PromptTable(
+            self.store, self.table("best_rubrics"), BEST, lambda prompt: self.fingerprints(prompt)[-1], work
+        )
+        return asyncio.run(table.fill(dataset, keys, self.preferences.progress, "best_rubrics"))
+
+    def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
+        name = self.generation_name(number)
+        table = PromptTable(
+            self.store, self.table(name), POPULATION, lambda prompt: self.fingerprints(prompt)[number], work
+        )
+        return asyncio.run(table.fill(dataset, keys, self.preferences.progress, name))
+
+    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[Task, PromptPreferences, bool]:
+        rows = upstream_rows(known[partition_key(prompt.prompt_id)])
+        preferences = read_preferences(rows)
+        case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
+        is_whole = rows["status"][0].as_py() == Status.DONE
+        return Task(case, self.backend.roles, self.settings, self.structure), preferences, is_whole
+
+    def _population(self, prompt: Prompt, fingerprint: str, state: State, calls: Calls, *, is_whole: bool) -> pa.Table:
+        """Return the rows of a state; what stayed ungraded, here or before, is asked again in the next run."""
+        status = Status.DONE if is_whole and not calls.ungraded else Status.INCOMPLETE
+        return population_table(prompt.prompt_id, fingerprint, state, status)
+
+
+Work = Callable[[Prompt, str], "asyncio.Future[pa.Table]"]

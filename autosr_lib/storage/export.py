@@ -1,0 +1,145 @@
+"""The JSON of a whole search, in the seed system's format and beyond it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from upath import UPath
+
+from autosr_lib.errors import StorageError
+from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, Interval, PairCount, summarise_holdout
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.tables import Status
+
+DETAILS = ("criterion_type", "check_points", "positive_examples", "negative_examples", "measure")
+
+
+@dataclass
+class Totals:
+    """What an export adds up over its prompts."""
+
+    prompts: int = 0
+    done: int = 0
+    incomplete: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    judge_calls: int = 0
+    stopped: dict[str, int] = field(default_factory=dict)
+    counts: list[PairCount] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Count one row of the table of best rubrics."""
+        self.prompts += 1
+        if row["status"] == Status.FAILED:
+            self.failed[row["prompt_id"]] = row["error"]
+            return
+        self.done += 1
+        self.incomplete += row["status"] == Status.INCOMPLETE
+        self.stopped[row["stopped"]] = self.stopped.get(row["stopped"], 0) + 1
+        self.judge_calls += row["judge_calls"]
+        for name, count in row["calls"].items():
+            self.calls[name] = self.calls.get(name, 0) + count
+        self.counts.append(PairCount(row["holdout_pairs"], row["holdout_initial"], row["holdout_best"]))
+
+    @property
+    def holdout(self) -> HoldoutSummary | None:
+        """Return the pooled held-out accuracy, or None when nothing was held out."""
+        return summarise_holdout(self.counts)
+
+
+def best_entry(row: Row) -> dict[str, Any]:
+    """Return the export's entry of one prompt that did not fail."""
+    entry: dict[str, Any] = {
+        "prompt_id": row["prompt_id"],
+        "rubric": _rubric(row["rubric"]),
+        "measured_rubric": _rubric(row["measured_rubric"]),
+        "initial_rubric": _rubric(row["initial_rubric"]),
+        "best_candidate_id": row["best_candidate_id"],
+        "candidate_scores": {one["candidate_id"]: one["score"] for one in row["candidate_scores"]},
+        "objective_score": row["best"]["objective"],
+        "initial_objective_score": row["initial"]["objective"],
+        "stopped": row["stopped"],
+        "status": row["status"],
+    }
+    # On few pairs a prompt's own figure says next to nothing, and would be quoted all the same (METHOD §5).
+    if len(row["candidate_scores"]) >= OWN_FIGURE and row["holdout_pairs"]:
+        entry["holdout_accuracy"] = {
+            "belongs_to": "measured_rubric",
+            "pairs": row["holdout_pairs"],
+            "initial": row["holdout_initial"] / row["holdout_pairs"],
+            "best": row["holdout_best"] / row["holdout_pairs"],
+        }
+    return entry
+
+
+def _rubric(criteria: Iterable[Row]) -> dict[str, Any]:
+    """Return a rubric in the seed's shape; details that are empty are left out."""
+    return {
+        "criteria": [
+            {"criterion_id": one["criterion_id"], "text": one["text"], "weight": one["weight"]}
+            | {name: one[name] for name in DETAILS if one[name]}
+            for one in criteria
+        ]
+    }
+
+
+def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, Any]) -> Totals:
+    """Write the JSON of a search and return its totals; `rows` is read once, one prompt at a time.
+
+    Raises:
+        StorageError: the file cannot be written; an earlier file of that name is then untouched.
+    """
+    target = UPath(path)
+    part = target.with_name(target.name + ".part")
+    totals = Totals()
+    scores: dict[str, float] = {}
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as out:
+            out.write('{\n"best_rubrics": [')
+            separator = "\n"
+            for row in rows:
+                totals.add(row)
+                if row["status"] == Status.FAILED:
+                    continue
+                scores[row["prompt_id"]] = row["best"]["objective"]
+                out.write(separator + _json(best_entry(row)))
+                separator = ",\n"
+            out.write("\n]")
+            rest = {
+                "best_objective_scores": scores,
+                "best_scores": scores,
+                "failed_prompts": totals.failed,
+                "holdout_accuracy": holdout_json(totals.holdout),
+                "run_manifest": manifest,
+            }
+            for name, value in rest.items():
+                out.write(f",\n{_json(name)}: {_json(value)}")
+            out.write("\n}\n")
+        part.replace(target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error}; allowed: a place that can be written") from error
+    return totals
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def holdout_json(summary: HoldoutSummary | None) -> dict[str, Any] | None:
+    """Return the pooled held-out figures with their 95% intervals, or None."""
+    if summary is None:
+        return None
+
+    def interval(one: Interval) -> dict[str, float]:
+        return {"value": one.value, "low": one.low, "high": one.high}
+
+    return {
+        "belongs_to": "measured_rubric",
+        "prompts": summary.prompts,
+        "pairs": summary.pairs,
+        "initial": interval(summary.initial),
+        "best": interval(summary.best),
+        "gain": interval(summary.gain),
+    }

@@ -1,0 +1,63 @@
+"""Preset rubrics: a file of first rubrics by prompt id, or an earlier output."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from upath import UPath
+
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import SettingsError
+from autosr_lib.evaluation.measures import parse_measure
+from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
+from autosr_lib.storage.strict_json import JsonError, parse_json
+
+IGNORED = {"criterion_key", "grading_protocol", "rubric_id", "metadata"}
+
+
+def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
+    """Return the preset rubrics by prompt id (`__default__` for the others); none where the strategy is another.
+
+    The file is a JSON object of rubrics by prompt id, or an output of `autosr search` with its `best_rubrics`. A rubric
+    is an object with `criteria`, or a list of them. A protocol of grading inside a rubric is ignored (METHOD §2).
+
+    Raises:
+        SettingsError: the file cannot be read, or something in it is not a rubric; names the place.
+    """
+    if settings.initializer_strategy is not InitializerStrategy.PRESET:
+        return {}
+    if settings.preset_rubrics is None:
+        raise SettingsError("initializer_strategy is 'preset', but preset_rubrics names no file; allowed: a JSON file")
+    path = UPath(settings.preset_rubrics)
+    try:
+        content = parse_json(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, JsonError) as error:
+        raise SettingsError(f"preset_rubrics {path}: {error}; allowed: a JSON file of rubrics") from error
+    return {name: _rubric(value, f"{path}: {name}") for name, value in _by_prompt(content, path)}
+
+
+def _by_prompt(content: Any, path: UPath) -> list[tuple[str, Any]]:
+    if isinstance(content, Mapping) and isinstance(content.get("best_rubrics"), list):
+        entries = content["best_rubrics"]
+        if all(isinstance(e, Mapping) and isinstance(e.get("prompt_id"), str) and "rubric" in e for e in entries):
+            return [(entry["prompt_id"], entry["rubric"]) for entry in entries]
+    elif isinstance(content, Mapping):
+        return list(content.items())
+    raise SettingsError(f"preset_rubrics {path}: not rubrics; allowed: an object of rubrics by prompt id, or an output")
+
+
+def _rubric(value: Any, place: str) -> Rubric:
+    criteria = value.get("criteria") if isinstance(value, Mapping) else value
+    if not isinstance(criteria, list):
+        raise SettingsError(f"preset_rubrics {place}: no list of criteria; allowed: an object with `criteria`")
+    plain = [{k: v for k, v in c.items() if k not in IGNORED} if isinstance(c, Mapping) else c for c in criteria]
+    try:
+        rubric = Rubric.model_validate({"criteria": plain})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"preset_rubrics {place}.{where}: {first['msg']} (got {first['input']!r:.40})") from error
+    for criterion in rubric.criteria:
+        if criterion.measure is not None:
+            parse_measure(criterion.measure)
+    return rubric
