@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast test-integration check format lint types imports definitions clean
+.PHONY: help setup demo ui test test-fast test-integration check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,12 +53,17 @@ types: $(READY)
 	@$(BIN)/mypy --no-error-summary
 
 imports: $(READY)
-	@$(BIN)/lint-imports --no-timing >.import-rules.log 2>&1 || { cat .import-rules.log; rm -f .import-rules.log; exit 1; }
-	@rm -f .import-rules.log
+	@out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 
 definitions: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
-	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+	@PYTHONWARNINGS=ignore $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+
+constraints: ## move constraints.txt to the newest versions that pip finds
+	@rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --editable '.[dev,s3]'
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ @]+$$' > constraints.txt
+	@touch $(READY)
 
 clean: ## remove .venv and caches; keeps data/
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

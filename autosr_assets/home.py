@@ -13,8 +13,6 @@ telemetry:
 concurrency:
   runs:
     max_concurrent_runs: 4  # one run keeps many requests under way already
-run_monitoring:
-  enabled: true             # a run whose process was killed is marked as failed
 """
 
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import dagster as dg
 
-from autosr_lib.backends import Backend, BackendSettings, open_backend
+from autosr_lib.backends import Backend, open_backend
+from autosr_lib.settings import BackendSettings
 from autosr_lib.evaluation.settings import GradingSettings
 
 BACKENDS = "backends"

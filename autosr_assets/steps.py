@@ -9,7 +9,8 @@ import pyarrow as pa
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
-from autosr_lib.backends import Backend, DatasetRunSettings, SearchRunSettings
+from autosr_lib.backends import Backend
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.holdout import hidden_candidates

@@ -58,7 +58,7 @@ class World:
 
     def text(self, candidate: int) -> str:
         """Return the text of a candidate: opaque, and in no order of merit."""
-        return f"response {digest('text', self.settings.seed, candidate):016x}"
+        return f"response {digest('text', self.settings.seed, int(candidate)):016x}"
 
     @property
     def prompt_id(self) -> str:
@@ -86,7 +86,7 @@ class World:
     @cached_property
     def quality(self) -> FloatArray:
         """Return (candidates,) the true quality of the prompt's candidates, 0..1."""
-        return self.attributes @ TRUE_WEIGHTS
+        return np.asarray(self.attributes @ TRUE_WEIGHTS)
 
     @cached_property
     def pairs(self) -> tuple[IntArray, IntArray]:

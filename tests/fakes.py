@@ -5,9 +5,10 @@ The verifier reads the number, the proposer names the attribute on which the bet
 ahead, the judge compares the means. Every reply is a function of the request, as with a model at temperature 0.
 """
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autosr_lib.domain.preference import Verdict
@@ -78,6 +79,20 @@ class FakeVerifier:
 
 
 @dataclass
+class FlakyVerifier(FakeVerifier):
+    """Answers like `FakeVerifier`, but the first `unread` of its replies cannot be read."""
+
+    unread: int = 0
+
+    async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+        """Return grades once enough replies have been lost."""
+        if len(self.requests) < self.unread:
+            self.requests.append(request)
+            raise ReplyError("a reply that cannot be read")
+        return await super().grade(request)
+
+
+@dataclass
 class FakeProposer:
     """Names the attributes on which the better candidate of the first pair is furthest ahead."""
 
@@ -97,14 +112,31 @@ class FakeProposer:
 
 
 @dataclass
+class ScriptedProposer:
+    """Answers what the script says of a request; a script that returns None has nothing to say."""
+
+    script: Callable[[ProposeRequest], Proposal | None]
+    requests: list[ProposeRequest] = field(default_factory=list)
+
+    async def propose(self, request: ProposeRequest) -> Proposal:
+        """Return the script's answer."""
+        self.requests.append(request)
+        if (proposal := self.script(request)) is None:
+            raise ReplyError("nothing to say")
+        return proposal
+
+
+@dataclass
 class FakeInitializer:
     """Writes a rubric of the first attributes of the first candidate; fails for the prompt ids in `failing`."""
 
     size: int = 2
     failing: frozenset[str] = frozenset()
+    requests: list[InitializeRequest] = field(default_factory=list)
 
     async def write(self, request: InitializeRequest) -> Rubric:
         """Return the rubric of the first attributes in alphabetical order."""
+        self.requests.append(request)
         if request.prompt_id in self.failing:
             raise RuntimeError(f"no rubric for {request.prompt_id}")
         names = sorted(attributes(request.candidate_texts[0])) or ["anything"]
@@ -134,3 +166,43 @@ def _mean(text: str) -> float:
 def fake_roles(noise: float = 0.0, failing: float = 0.0) -> Roles:
     """Return fresh fakes of all roles."""
     return Roles(FakeInitializer(), FakeProposer(), FakeVerifier(noise, failing), FakeJudge())
+
+
+@dataclass
+class Unhurried:
+    """Roles that answer as `roles` do, but each after giving way to the others a number of times drawn from `seed`."""
+
+    roles: Roles
+    seed: int
+    asked: int = 0
+
+    async def _wait(self) -> None:
+        self.asked += 1
+        for _ in range(int(chance(self.seed, self.asked) * 5)):
+            await asyncio.sleep(0)
+
+    async def write(self, request: InitializeRequest) -> Rubric:
+        """Return what the initializer says, late."""
+        await self._wait()
+        return await self.roles.initializer.write(request)
+
+    async def propose(self, request: ProposeRequest) -> Proposal:
+        """Return what the proposer says, late."""
+        await self._wait()
+        return await self.roles.proposer.propose(request)
+
+    async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+        """Return what the verifier says, late."""
+        await self._wait()
+        return await self.roles.verifier.grade(request)
+
+    async def prefer(self, request: JudgeRequest) -> Verdict:
+        """Return what the judge says, late."""
+        await self._wait()
+        return await self.roles.judge.prefer(request)
+
+
+def unhurried(roles: Roles, seed: int) -> Roles:
+    """Return roles whose answers come in an order that depends on the seed."""
+    one = Unhurried(roles, seed)
+    return Roles(one, one, one, one)

@@ -1,5 +1,6 @@
 """A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import dagster as dg
@@ -15,11 +16,15 @@ from autosr_assets.graph_names import (
     prompts_of,
 )
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.dataset_step import dataset_metadata, read_all, register_prompts
+from autosr_assets.metadata import preferences_metadata
+from autosr_assets.prompt_rows import Filled
+from autosr_assets.resources import BACKENDS, PROGRESS
 from autosr_assets.settings_config import settings_resource
-from autosr_lib.storage.dataset_settings import DatasetSettings
+from autosr_assets.steps import PreferenceStep
+from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.store import StoredTable
-
-METHOD_VERSION = "1"
 
 
 class PromptDatasetParams(BaseModel):
@@ -48,7 +53,7 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
     name: str | None = None
     """Name of the dataset; by default that of its folder in `defs/`."""
     # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
-    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=DatasetSettings)]
+    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=DatasetRunSettings)]
     """The file, the reference and what is hidden."""
     chunk_size: int | None = None
     """Prompts of one run of a backfill; by default all of them share a run."""
@@ -88,7 +93,15 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         kinds={"parquet"},
     )
     def dataset(context: dg.AssetExecutionContext) -> pa.Table:
-        raise NotImplementedError
+        settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
+        store = getattr(context.resources, TABLES).store
+        table = "/".join(dataset_key(name).path)
+        known, rows = read_all(settings.path, skip_invalid=settings.skip_invalid, store=store, table=table)
+        for line in (*known.warnings, *known.faults):
+            context.log.warning(line)
+        register_prompts(context.instance, name, known)
+        context.add_output_metadata(dataset_metadata(known, rows.num_rows - len(known.prompts)))
+        return rows
 
     return dataset
 
@@ -100,7 +113,7 @@ def _preferences(name: str, chunk_size: int | None) -> dg.AssetsDefinition:
         group_name=name,
         description="One row is one judged or labelled pair of candidates, raw.",
         io_manager_key=TABLES,
-        required_resource_keys={dataset_settings_key(name), TABLES},
+        required_resource_keys={dataset_settings_key(name), *SHARED},
         dagster_type=PARTITION_ROWS_TYPE,
         partitions_def=prompts_of(name),
         backfill_policy=backfill_policy(chunk_size),
@@ -108,9 +121,40 @@ def _preferences(name: str, chunk_size: int | None) -> dg.AssetsDefinition:
         kinds={"parquet"},
     )
     def preferences(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        raise NotImplementedError
+        filled = preference_step(context, name).run(dataset, context.partition_keys)
+        return published(context, filled, preferences_metadata)
 
     return preferences
+
+
+SHARED = (TABLES, BACKENDS, PROGRESS)
+"""Resources that every step over prompts uses."""
+
+
+def preference_step(context: dg.AssetExecutionContext, dataset: str) -> PreferenceStep:
+    """Return the step that makes, and fingerprints, the preferences of a dataset."""
+    resources = context.resources
+    return PreferenceStep(
+        getattr(resources, TABLES).store,
+        "/".join(preferences_key(dataset).path),
+        getattr(resources, dataset_settings_key(dataset)),
+        getattr(resources, BACKENDS),
+        getattr(resources, PROGRESS),
+    )
+
+
+def published(
+    context: dg.AssetExecutionContext,
+    filled: Filled,
+    describe: Callable[[pa.Table], dict[str, Any]],
+    columns: list[str] | None = None,
+) -> PartitionRows:
+    """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
+    for key, handle in filled.handles.items():
+        context.add_asset_metadata(describe(handle.read(columns)), partition_key=key)
+    for key, error in filled.failed.items():
+        context.log.error(f"prompt {key!r} failed: {error}")
+    return dict(filled.handles)
 
 
 def backfill_policy(chunk_size: int | None) -> dg.BackfillPolicy:

@@ -1,13 +1,13 @@
 """A search in the graph: initial rubrics, a chain of generations, the best rubrics and their export."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import dagster as dg
 import yaml
 from pydantic import BaseModel, Field
 
-from autosr_assets.components.prompt_dataset import METHOD_VERSION, backfill_policy
+from autosr_assets.components.prompt_dataset import SHARED, backfill_policy, preference_step, published
 from autosr_assets.graph_names import (
     TABLES,
     checked_name,
@@ -18,9 +18,15 @@ from autosr_assets.graph_names import (
     search_settings_key,
 )
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.export_step import export_search
+from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_assets.settings_config import settings_resource
+from autosr_assets.steps import SearchSteps
+from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.settings import Mode, Scope, SearchSettings
+from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.search.settings import Mode, Scope, Structure
+from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.store import StoredTable
 
 
@@ -61,10 +67,10 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     """The search algorithm."""
     scope: Scope = Scope.PROMPT_LOCAL
     """Whether prompts evolve on their own, or only the hardest of all do."""
-    generations: int = Field(default=12, ge=0, le=99)
+    generations: int = Field(default=Structure().generations, ge=0, le=99)
     """Generations, an asset each; in mode `iterative`, rounds."""
     # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
-    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchSettings)] = SearchSettings()
+    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchRunSettings)] = SearchRunSettings()
     """Everything else; every one of them can be overridden for one run."""
     chunk_size: int | None = None
     """Prompts of one run of a backfill; by default all of them share a run."""
@@ -93,7 +99,7 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
             },
         )
 
-    def check_settings(self, settings: SearchSettings) -> None:
+    def check_settings(self, settings: SearchRunSettings) -> None:
         """Refuse what a run may not change, since it decides which assets exist.
 
         Raises:
@@ -113,13 +119,19 @@ class _Graph:
     def __init__(self, name: str, search: RubricSearch) -> None:
         self.name = name
         self.search = search
-        self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), TABLES}
+        self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), *SHARED}
 
     def assets(self) -> list[dg.AssetsDefinition]:
         chain = [self._initial_rubrics()]
         for number in range(1, self.search.generations + 1):
             chain.append(self._generation(number, chain[-1].key))
         return [*chain, self._best_rubrics(chain[-1].key)]
+
+    def _steps(self, context: dg.AssetExecutionContext) -> SearchSteps:
+        search = self.search
+        structure = Structure(mode=search.mode, scope=search.scope, generations=search.generations)
+        settings: SearchRunSettings = getattr(context.resources, search_settings_key(self.name))
+        return SearchSteps(preference_step(context, search.dataset), self.name, structure, settings)
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])
@@ -151,7 +163,8 @@ class _Graph:
         def initial_rubrics(
             context: dg.AssetExecutionContext, dataset: StoredTable, preferences: dict[str, StoredTable]
         ) -> PartitionRows:
-            raise NotImplementedError
+            filled = self._steps(context).run_initial(dataset, context.partition_keys, preferences)
+            return published(context, filled, population_metadata, POPULATION_COLUMNS)
 
         return initial_rubrics
 
@@ -167,7 +180,9 @@ class _Graph:
             preferences: dict[str, StoredTable],
             previous: dict[str, StoredTable],
         ) -> PartitionRows:
-            raise NotImplementedError
+            steps = self._steps(context)
+            filled = steps.run_generation(number, dataset, context.partition_keys, preferences, previous)
+            return published(context, filled, population_metadata, POPULATION_COLUMNS)
 
         return generation
 
@@ -208,10 +223,40 @@ class _Graph:
             backfill_policy=backfill_policy(self.search.chunk_size),
         )
         def best_rubrics(_context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-            raise NotImplementedError
-            yield
+            steps = self._steps(context)
+            handle = steps.store.stored("/".join(dataset_key(dataset).path))
+            failed: dict[str, str] = {}
+            if best in context.selected_asset_keys:
+                filled = steps.run_best(handle, context.partition_keys)
+                failed = filled.failed
+                for key, stored in filled.handles.items():
+                    if key not in failed and key not in filled.withdrawn:
+                        context.log_event(_materialized(best, key, stored))
+            if export in context.selected_asset_keys:
+                path, metadata = export_search(steps, handle, context.run_id)
+                context.log_event(dg.AssetMaterialization(export, metadata=metadata))
+                context.log.info(f"wrote {path}")
+            if failed:
+                raise dg.Failure(failure_text(failed), allow_retries=False)
+            yield from ()
 
         return best_rubrics
+
+
+def _materialized(asset: dg.AssetKey, key: str, stored: StoredTable) -> dg.AssetMaterialization:
+    """Return the record of one good prompt; its data version is what its rubric depends on and says."""
+    row = stored.read().to_pylist()[0]
+    version = fingerprint(row["input_fingerprint"], row["rubric"])
+    return dg.AssetMaterialization(
+        asset, partition=key, metadata=best_metadata(row), tags={"dagster/data_version": version}
+    )
+
+
+def failure_text(failed: Mapping[str, str], shown: int = 20) -> str:
+    """Return one line that names the prompts that failed, the first `shown` with their errors."""
+    named = "; ".join(f"{key!r}: {error}" for key, error in list(failed.items())[:shown])
+    more = f"; and {len(failed) - shown} more" if len(failed) > shown else ""
+    return f"{len(failed)} prompts failed; the others are stored and exported. {named}{more}"
 
 
 def _datasets_beside(request: dg.ScaffoldRequest[RubricSearchParams]) -> Iterator[str]:

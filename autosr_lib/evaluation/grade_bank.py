@@ -73,6 +73,18 @@ class GradeBank:
             arrays[criterion.key] = array
         return GradeBank(self.candidates, self.votes, known, arrays)
 
+    def with_room_for(self, votes: int) -> "GradeBank":
+        """Return a bank with room for at least so many votes; measured criteria have them at once."""
+        if votes <= self.votes:
+            return self
+        arrays = {}
+        for key, array in self.arrays.items():
+            more = np.full((self.candidates, votes - self.votes), np.nan)
+            if self.criteria[key].measure is not None:
+                more[:] = array[:, :1]
+            arrays[key] = np.hstack([array, more])
+        return GradeBank(self.candidates, votes, self.criteria, arrays)
+
     def with_entries(self, entries: Iterable[BankEntry]) -> "GradeBank":
         """Return a bank with these grades added; their criteria must be known."""
         arrays = dict(self.arrays)

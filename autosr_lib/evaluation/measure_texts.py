@@ -147,14 +147,19 @@ def stem(word: str) -> str:
     return word
 
 
+def is_cjk(word: str) -> bool:
+    """Return whether the word opens with a Chinese or Japanese character."""
+    return bool(_IS_CJK.match(word))
+
+
 def content_words(words: Sequence[str]) -> list[str]:
     """Return the stems of the words that carry meaning, and the pairs of neighbouring CJK characters."""
     found = [
         stem(word)
         for word in words
-        if word not in FUNCTION_WORDS and not _IS_CJK.match(word) and (len(word) > 2 or word[0].isdigit())
+        if word not in FUNCTION_WORDS and not is_cjk(word) and (len(word) > 2 or word[0].isdigit())
     ]
-    found.extend(a + b for a, b in pairwise(words) if _IS_CJK.match(a) and _IS_CJK.match(b))
+    found.extend(a + b for a, b in pairwise(words) if is_cjk(a) and is_cjk(b))
     return found
 
 

@@ -1,6 +1,6 @@
 """The objective (METHOD §4): how well rubrics order the pairs that the reference orders."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -9,12 +9,16 @@ from autosr_lib.evaluation.reference import Reference, tail_size
 from autosr_lib.evaluation.scoring import Scores
 from autosr_lib.evaluation.settings import ObjectiveSettings, PairsSetting
 
+PLAIN_TIE_CREDIT: Final = 0.5
+"""What a pair that the rubric ties earns in accuracies that are shown, whatever the objective gives it."""
+
 
 class Evaluation(NamedTuple):
     """What one rubric is worth on the pairs of one prompt; every accuracy is 0..1, 0.5 is chance.
 
     `objective`, `tail_acc` and `diverse_tail_acc` are shrunk toward chance: they rank rubrics of one prompt and are
-    not accuracies to be shown. The others are plain; `strict_tail_accuracy` counts a rubric's ties as wrong.
+    not accuracies to be shown. The others are plain and the same in every setting: a rubric's tie earns half, in
+    `strict_tail_accuracy` nothing.
     """
 
     objective: float
@@ -29,7 +33,7 @@ class Evaluation(NamedTuple):
     top_margin: float
     """Difference of the two highest scores, negative when the reference has them the other way round."""
     has_right_top: bool
-    """Whether the candidate on top is one that the reference has on top."""
+    """Whether all candidates on top, tied or alone, are ones that the reference has on top."""
     is_complete: bool
     """Whether nothing that the rubric needs is ungraded."""
 
@@ -78,9 +82,10 @@ def pair_credit(signed_margins: FloatArray, settings: ObjectiveSettings) -> Floa
 
 def evaluate(scores: Scores, reference: Reference, settings: ObjectiveSettings) -> list[Evaluation]:
     """Return the evaluation of every rubric; `scores` holds (rubrics, N) for the N candidates of the reference."""
-    rubrics, n = scores.score.shape
+    rubrics = len(scores.score)
     signed = margins(scores.score, reference)
     credit = pair_credit(signed, settings)
+    plain = pair_credit(signed, settings.model_copy(update={"tie_credit": PLAIN_TIE_CREDIT}))
     strict = np.where(np.nan_to_num(signed) > settings.tie_tolerance, 1.0, 0.0)
     in_rubric_tail = _pairs_in_rubric_tail(scores.score, reference, settings)
     if settings.pairs is PairsSetting.RUBRIC_TAIL:
@@ -95,22 +100,22 @@ def evaluate(scores: Scores, reference: Reference, settings: ObjectiveSettings) 
     tail = reference.tail(settings.tail_fraction)
     tail_var = scores.variance[:, tail].mean(axis=1) if tail.any() else np.zeros(rubrics)
     objective = tail_acc - settings.lambda_var * tail_var + settings.mu_diverse * diverse_acc
-    top_margin, has_right_top = _top(scores.score, reference)
+    top_margin, has_right_top = _top(scores.score, reference, settings.tie_tolerance)
     ones = np.ones_like(credit)
     columns = {
         "objective": objective,
         "tail_acc": tail_acc,
         "tail_var": tail_var,
         "diverse_tail_acc": diverse_acc,
-        "pair_accuracy": _plain_accuracy(credit, ones),
-        "rubric_tail_accuracy": _plain_accuracy(credit, in_rubric_tail.astype(float)),
+        "pair_accuracy": _plain_accuracy(plain, ones),
+        "rubric_tail_accuracy": _plain_accuracy(plain, in_rubric_tail.astype(float)),
         "strict_tail_accuracy": _plain_accuracy(strict, np.broadcast_to(touching, strict.shape)),
         "effective_pairs": effective,
         "top_margin": top_margin,
     }
     lists = {name: column.tolist() for name, column in columns.items()}
-    counted = (weights > 0).sum(axis=1).tolist()
-    complete = scores.is_complete.all(axis=1).tolist()
+    counted: list[int] = (weights > 0).sum(axis=1).tolist()
+    complete: list[bool] = np.asarray(scores.is_complete.all(axis=1)).tolist()
     return [
         Evaluation(
             **{name: column[i] for name, column in lists.items()},
@@ -150,12 +155,19 @@ def _pairs_in_rubric_tail(scores: FloatArray, reference: Reference, settings: Ob
     return np.asarray(in_tail[:, reference.better] & in_tail[:, reference.worse])
 
 
-def _top(scores: FloatArray, reference: Reference) -> tuple[FloatArray, BoolArray]:
-    """Return (rubrics,) the signed margin of the top two, and whether the top one is a best one of the reference."""
+def _top(scores: FloatArray, reference: Reference, tie_tolerance: float) -> tuple[FloatArray, BoolArray]:
+    """Return (rubrics,) the signed margin of the top two, and whether what is on top is best by the reference.
+
+    Of candidates that share the top all must be, or a rubric that ties everything would be right where the dataset
+    lists the best candidate first.
+    """
     rubrics, n = scores.shape
-    order = np.argsort(-np.nan_to_num(scores, nan=-1.0), axis=1, kind="stable")
+    known = np.nan_to_num(scores, nan=-1.0)
+    order = np.argsort(-known, axis=1, kind="stable")
     first, second = order[:, 0], order[:, min(1, n - 1)]
     rows = np.arange(rubrics)
     gap = np.nan_to_num(scores[rows, first] - scores[rows, second])
     sign = np.sign(reference.quantiles[first] - reference.quantiles[second])
-    return gap * sign, np.asarray(reference.quantiles[first] == reference.quantiles.max())
+    is_on_top = known >= known.max(axis=1, keepdims=True) - tie_tolerance
+    is_best = reference.quantiles == reference.quantiles.max()
+    return gap * sign, np.asarray((is_best | ~is_on_top).all(axis=1))

@@ -32,13 +32,17 @@ def aggregate_votes(grades: FloatArray, aggregate: Aggregate) -> FloatArray:
     """
     if grades.shape[2] == 1:
         return grades[:, :, 0]
-    with np.errstate(invalid="ignore"), np.testing.suppress_warnings() as quiet:
-        quiet.filter(RuntimeWarning)
-        if aggregate is Aggregate.MEAN:
-            return np.asarray(np.nanmean(grades, axis=2))
-        if aggregate is Aggregate.MEDIAN:
-            return np.asarray(np.nanmedian(grades, axis=2))
-    return np.apply_along_axis(_most_frequent, 2, grades)
+    if aggregate is Aggregate.MEAN:
+        is_graded = ~np.isnan(grades)
+        number = is_graded.sum(axis=2)
+        total = np.where(is_graded, grades, 0.0).sum(axis=2)
+        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return np.apply_along_axis(_median if aggregate is Aggregate.MEDIAN else _most_frequent, 2, grades)
+
+
+def _median(votes: FloatArray) -> float:
+    known = votes[~np.isnan(votes)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _most_frequent(votes: FloatArray) -> float:

@@ -1,10 +1,11 @@
-"""Text from outside, shown to a model as data (METHOD §6).
+"""Text from outside, shown to a model as data under neutral labels (METHOD §6).
 
 A response may try to talk to its grader: close the block it stands in, imitate a reply, or give orders. Each text is
 put between two marks that it cannot contain, so that whatever it says stays inside.
 """
 
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
 _CONTROL = dict.fromkeys(i for i in range(32) if chr(i) not in "\t\n\r") | {0x7F: None}
@@ -29,6 +30,11 @@ def one_line(text: str) -> str:
 def cleaned(text: str) -> str:
     """Return the text without control characters and lone surrogates, which some endpoints refuse or cannot be sent."""
     return text.encode("utf-8", "replace").decode("utf-8").translate(_CONTROL)
+
+
+def by_label(letter: str, things: Sequence[str]) -> dict[str, str]:
+    """Return what each of the neutral labels `C1`, `C2`, … stands for."""
+    return {f"{letter}{number}": thing for number, thing in enumerate(things, 1)}
 
 
 def _mark(text: str, seed: int) -> str:

@@ -15,6 +15,7 @@ MAX_TRIES = 200
 # `strict=False` lets raw control characters stand in strings, as vLLM writes them.
 _DECODER = json.JSONDecoder(strict=False)
 _OPENING = re.compile(r"[{\[]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"\s*")
 
 
@@ -81,10 +82,16 @@ def _decoded(text: str, position: int, opening: str | None = "{[") -> tuple[Any,
     if position >= len(text) or (opening is not None and text[position] not in opening):
         return None
     try:
-        return _DECODER.raw_decode(text, position)
+        value, end = _DECODER.raw_decode(text, position)
     # RecursionError: thousands of nested brackets. ValueError: no JSON, or a number of thousands of digits.
     except (ValueError, RecursionError):
         return None
+    return (_without_surrogates(value) if _SURROGATE.search(text, position, end) else value), end
+
+
+def _without_surrogates(value: Any) -> Any:
+    # Half of an escaped pair, as of an emoji that was cut: Python holds it, but nothing can store it.
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _after_space(text: str, position: int) -> int:

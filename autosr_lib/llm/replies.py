@@ -35,7 +35,7 @@ class Reading(NamedTuple, Generic[T]):
     fault: str | None = None
 
 
-class BadReply(ReplyError):
+class BadReplyError(ReplyError):
     """A reply of which nothing can be used; `fault` says why, in words that its model may be told."""
 
     def __init__(self, fault: str, text: str) -> None:
@@ -104,7 +104,7 @@ def read_rubric(text: str) -> Reading[Rubric]:
     """
     criteria, faults = _criteria(_object_with("criteria", text), MAX_CRITERIA)
     if not criteria:
-        raise BadReply(_joined(faults) or "the list of criteria is empty", text)
+        raise BadReplyError(_joined(faults) or "the list of criteria is empty", text)
     return Reading(Rubric(criteria=tuple(criteria)), _joined(faults))
 
 
@@ -120,7 +120,7 @@ def read_proposal(text: str, parent: Rubric, labels: Mapping[str, str]) -> Readi
     if criteria and not (criteria := [one for one in criteria if one.key not in known]):
         faults.append("every criterion repeats one of the present rubric")
     if not criteria:
-        raise BadReply(_joined(faults) or "the list of criteria is empty", text)
+        raise BadReplyError(_joined(faults) or "the list of criteria is empty", text)
     replaced: list[str] = []
     named = reply.get("replaces") or []
     for name in named if isinstance(named, list) else [named]:
@@ -159,7 +159,7 @@ def read_grades(text: str, labels: Mapping[str, str], grading: GradingSettings) 
             found[label] = read
     faults |= {label: f"{label} has no grade" for label in labels if label not in found and label not in faults}
     if not found:
-        raise BadReply(_joined(list(faults.values())) or "no criterion is graded", text)
+        raise BadReplyError(_joined(list(faults.values())) or "no criterion is graded", text)
     if grading.scale is Scale.AUTO and all(read.grade is None or read.grade <= 1 for read in found.values()):
         top = 1
     grades = {labels[label]: _unit(read, top) for label, read in found.items()}
@@ -175,11 +175,11 @@ def read_verdict(text: str) -> Reading[Verdict]:
     try:
         reply = JudgeReply.model_validate(_object_with("verdict", text))
     except ValidationError as error:
-        raise BadReply(_first_fault(error), text) from None
+        raise BadReplyError(_first_fault(error), text) from None
     word = reply.verdict.strip().strip("\"'.*[]()").lower()
     verdict = {"a": Verdict.FIRST, "b": Verdict.SECOND, "tie": Verdict.TIE}.get(word)
     if verdict is None:
-        raise BadReply(f'"verdict" is {reply.verdict[:40]!r}; it must be "A", "B" or "tie"', text)
+        raise BadReplyError(f'"verdict" is {reply.verdict[:40]!r}; it must be "A", "B" or "tie"', text)
     return Reading(verdict)
 
 
@@ -190,8 +190,8 @@ def _object_with(key: str, text: str) -> dict[str, Any]:
         if key in value:
             return value
     if objects:
-        raise BadReply(f'the JSON object has no "{key}"', text)
-    raise BadReply("there is no complete JSON object", text)
+        raise BadReplyError(f'the JSON object has no "{key}"', text)
+    raise BadReplyError("there is no complete JSON object", text)
 
 
 def _criteria(reply: Mapping[str, Any], most: int) -> tuple[list[Criterion], list[str]]:
@@ -247,7 +247,7 @@ def _grade_fault(grade: float | None, grading: GradingSettings, top: int) -> str
 
 
 def _unit(read: GradeReply, top: int) -> Grade:
-    reason = cleaned(read.reason)[:SHOWN * 5]
+    reason = cleaned(read.reason)[: SHOWN * 5]
     return Grade(None if read.grade is None else read.grade / top, reason)
 
 

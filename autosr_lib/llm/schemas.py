@@ -3,7 +3,7 @@
 They are a help to endpoints that obey them; what comes back is read as strictly in `replies.py` whatever was asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -73,13 +73,3 @@ def verifier_schema(labels: tuple[str, ...], scale: Scale, allow_not_applicable:
 def scale_max(scale: Scale) -> int:
     """Return the highest grade on the scale; that of `auto` is 5 until the whole reply is read."""
     return 1 if scale in (Scale.UNIT, Scale.BINARY) else 5
-
-
-def neutral_labels(letter: str, count: int) -> tuple[str, ...]:
-    """Return `C1`, `C2`, …: names that tell a model nothing."""
-    return tuple(f"{letter}{number}" for number in range(1, count + 1))
-
-
-def by_label(letter: str, things: Sequence[str]) -> dict[str, str]:
-    """Return what each neutral label stands for."""
-    return dict(zip(neutral_labels(letter, len(things)), things, strict=True))

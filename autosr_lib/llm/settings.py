@@ -161,6 +161,9 @@ class LlmSettings(Settings):
     prompts_dir: str | None = None
     """Folder of templates that come before the built-in ones."""
 
+    initializer_candidates: int = Field(default=6, ge=0, le=100)
+    """Most candidates that the initializer is shown."""
+
     role_default: RoleSettings = RoleSettings()
     """How every model is asked."""
     role_initializer: RoleSettings = RoleSettings()

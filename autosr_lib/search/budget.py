@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from autosr_lib.domain.rubric import Rubric
-from autosr_lib.evaluation.grade_bank import GradeBank
+from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.search.grading import missing, parcels
 from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.state import Calls, Task
@@ -31,6 +31,12 @@ def proposals_within(task: Task, calls: Calls, modes: Sequence[MutationMode]) ->
     grading = len(task.case.visible) * len(task.votes)
     left = remaining_calls(task, calls) - grading
     return list(modes[: int(max(0, min(left, len(modes))))])
+
+
+def needs_within(task: Task, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> list[Need]:
+    """Return what the first of `rubrics` lack, as many of them as what remains can grade."""
+    count = children_within(task, calls, bank, rubrics)
+    return missing(bank, rubrics[:count], task.case.visible.tolist(), task.votes)
 
 
 def children_within(task: Task, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> int:

@@ -1,13 +1,13 @@
 """The end of a search: which rubric is the best, and what it is worth on what the search has not seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.arrays import FloatArray
-from autosr_lib.evaluation.grade_bank import GradeBank
+from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.evaluation.holdout import PairCount
 from autosr_lib.evaluation.objective import Evaluation, margins, pair_credit, pair_weights
 from autosr_lib.search.grading import grade, missing, parcels
@@ -33,7 +33,8 @@ class Conclusion:
     """The chosen rubric and what was measured of it.
 
     `measured_rubric` is the one that the search chose and that every figure belongs to; `rubric` has the same criteria
-    with weights fitted once more on all candidates, the hidden ones too, and is the one to use.
+    with weights fitted once more on all candidates, the hidden ones too, and is the one to use. Where the budget cannot
+    pay for the hidden candidates, `holdout` counts no pairs and nothing is refitted.
     """
 
     rubric: Rubric
@@ -56,13 +57,16 @@ async def conclude(task: Task, state: State) -> Conclusion:
     runners = [*state.population[: task.settings.evolution.finalists]]
     if state.initial.fingerprint not in {one.fingerprint for one in runners}:
         runners.append(state.initial)
+    state = replace(state, bank=state.bank.with_room_for(len(task.all_votes)))
     bank, calls = await _grade_fresh(task, state, runners)
     finalists = _judge_finalists(task, bank, runners)
     best = max(finalists, key=lambda one: one.fresh.merit)
     initial = next(one for one in finalists if one.individual.fingerprint == state.initial.fingerprint)
-    bank, hidden_calls = await _grade_hidden(task, bank, [best.individual.rubric, initial.individual.rubric])
     measured = best.individual.rubric
-    rubric = _refitted(task, bank, measured)
+    needs = _hidden_needs(task, bank, [measured, state.initial.rubric])
+    is_measured = _can_pay(task, state.calls + calls, len(parcels(task, needs)))
+    bank, hidden_calls = await grade(task, bank, needs if is_measured else [])
+    rubric = _refitted(task, bank, measured) if is_measured else measured
     scores = _all_scores(task, bank, [rubric])[0]
     candidates = task.case.prompt.candidates
     return Conclusion(
@@ -76,7 +80,7 @@ async def conclude(task: Task, state: State) -> Conclusion:
             for candidate, score in zip(candidates, scores, strict=True)
         },
         best_candidate_id=candidates[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))].candidate_id,
-        holdout=_holdout(task, bank, initial.individual.rubric, measured),
+        holdout=_holdout(task, bank, state.initial.rubric, measured) if is_measured else PairCount(0, 0.0, 0.0),
         calls=calls + hidden_calls,
         bank=bank,
         stopped=state.stopped or StopReason.GENERATIONS,
@@ -84,13 +88,15 @@ async def conclude(task: Task, state: State) -> Conclusion:
 
 
 async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> tuple[GradeBank, Calls]:
-    """Return the bank with fresh votes of the visible candidates; a budget that is too small for them skips them."""
+    """Return the bank with fresh votes of the visible candidates.
+
+    They are left out where the budget would not also pay for the hidden candidates of whichever runner wins.
+    """
     fresh = task.all_votes[task.settings.grading.num_votes :][: task.settings.grading.finalist_votes]
     needs = missing(state.bank, (one.rubric for one in runners), task.case.visible.tolist(), fresh)
-    budget = task.settings.stop.max_calls_per_prompt
-    if budget is not None and state.calls.total + len(parcels(task, needs)) > budget:
-        return state.bank, Calls()
-    return await grade(task, state.bank, needs)
+    hidden = (_hidden_needs(task, state.bank, [one.rubric, state.initial.rubric]) for one in runners)
+    asked = len(parcels(task, needs)) + max(len(parcels(task, found)) for found in hidden)
+    return await grade(task, state.bank, needs if _can_pay(task, state.calls, asked) else [])
 
 
 def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:
@@ -103,9 +109,14 @@ def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> 
     return [Finalist(one, evaluation) for one, evaluation in zip(runners, found, strict=True)]
 
 
-async def _grade_hidden(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> tuple[GradeBank, Calls]:
+def _can_pay(task: Task, calls: Calls, asked: int) -> bool:
+    budget = task.settings.stop.max_calls_per_prompt
+    return budget is None or calls.total + asked <= budget
+
+
+def _hidden_needs(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> list[Need]:
     votes = range(task.settings.grading.holdout_votes)
-    return await grade(task, bank, missing(bank, rubrics, task.case.hidden.tolist(), votes))
+    return missing(bank, rubrics, task.case.hidden.tolist(), votes)
 
 
 def _all_scores(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> FloatArray:

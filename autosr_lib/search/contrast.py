@@ -54,13 +54,17 @@ def choose_pairs(
         start = attempt * count % len(ranked)
         order = np.roll(ranked, -start)[: count]
     return tuple(
-        Contrasted(int(case.visible[reference.better[i]]), int(case.visible[reference.worse[i]]), _fault(signed[i]))
+        Contrasted(
+            int(case.visible[reference.better[i]]),
+            int(case.visible[reference.worse[i]]),
+            _fault(signed[i], case.objective.tie_tolerance),
+        )
         for i in order.tolist()
     )
 
 
-def _fault(signed_margin: float) -> str:
-    return "misordered" if signed_margin < 0 else "tied" if signed_margin == 0 else "close"
+def _fault(signed_margin: float, tie_tolerance: float) -> str:
+    return "close" if signed_margin > tie_tolerance else "misordered" if signed_margin < -tie_tolerance else "tied"
 
 
 def show_pairs(pairs: Sequence[Contrasted], rubric: Rubric, bank: GradeBank, case: Case) -> tuple[ContrastPair, ...]:

@@ -10,10 +10,11 @@ from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.objective import margins, pair_credit
-from autosr_lib.search.budget import children_within, proposals_within
+from autosr_lib.evaluation.settings import Grading
+from autosr_lib.search.budget import children_within, needs_within, proposals_within
 from autosr_lib.search.contrast import Contrasted, choose_pairs, show_pairs
 from autosr_lib.search.grading import grade, missing, parcels, whole_cost
-from autosr_lib.search.mutation import apply_proposal, crossover, perturb_weights, prune, reweight
+from autosr_lib.search.mutation import apply_proposal, as_stored, crossover, perturb_weights, prune, reweight
 from autosr_lib.search.population import (
     Ancestor,
     Individual,
@@ -78,13 +79,9 @@ async def breed(task: Task, state: State, parents: Sequence[Individual], modes: 
     count = children_within(task, state.calls + proposing, bank, [child.rubric for child in children])
     is_short = len(paid_for) < len(modes) or count < len(children)
     bank, racing, children = await _race(task, bank, children[:count])
-    needs = missing(
-        bank,
-        [*(child.rubric for child in children), *(one.rubric for one in state.population)],
-        task.case.visible.tolist(),
-        task.votes,
-    )
-    bank, grading = await grade(task, bank, needs)
+    # What the population lacks stayed ungraded before; it is asked for again where that can be paid.
+    wanting = [*(child.rubric for child in children), *(one.rubric for one in state.population)]
+    bank, grading = await grade(task, bank, needs_within(task, state.calls + proposing + racing, bank, wanting))
     made = _evaluate_children(task, bank, children, generation)
     population = _refreshed(task, bank, state.population, grading)
     free = _free_variants(task, bank, [*population, *made], generation)
@@ -102,6 +99,7 @@ async def breed(task: Task, state: State, parents: Sequence[Individual], modes: 
         state,
         generation=generation,
         population=survivors,
+        initial=next((one for one in population if one.is_same_as(state.initial)), state.initial),
         bank=bank,
         ancestors=(*state.ancestors, *(Ancestor.of(one) for one in fresh)),
         calls=state.calls + calls,
@@ -115,7 +113,10 @@ async def breed(task: Task, state: State, parents: Sequence[Individual], modes: 
 
 def _first_come(individuals: Sequence[Individual]) -> list[Individual]:
     """Return the individuals in their order, without those whose rubric came before."""
-    return list({one.fingerprint: one for one in reversed(individuals)}.values())[::-1]
+    first: dict[str, Individual] = {}
+    for one in individuals:
+        first.setdefault(one.fingerprint, one)
+    return list(first.values())
 
 
 def _visible_scores(task: Task, bank: GradeBank, rubrics: Sequence[Rubric]) -> FloatArray:
@@ -169,7 +170,10 @@ async def _race(task: Task, bank: GradeBank, children: list[Child]) -> tuple[Gra
     if not task.settings.evolution.racing:
         return bank, Calls(), children
     places, votes = task.case.visible.tolist(), task.votes
-    bank, calls = await grade(task, bank, [n for child in children for n in first_heat(child.rubric, child.pairs, bank)])
+    needs = missing(bank, (child.rubric for child in children), places, votes)
+    is_pooled = task.settings.grading.grading is Grading.POOLED
+    heat = first_heat(needs, [(child.new_keys, child.pairs) for child in children], is_pooled=is_pooled)
+    bank, calls = await grade(task, bank, heat)
     left_before = parcels(task, missing(bank, (child.rubric for child in children), places, votes))
     survivors, known = [], set[str]()
     for child in children:
@@ -189,6 +193,7 @@ def _evaluate_children(task: Task, bank: GradeBank, children: Sequence[Child], g
         reweight(child.rubric, bank, task.case, votes, aggregate) if is_fitted and child.new_keys else child.rubric
         for child in children
     ]
+    rubrics = [as_stored(rubric, bank) for rubric in rubrics]
     found = evaluate_rubrics(rubrics, bank, task.case, votes, aggregate)
     return [
         Individual(
@@ -234,6 +239,7 @@ def _free_variants(
         if MutationMode.REWEIGHT in modes:
             crossed = reweight(crossed, bank, case, votes, aggregate)
         made.append((crossed, MutationMode.CROSSOVER, (best[0], best[1])))
+    made = [(as_stored(rubric, bank), mode, parents) for rubric, mode, parents in made]
     found = evaluate_rubrics([rubric for rubric, _, _ in made], bank, case, votes, aggregate)
     return [
         Individual(

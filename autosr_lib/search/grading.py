@@ -11,11 +11,14 @@ from autosr_lib.search.state import Calls, Task
 
 
 def missing(bank: GradeBank, rubrics: Iterable[Rubric], places: Sequence[int], votes: Sequence[int]) -> list[Need]:
-    """Return the grades that these rubrics need on these candidates and votes and that the bank lacks."""
+    """Return the grades that these rubrics need on these candidates and votes and that the bank lacks, each once."""
+    wanted: dict[str, tuple[Criterion, Rubric]] = {}
+    for rubric in rubrics:
+        for criterion in rubric.criteria:
+            wanted.setdefault(criterion.key, (criterion, rubric))
     return [
         Need(criterion, place, vote, rubric.fingerprint)
-        for rubric in rubrics
-        for criterion in rubric.criteria
+        for criterion, rubric in wanted.values()
         for place in places
         for vote in votes
         if criterion.measure is None and not bank.has(criterion.key, place, vote)
@@ -29,9 +32,12 @@ def parcels(task: Task, needs: Iterable[Need]) -> list[Parcel]:
 
 
 async def grade(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
-    """Return the bank with what the verifier answered; a reply that cannot be read leaves its criteria ungraded."""
+    """Return the bank with what the verifier answered; a reply that cannot be read leaves its criteria ungraded.
+
+    Criteria are sent as the bank words them, so that a request does not depend on who needs it.
+    """
     bank = bank.with_criteria((need.criterion for need in needs), task.case.texts)
-    requests = parcels(task, needs)
+    requests = parcels(task, (need._replace(criterion=bank.criteria[need.criterion.key]) for need in needs))
     answers = await asyncio.gather(*(_ask(task, parcel) for parcel in requests))
     given = [entry for answer in answers if answer is not None for entry in answer]
     asked = sum(len(parcel.criteria) for parcel in requests)

@@ -25,7 +25,8 @@ LEAST_WEIGHT = 1e-3
 def apply_proposal(parent: Rubric, proposal: Proposal, max_criteria: int) -> Rubric | None:
     """Return the parent with the proposal's criteria, or None when that says nothing new.
 
-    New criteria together get the weight of those that they replace; without such, each gets the parent's mean weight.
+    New criteria together get the weight of those that they replace; where that is none, each gets the parent's mean
+    weight.
     """
     replaced = {one.criterion_id for one in parent.criteria if one.criterion_id in proposal.replaces}
     kept = [
@@ -36,8 +37,10 @@ def apply_proposal(parent: Rubric, proposal: Proposal, max_criteria: int) -> Rub
     fresh = {one.key: one for one in proposal.criteria if one.key not in parent.weight_by_key}
     if not fresh:
         return None
-    freed = 1 - sum(one.weight for one in kept)
-    share = freed / len(fresh) if replaced else 1 / len(parent.criteria)
+    freed = sum(
+        weight for one, weight in zip(parent.criteria, parent.weights, strict=True) if one.criterion_id in replaced
+    )
+    share = freed / len(fresh) if freed > 0 else 1 / len(parent.criteria)
     added = [one.model_copy(update={"weight": share}) for one in fresh.values()]
     return rubric_of(_heaviest([*added, *kept], max_criteria))
 
@@ -112,6 +115,19 @@ def written_weights(rubric: Rubric, bank: GradeBank) -> FloatArray:
 def as_written(rubric: Rubric) -> Rubric:
     """Return the rubric with its weights brought to the mean 1, as a bank remembers them."""
     return with_weights(rubric, [weight * len(rubric.criteria) for weight in rubric.weights])
+
+
+def as_stored(rubric: Rubric, bank: GradeBank) -> Rubric:
+    """Return the rubric as a table gives it back: weights that sum to 1, and criteria in the wording of the bank.
+
+    Every individual is born like this, so that a search which goes on from a table goes on from the same thing.
+    """
+    return Rubric(
+        criteria=tuple(
+            bank.criteria[one.key].model_copy(update={"criterion_id": one.criterion_id, "weight": weight})
+            for one, weight in zip(rubric.criteria, rubric.weights, strict=True)
+        )
+    )
 
 
 def prune(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate) -> Rubric | None:

@@ -32,6 +32,11 @@ class Individual:
         """Return the rubric's fingerprint, by which an individual is known."""
         return self.rubric.fingerprint
 
+    def is_same_as(self, other: "Individual") -> bool:
+        """Return whether both are one birth; a rubric can be made a second time, in another way."""
+        mine, theirs = ((one.fingerprint, one.operator, one.generation) for one in (self, other))
+        return mine == theirs
+
 
 @dataclass(frozen=True)
 class Ancestor:

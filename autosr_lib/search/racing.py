@@ -12,14 +12,28 @@ from autosr_lib.search.mutation import with_weights
 FIRST_VOTE = 0
 
 
-def first_heat(rubric: Rubric, pairs: Sequence[Contrasted], bank: GradeBank) -> list[Need]:
-    """Return what must be graded first: the rubric's new criteria, one vote, the candidates of its pairs."""
-    places = sorted({place for pair in pairs for place in (pair.better, pair.worse)})
+def first_heat(
+    needs: Sequence[Need], races: Sequence[tuple[frozenset[str], Sequence[Contrasted]]], *, is_pooled: bool
+) -> list[Need]:
+    """Return what must be graded first of what is needed: one vote of new criteria on the candidates of their pairs.
+
+    Where siblings' criteria share requests they also share the candidates of the first heat: else a candidate would be
+    sent twice, for the criteria that race on it and then for the others, and racing would cost more than it saves.
+
+    Args:
+        needs: all that the children lack.
+        races: of each child, the keys of its new criteria and the pairs that they were written for.
+        is_pooled: whether siblings' criteria share requests.
+    """
+    places: dict[str, set[int]] = {}
+    for keys, pairs in races:
+        for key in keys:
+            places.setdefault(key, set()).update(place for pair in pairs for place in (pair.better, pair.worse))
+    union = set().union(*places.values())
     return [
-        Need(criterion, place, FIRST_VOTE, rubric.fingerprint)
-        for criterion in rubric.criteria
-        for place in places
-        if criterion.measure is None and not bank.has(criterion.key, place, FIRST_VOTE)
+        need
+        for need in needs
+        if need.vote == FIRST_VOTE and need.candidate in (union if is_pooled else places.get(need.criterion.key, ()))
     ]
 
 

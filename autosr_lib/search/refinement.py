@@ -12,13 +12,22 @@ REFINING = MutationMode.RAISE_BAR
 async def refine(task: Task, state: State) -> State:
     """Return the state after one more round: contrast two candidates, refine the rubric, keep it if it is not worse.
 
-    With `accept_only_if_improve` off every refinement is kept, as in the paper.
+    With `accept_only_if_improve` off every refinement is kept, as in the paper, but for one that lacks grades where its
+    parent has them all.
     """
-    parent = state.best
-    bred = await breed(task, state, [parent], [REFINING])
-    children = [one for one in bred.population if one.operator == REFINING and one.generation == bred.generation]
+    bred = await breed(as_baseline(task), state, [state.best], [REFINING])
+    parent = next(one for one in bred.population if one.is_same_as(state.best))
+    children = [one for one in bred.population if one is not parent]
     if not children:
         return replace(bred, population=(parent,))
-    child = children[0]
-    is_kept = not task.settings.refinement.accept_only_if_improve or child.evaluation.merit >= parent.evaluation.merit
-    return replace(bred, population=(child if is_kept else parent,), kept={str(REFINING): int(is_kept)})
+    mine, theirs = children[0].evaluation, parent.evaluation
+    must_improve = task.settings.refinement.accept_only_if_improve
+    is_kept = mine.merit >= theirs.merit if must_improve else mine.is_complete >= theirs.is_complete
+    return replace(bred, population=(children[0] if is_kept else parent,), kept={str(REFINING): int(is_kept)})
+
+
+def as_baseline(task: Task) -> Task:
+    """Return the task without what the paper's refinement does not have: racing, free modes, a population to win in."""
+    plain = {"racing": False, "free_modes": (), "population_size": 2, "elitism_count": 1}
+    evolution = task.settings.evolution.model_copy(update=plain)
+    return replace(task, settings=task.settings.model_copy(update={"evolution": evolution}))

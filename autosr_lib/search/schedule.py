@@ -75,4 +75,6 @@ def _success_weights(
     ]
     best = max([merit for merit in merits if merit is not None], default=0.0) or 1.0
     weights = [1.0 if merit is None else merit / best for merit in merits]
-    return np.maximum(np.array(weights), settings.min_mutation_weight)
+    floored = np.maximum(np.array(weights), settings.min_mutation_weight)
+    # Without a floor, modes that all do harm would leave nothing to draw from.
+    return floored if floored.any() else np.ones(len(SCHEDULED))

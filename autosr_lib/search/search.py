@@ -1,6 +1,7 @@
 """The search of one prompt, from its first rubric to its best."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
@@ -9,7 +10,7 @@ from autosr_lib.search.budget import remaining_calls
 from autosr_lib.search.conclusion import Conclusion, conclude
 from autosr_lib.search.evolution import breed, evolve
 from autosr_lib.search.grading import grade, missing, parcels
-from autosr_lib.search.mutation import as_written, rubric_of
+from autosr_lib.search.mutation import as_stored, as_written, rubric_of
 from autosr_lib.search.population import Ancestor, Individual, evaluate_rubrics
 from autosr_lib.search.randomness import generator
 from autosr_lib.search.refinement import refine
@@ -37,6 +38,7 @@ async def begin(task: Task, presets: Mapping[str, Rubric] | None = None) -> Stat
     case, votes = task.case, task.votes
     bank = GradeBank(len(case.prompt.candidates), len(task.all_votes))
     bank = bank.with_criteria(as_written(rubric).criteria, case.texts)
+    rubric = as_stored(rubric, bank)
     needs = missing(bank, [rubric], case.visible.tolist(), votes)
     if (needed := len(parcels(task, needs))) > remaining_calls(task, calls):
         raise SettingsError(
@@ -48,22 +50,24 @@ async def begin(task: Task, presets: Mapping[str, Rubric] | None = None) -> Stat
     initial = Individual(rubric, evaluation, operator, 0)
     calls += grading
     state = State(-1, (initial,), initial, bank, (Ancestor.of(initial),), calls=calls, last_calls=calls)
-    count = task.settings.initializer.initial_proposals if task.structure.mode is Mode.EVOLUTIONARY else 0
+    first = {operator: 1}
+    if task.structure.mode is Mode.ITERATIVE:
+        return settle(task, replace(state, generation=0, tried=first, kept=first))
+    count = task.settings.initializer.initial_proposals
     asking = [mode for mode in SCHEDULED if mode is not MutationMode.WEIGHT_PERTURB]
     bred = await breed(task, state, [initial], [asking[i % len(asking)] for i in range(count)])
-    first = {operator: 1}
     return settle(
         task,
         State(
             0,
-            bred.population if task.structure.mode is Mode.EVOLUTIONARY else (initial,),
-            initial,
+            bred.population,
+            bred.initial,
             bred.bank,
             bred.ancestors,
             calls=bred.calls,
             last_calls=bred.calls,
-            tried=first | bred.tried,
-            kept=first | bred.kept,
+            tried={**first, **bred.tried},
+            kept={**first, **bred.kept},
             stopped=bred.stopped,
         ),
     )

@@ -164,7 +164,7 @@ def read_state(table: pa.Table) -> State:
 def _individual_row(one: Individual, place: int | None, state: State) -> Row:
     return {
         "place": place,
-        "is_initial": one.fingerprint == state.initial.fingerprint,
+        "is_initial": one.is_same_as(state.initial),
         "fingerprint": one.fingerprint,
         "operator": str(one.operator),
         "born": one.generation,

@@ -49,20 +49,23 @@ def problems(draw: st.DrawFn) -> Problem:
 
 @given(problems())
 def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem: Problem) -> None:
-    *arguments, ridge = problem
+    grades, better, worse, pair_weights, present, ridge = problem
 
-    weights = fit_weights(*arguments, ridge=ridge)
+    weights = fit_weights(grades, better, worse, pair_weights, present, ridge=ridge)
 
-    assert weights.shape == arguments[0].shape[:1]
+    assert weights.shape == grades.shape[:1]
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1)
 
 
 @given(problems())
 def test_the_same_problem_has_the_same_weights_to_the_bit(problem: Problem) -> None:
-    *arguments, ridge = problem
+    grades, better, worse, pair_weights, present, ridge = problem
 
-    once, again = (fit_weights(*(np.array(a) for a in arguments), ridge=ridge) for _ in range(2))
+    once, again = (
+        fit_weights(grades.copy(), better.copy(), worse.copy(), pair_weights.copy(), present.copy(), ridge=ridge)
+        for _ in range(2)
+    )
 
     assert once.tobytes() == again.tobytes()
 
@@ -81,11 +84,16 @@ def test_the_fit_is_the_minimum_that_a_general_optimiser_finds(seed: int, criter
         return float(shares @ np.logaddexp(0, -gaps @ theta) + theta @ penalty @ theta / 2)
 
     def slope(theta: FloatArray) -> FloatArray:
-        return penalty @ theta - (shares / (1 + np.exp(gaps @ theta))) @ gaps
+        return np.asarray(penalty @ theta - (shares / (1 + np.exp(gaps @ theta))) @ gaps)
 
-    options = {"maxiter": 20_000, "maxfun": 100_000, "ftol": 1e-16, "gtol": 1e-10, "maxcor": 50}
-    bounds = [(0, None)] * criteria
-    found = minimize(cost, np.ones(criteria), jac=slope, bounds=bounds, method="L-BFGS-B", options=options).x
+    found = minimize(
+        cost,
+        np.ones(criteria),
+        jac=slope,
+        bounds=[(0, None)] * criteria,
+        method="L-BFGS-B",
+        options={"maxiter": 20_000, "maxfun": 100_000, "ftol": 1e-16, "gtol": 1e-10, "maxcor": 50},
+    ).x
 
     fitted = fit_weights(grades, better, worse, weights, present, ridge=RIDGE)
 

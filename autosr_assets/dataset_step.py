@@ -1,0 +1,83 @@
+"""What the asset `dataset` does: read the file, register its prompts as partitions, keep those that have left."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from upath import UPath
+
+from autosr_assets.graph_names import prompts_of
+from autosr_assets.metadata import cell
+from autosr_assets.partition_keys import partition_key
+from autosr_lib.storage.datasets import Dataset, read_dataset
+from autosr_lib.storage.rows import dataset_table, read_prompt
+from autosr_lib.storage.store import TableStore
+
+REGISTERED_AT_ONCE = 20_000
+"""Dagster takes at most 25,000 partition keys in one request."""
+PREVIEWED = 5
+
+
+def dataset_path(path: str) -> str | UPath:
+    """Return where a dataset's file is: a relative path is looked for in the working folder, then in the project's."""
+    known = UPath(path)
+    if isinstance(known, Path) and not known.is_absolute() and not known.exists():
+        beside = Path(__file__).resolve().parent.parent / os.fspath(known)
+        return str(beside) if beside.exists() else path
+    return path
+
+
+def register_prompts(instance: dg.DagsterInstance, name: str, dataset: Dataset) -> list[str]:
+    """Register the prompts of a dataset as partitions and return their keys, in the order of the dataset."""
+    keys = [partition_key(prompt.prompt_id) for prompt in dataset.prompts]
+    partitions = prompts_of(name).name
+    assert partitions is not None  # noqa: S101 - a dynamic definition of ours always has a name
+    for start in range(0, len(keys), REGISTERED_AT_ONCE):
+        instance.add_dynamic_partitions(partitions, keys[start : start + REGISTERED_AT_ONCE])
+    return keys
+
+
+def read_all(path: str, *, skip_invalid: bool, store: TableStore, table: str) -> tuple[Dataset, pa.Table]:
+    """Return the dataset of a file, and its rows with those of the prompts that were stored and are not in it any more.
+
+    Raises:
+        DatasetError: the file cannot be used; names every fault.
+    """
+    dataset = read_dataset(dataset_path(path), skip_invalid=skip_invalid)
+    present = {prompt.prompt_id for prompt in dataset.prompts}
+    stored = store.read(table)
+    gone = [row for row in stored.to_pylist() if row["prompt_id"] not in present] if stored is not None else []
+    return dataset, dataset_table(dataset.prompts, [read_prompt(row) for row in gone])
+
+
+def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
+    """Return what the asset publishes."""
+    sizes = [len(prompt.candidates) for prompt in dataset.prompts]
+    sources = sorted({candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""})
+    preview = "\n".join(
+        f"| {cell(prompt.prompt_id, 80)} | {cell(prompt.prompt, 80)} | {len(prompt.candidates)} |"
+        for prompt in dataset.prompts[:PREVIEWED]
+    )
+    return {
+        "dagster/row_count": len(dataset.prompts) + withdrawn,
+        "prompts": len(dataset.prompts),
+        "candidates": sum(sizes),
+        "candidates_per_prompt": f"{min(sizes)} to {max(sizes)}",
+        "sources": ", ".join(sources[:20]) or "not given",
+        "withdrawn": withdrawn,
+        "rejected": len(dataset.rejected),
+        "sha256": dataset.sha256,
+        "path": dg.MetadataValue.path(dataset.path),
+        "faults": dg.MetadataValue.md(_listing(dataset.faults)),
+        "warnings": dg.MetadataValue.md(_listing(dataset.warnings)),
+        "preview": dg.MetadataValue.md(f"| prompt | text | candidates |\n|---|---|---|\n{preview}"),
+    }
+
+
+def _listing(lines: tuple[str, ...], shown: int = 20) -> str:
+    if not lines:
+        return "none"
+    more = [f"- and {len(lines) - shown} more"] if len(lines) > shown else []
+    return "\n".join([*(f"- {cell(line, 200)}" for line in lines[:shown]), *more])

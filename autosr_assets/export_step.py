@@ -1,0 +1,86 @@
+"""What the asset `rubric_export` does: the JSON of a whole search, from the tables."""
+
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from upath import UPath
+
+from autosr_assets.home import data_home
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.steps import SearchSteps
+from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.storage.export import Totals, holdout_json, write_export
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.tables import Status
+
+
+def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tuple[UPath, dict[str, Any]]:
+    """Write the export of a search, in the order of the dataset, and return where it is and what is published of it."""
+    target = UPath(steps.settings.output or data_home() / "exports" / f"{steps.prefix}.json")
+    manifest = {
+        "run_id": run_id,
+        "search": steps.prefix,
+        "dataset": steps.preferences.settings.path,
+        "structure": steps.structure.model_dump(mode="json"),
+        "settings": steps.settings.model_dump(mode="json"),
+        "backend": {"name": str(steps.backend.name), "roles": dict(steps.backend.identity)},
+        "seed": steps.settings.seed,
+        "method_version": METHOD_VERSION,
+        "version": version("autosr"),
+        "git": _git_commit(),
+    }
+    totals = write_export(target, best_rows(steps, dataset), manifest)
+    return target, export_metadata(totals, target)
+
+
+def best_rows(steps: SearchSteps, dataset: StoredTable) -> Iterator[Row]:
+    """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one has failed."""
+    table = steps.table("best_rubrics")
+    for entry in dataset.read(["prompt_id", "status"]).to_pylist():
+        if entry["status"] == Status.WITHDRAWN:
+            continue
+        rows = steps.store.read(table, partition_key(entry["prompt_id"]))
+        if rows is None:
+            yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}
+        else:
+            yield rows.to_pylist()[0]
+
+
+def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
+    """Return what the export publishes: accuracy with its interval, totals, paths."""
+    metadata: dict[str, Any] = {
+        "path": dg.MetadataValue.path(str(target)),
+        "prompts": totals.prompts,
+        "rubrics": totals.done,
+        "incomplete": totals.incomplete,
+        "failed": len(totals.failed),
+        "failed_prompts": "; ".join(f"{name}: {error}" for name, error in list(totals.failed.items())[:20]) or "none",
+        "stopped": ", ".join(f"{reason} {count}" for reason, count in sorted(totals.stopped.items())),
+        "judge_calls": totals.judge_calls,
+        **{f"calls_{name}": count for name, count in totals.calls.items()},
+    }
+    if (figures := holdout_json(totals.holdout)) is not None:
+        metadata["holdout_accuracy"] = dg.MetadataValue.json(figures)
+    return metadata
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the checkout, marked where it was changed, or None outside of one."""
+    folder = Path(__file__).resolve().parent
+    try:
+        said = subprocess.run(  # noqa: S603 - a fixed command
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - whichever git there is
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except OSError:
+        return None
+    return said.stdout.strip() or None

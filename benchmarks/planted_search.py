@@ -1,0 +1,34 @@
+"""The one place where the benchmark meets the search engine."""
+
+from dataclasses import dataclass, field
+
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.evaluation.reference import gather_preferences
+from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
+from autosr_lib.search.case import Case
+from autosr_lib.search.search import search_prompt
+from autosr_lib.search.settings import SearchSettings, Structure
+from autosr_lib.search.state import Task
+from benchmarks.planted_roles import PlantedRoles
+from benchmarks.planted_world import World
+
+NO_HOLDOUT = HoldoutSettings(holdout_fraction=0)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A way to search, under the name that tables and plots give it."""
+
+    name: str
+    settings: SearchSettings = field(default_factory=SearchSettings)
+    structure: Structure = field(default_factory=Structure)
+    holdout: HoldoutSettings = NO_HOLDOUT
+
+
+async def run(world: World, roles: PlantedRoles, configuration: Configuration) -> tuple[Rubric, int]:
+    """Return the rubric that a search of the world's prompt ends with, and the requests of the search."""
+    preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
+    case = Case.of(world.prompt, preferences, configuration.holdout, configuration.settings.objective)
+    task = Task(case, roles.roles(), configuration.settings, configuration.structure)
+    _, conclusion = await search_prompt(task)
+    return conclusion.rubric, roles.calls

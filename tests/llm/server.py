@@ -1,0 +1,219 @@
+"""A scripted OpenAI-compatible server on loopback, run in a thread.
+
+Its replies are a function of what a request says of the prompt, the criteria and the candidates, so a request that is
+sent again gets the same answer. Faults come from a script: a list used up request by request, or a function.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """An HTTP error."""
+
+    status: int
+    error: Any = "scripted"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A connection that is cut without a word."""
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A reply that comes after this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Says:
+    """A well-formed completion with this content."""
+
+    content: Any
+    finish_reason: str = "stop"
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A response with status 200 and this body, JSON or text."""
+
+    body: Any
+
+
+Fault = Status | Drop | Stall | Says | Envelope
+FaultScript = Callable[[int, Body], Fault | None]
+
+
+class ModelServer:
+    """The server; use it as a context manager. `requests` holds every body that came, `headers` their headers."""
+
+    def __init__(
+        self,
+        reply: Callable[[Body], str] | None = None,
+        faults: Sequence[Fault | None] | FaultScript = (),
+        latency: float = 0.0,
+    ) -> None:
+        self._reply = reply or reply_of
+        self._faults = faults if callable(faults) else _in_turn(list(faults))
+        self._latency = latency
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._port = 0
+        self.requests: list[Body] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.most_at_once = 0
+        self._at_once = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10), "the server did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/chat/completions", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+        self._loop.run_until_complete(site.start())
+        self._port = runner.addresses[0][1]
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        number = len(self.requests)
+        self.requests.append(body)
+        self.headers.append(dict(request.headers))
+        self.times.append(self._loop.time())
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self._latency:
+                await asyncio.sleep(self._latency)
+            return await self._answer(request, body, self._faults(number, body))
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, request: web.Request, body: Body, fault: Fault | None) -> web.StreamResponse:
+        if isinstance(fault, Status):
+            error = fault.error if isinstance(fault.error, dict) else {"message": fault.error}
+            return web.json_response({"error": error}, status=fault.status, headers=fault.headers)
+        if isinstance(fault, Drop):
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        if isinstance(fault, Stall):
+            await asyncio.sleep(fault.seconds)
+        if isinstance(fault, Envelope):
+            if isinstance(fault.body, str):
+                return web.Response(text=fault.body, content_type="application/json")
+            return web.json_response(fault.body)
+        if isinstance(fault, Says):
+            return web.json_response(completion(fault.content, fault.finish_reason, fault.refusal))
+        return web.json_response(completion(self._reply(body)))
+
+
+def completion(content: Any, finish_reason: str = "stop", refusal: str | None = None) -> Body:
+    message = {"role": "assistant", "content": content, "refusal": refusal}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+def user_text(body: Body) -> str:
+    return str(body["messages"][-1]["content"])
+
+
+def all_text(body: Body) -> str:
+    return json.dumps(body, ensure_ascii=False)
+
+
+def blocks(body: Body) -> list[str]:
+    """Return the fenced texts of a request, in their order."""
+    return [match.group(2) for match in re.finditer(r"<data-(\w+)>\n(.*?)\n</data-\1>", user_text(body), re.DOTALL)]
+
+
+def criteria_of(body: Body) -> dict[str, str]:
+    """Return the verifier's criteria by label, from outside the fenced texts."""
+    outside = re.sub(r"<data-(\w+)>\n.*?\n</data-\1>", "", user_text(body), flags=re.DOTALL)
+    return dict(re.findall(r"^(C\d+)[:：] ?(.*)$", outside, re.MULTILINE))
+
+
+def role_of(body: Body) -> str:
+    """Return the role that asks, by the name of its schema or, without one, by what its template says."""
+    named = body.get("response_format", {}).get("json_schema", {}).get("name")
+    if named:
+        return str(named)
+    marks = {"verdict": "judge", '"replaces"': "proposer", '"analysis"': "initializer", '"grade"': "verifier"}
+    text = "".join(str(message["content"]) for message in body["messages"])
+    return next((role for mark, role in marks.items() if mark in text), "preflight")
+
+
+def chance(*parts: str) -> float:
+    """Return a number in 0..1 that is a function of the texts."""
+    digest = hashlib.sha256("\x00".join(parts).encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def reply_of(body: Body) -> str:
+    """Return the reply of a sound model."""
+    texts = blocks(body)
+    role = role_of(body)
+    if role == "verifier":
+        grades = {
+            label: {"reason": "seen", "grade": round(chance(criterion, texts[-1]) * 10) / 2}
+            for label, criterion in criteria_of(body).items()
+        }
+        return json.dumps(grades)
+    if role == "judge":
+        first, second = texts[-2:]
+        return json.dumps({"reason": "r", "verdict": "A" if chance(first) > chance(second) else "B"})
+    if role in ("initializer", "proposer"):
+        name = hashlib.sha256(user_text(body).split("Your earlier reply")[0].encode()).hexdigest()[:6]
+        criteria = [
+            {"text": f"The response covers point {name}-{n}.", "type": "depth", "weight": n, "check_points": ["seen"]}
+            for n in (1, 2, 3)
+        ]
+        return json.dumps({"analysis": "a", "criteria": criteria[: 3 if role == "initializer" else 2], "replaces": []})
+    return '{"ok": true}'
+
+
+def _in_turn(faults: list[Fault | None]) -> FaultScript:
+    def script(number: int, body: Body) -> Fault | None:
+        return faults[number] if number < len(faults) else None
+
+    return script

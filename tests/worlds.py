@@ -1,0 +1,118 @@
+"""Small planted worlds, and tasks over them with every setting said."""
+
+import asyncio
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
+from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
+from autosr_lib.search.case import Case
+from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.roles import Roles
+from autosr_lib.search.search import search_prompt
+from autosr_lib.search.settings import Mode, SearchSettings, Structure
+from autosr_lib.search.state import State, Task
+from tests.fakes import FakeJudge, prompt_with
+
+BASE: Mapping[str, Mapping[str, Any]] = {
+    "objective": {
+        "pairs": "tail_weighted",
+        "beta": 0.5,
+        "tail_fraction": 0.25,
+        "lambda_var": 0.2,
+        "mu_diverse": 0.25,
+        "pair_confidence_prior": 8.0,
+        "tie_credit": 0.5,
+        "tie_tolerance": 1e-8,
+    },
+    "grading": {
+        "num_votes": 1,
+        "finalist_votes": 2,
+        "holdout_votes": 1,
+        "aggregate": "mean",
+        "grading": "pooled",
+        "criteria_per_call": 10,
+    },
+    "initializer": {"initializer_strategy": "backend", "preset_strict": False, "initial_proposals": 2},
+    "evolution": {
+        "population_size": 6,
+        "mutations_per_round": 3,
+        "mutation_parent_count": 2,
+        "elitism_count": 2,
+        "free_modes": ("reweight", "prune", "crossover"),
+        "racing": True,
+        "max_criteria": 16,
+        "finalists": 3,
+        "refit_on_all": True,
+    },
+    "selection": {
+        "selection_strategy": "rank",
+        "tournament_size": 3,
+        "tournament_p": 0.8,
+        "top_k_ratio": 0.3,
+        "diversity_weight": 0.3,
+    },
+    "mutation": {
+        "adaptive_mutation": "fixed",
+        "mutation_window_size": 10,
+        "min_mutation_weight": 0.1,
+        "exploration_phase_ratio": 0.3,
+        "diversity_threshold": 0.05,
+        "contrast": None,
+        "contrast_pairs": 3,
+    },
+    "refinement": {"accept_only_if_improve": True},
+    "stop": {
+        "max_generations": None,
+        "stagnation_generations": 0,
+        "stop_when_distinguished": False,
+        "distinguish_margin": None,
+        "max_calls_per_prompt": None,
+    },
+}
+
+
+def search_settings(seed: int = 11, **changes: Mapping[str, Any]) -> SearchSettings:
+    """Return settings that depend on no default, with changes by section: `evolution={"racing": False}`."""
+    told: dict[str, Any] = copy.deepcopy({name: dict(section) for name, section in BASE.items()})
+    for name, section in changes.items():
+        told[name] |= section
+    return SearchSettings(seed=seed, **told)
+
+
+def planted_prompt(n: int = 10, kinds: int = 6, seed: int = 0, prompt_id: str = "p1") -> Prompt:
+    """Return a prompt of `n` candidates with `kinds` random attributes, of which the last three make the quality."""
+    values = np.random.default_rng(seed).uniform(0, 1, (kinds, n))
+    quality = np.array([0.5, 0.3, 0.2])[-min(3, kinds) :] @ values[-3:]
+    return prompt_with(quality.tolist(), prompt_id, **{f"a{i}": row.tolist() for i, row in enumerate(values)})
+
+
+def preferences_of(prompt: Prompt, settings: ReferenceSettings | None = None) -> PromptPreferences:
+    """Return the prompt's preferences, by its labels or an unbiased fake judge."""
+    return asyncio.run(gather_preferences(prompt, settings or ReferenceSettings(), FakeJudge()))
+
+
+def task_of(
+    prompt: Prompt,
+    roles: Roles,
+    settings: SearchSettings | None = None,
+    *,
+    generations: int = 3,
+    mode: Mode = Mode.EVOLUTIONARY,
+    holdout: float = 0.25,
+) -> Task:
+    """Return the task of searching a prompt."""
+    settings = settings or search_settings()
+    hiding = HoldoutSettings(holdout_fraction=holdout, holdout_seed=7)
+    case = Case.of(prompt, preferences_of(prompt), hiding, settings.objective)
+    return Task(case, roles, settings, Structure(mode=mode, generations=generations))
+
+
+def run(task: Task, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
+    """Return the last state of the whole search, and its conclusion."""
+    return asyncio.run(search_prompt(task, presets))
