@@ -1,8 +1,9 @@
 """What the asset `dataset` does: read the file, register its prompts as partitions, keep those that have left."""
 
+import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pyarrow as pa
@@ -20,6 +21,41 @@ REGISTERED_AT_ONCE = 20_000
 PREVIEWED = 5
 
 
+class Origin(NamedTuple):
+    """The file that a stored dataset was read from; kept with it."""
+
+    path: str
+    sha256: str
+    is_whole: str
+    """Whether faulty prompts were an error (`True`), or dropped."""
+
+    @classmethod
+    def of_file(cls, path: str, *, skip_invalid: bool) -> "Origin | None":
+        """Return the origin that the file would give, or None when it cannot be read."""
+        place = UPath(dataset_path(path))
+        try:
+            return cls(full_path(path), hashlib.sha256(place.read_bytes()).hexdigest(), str(not skip_invalid))
+        except (OSError, ValueError):
+            return None
+
+    @classmethod
+    def of_stored(cls, store: TableStore, table: str) -> "Origin | None":
+        """Return the origin of what is stored, or None when nothing is."""
+        rows = store.read(table, columns=["prompt_id"])
+        if rows is None:
+            return None
+        known = rows.schema.metadata or {}
+        return cls(*(known.get(name, b"").decode() for name in _ORIGIN))
+
+    def marked(self, rows: pa.Table) -> pa.Table:
+        """Return the rows with their origin beside them."""
+        mark = {name: value.encode("utf-8", "surrogateescape") for name, value in zip(_ORIGIN, self, strict=True)}
+        return rows.replace_schema_metadata({**(rows.schema.metadata or {}), **mark})
+
+
+_ORIGIN = (b"autosr.path", b"autosr.sha256", b"autosr.is_whole")
+
+
 def dataset_path(path: str) -> str | UPath:
     """Return where a dataset's file is: a relative path is looked for in the working folder, then in the project's."""
     known = UPath(path)
@@ -27,6 +63,12 @@ def dataset_path(path: str) -> str | UPath:
         beside = Path(__file__).resolve().parent.parent / os.fspath(known)
         return str(beside) if beside.exists() else path
     return path
+
+
+def full_path(path: str) -> str:
+    """Return the one name of a dataset's file, from whatever folder it was given."""
+    place = UPath(dataset_path(path))
+    return str(place.resolve()) if isinstance(place, Path) else str(place)
 
 
 def register_prompts(instance: dg.DagsterInstance, name: str, dataset: Dataset) -> list[str]:
@@ -49,7 +91,8 @@ def read_all(path: str, *, skip_invalid: bool, store: TableStore, table: str) ->
     present = {prompt.prompt_id for prompt in dataset.prompts}
     stored = store.read(table)
     gone = [row for row in stored.to_pylist() if row["prompt_id"] not in present] if stored is not None else []
-    return dataset, dataset_table(dataset.prompts, [read_prompt(row) for row in gone])
+    rows = dataset_table(dataset.prompts, [read_prompt(row) for row in gone])
+    return dataset, Origin(full_path(path), dataset.sha256, str(not skip_invalid)).marked(rows)
 
 
 def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:

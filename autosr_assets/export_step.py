@@ -7,48 +7,89 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.home import data_home
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps import SearchSteps
+from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.storage.export import Totals, holdout_json, write_export
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables import Status
 
+EXPORT = "rubric_export"
+
+
+EXPORTED = pa.schema([("path", pa.string()), ("told", pa.string()), ("content", pa.string()), ("run_id", pa.string())])
+"""The table of the export: where it went, and the names of what it says; equal names mean an equal export."""
+
 
 def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tuple[UPath, dict[str, Any]]:
     """Write the export of a search, in the order of the dataset, and return where it is and what is published of it."""
-    target = UPath(steps.settings.output or data_home() / "exports" / f"{steps.prefix}.json")
-    manifest = {
-        "run_id": run_id,
+    target = export_target(steps)
+    manifest = {"run_id": run_id, **_told(steps), "version": version("autosr"), "git": _git_commit()}
+    seen: list[list[str | None]] = []
+
+    def rows() -> Iterator[Row]:
+        for row in best_rows(steps, dataset):
+            seen.append([row["prompt_id"], row["status"], row.get("input_fingerprint")])
+            yield row
+
+    totals = write_export(target, rows(), manifest)
+    record = {"path": str(target), "told": fingerprint(_told(steps)), "content": fingerprint(seen), "run_id": run_id}
+    steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
+    return target, export_metadata(totals, target)
+
+
+def export_target(steps: SearchSteps) -> UPath:
+    """Return where the export of a search goes."""
+    return UPath(steps.settings.output or data_home() / "exports" / f"{steps.prefix}.json")
+
+
+def is_exported(steps: SearchSteps, content: str) -> bool:
+    """Return whether the last export is where it should be and says what it would say again.
+
+    Args:
+        steps: the search.
+        content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
+    """
+    target = export_target(steps)
+    rows = steps.store.read(steps.table(EXPORT))
+    if rows is None or not target.is_file():
+        return False
+    last = rows.to_pylist()[0]
+    return (last["path"], last["told"], last["content"]) == (str(target), fingerprint(_told(steps)), content)
+
+
+def _told(steps: SearchSteps) -> dict[str, Any]:
+    """Return what the manifest says of the search; no secret is among the settings."""
+    return {
         "search": steps.prefix,
         "dataset": steps.preferences.settings.path,
         "structure": steps.structure.model_dump(mode="json"),
         "settings": steps.settings.model_dump(mode="json"),
+        "dataset_settings": steps.preferences.settings.model_dump(mode="json"),
         "backend": {"name": str(steps.backend.name), "roles": dict(steps.backend.identity)},
         "seed": steps.settings.seed,
         "method_version": METHOD_VERSION,
-        "version": version("autosr"),
-        "git": _git_commit(),
     }
-    totals = write_export(target, best_rows(steps, dataset), manifest)
-    return target, export_metadata(totals, target)
 
 
 def best_rows(steps: SearchSteps, dataset: StoredTable) -> Iterator[Row]:
-    """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one has failed."""
+    """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one counts as failed."""
     table = steps.table("best_rubrics")
     for entry in dataset.read(["prompt_id", "status"]).to_pylist():
         if entry["status"] == Status.WITHDRAWN:
             continue
         rows = steps.store.read(table, partition_key(entry["prompt_id"]))
-        if rows is None:
+        row = None if rows is None else rows.to_pylist()[0]
+        if row is None or row["status"] == Status.WITHDRAWN:
             yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}
         else:
-            yield rows.to_pylist()[0]
+            yield row
 
 
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
@@ -73,7 +114,7 @@ def _git_commit() -> str | None:
     """Return the commit of the checkout, marked where it was changed, or None outside of one."""
     folder = Path(__file__).resolve().parent
     try:
-        said = subprocess.run(  # noqa: S603 - a fixed command
+        said = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - whichever git there is
             cwd=folder,
             capture_output=True,

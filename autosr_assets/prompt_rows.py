@@ -18,7 +18,7 @@ IN_FLIGHT = 64
 """Prompts under way at once in a step; bounds memory, the backend's own limit bounds its requests."""
 
 
-class UpstreamFailed(AutosrError):
+class UpstreamError(AutosrError):
     """A prompt that failed in an earlier asset; its message is that asset's."""
 
 
@@ -128,9 +128,9 @@ def upstream_rows(handle: StoredTable) -> pa.Table:
     """Return the rows of the asset before.
 
     Raises:
-        UpstreamFailed: the prompt failed there.
+        UpstreamError: the prompt failed there.
     """
     rows = handle.read()
     if rows["status"][0].as_py() == Status.FAILED:
-        raise UpstreamFailed(rows["error"][0].as_py())
+        raise UpstreamError(rows["error"][0].as_py())
     return rows

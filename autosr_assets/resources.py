@@ -6,8 +6,8 @@ from typing import Protocol
 import dagster as dg
 
 from autosr_lib.backends import Backend, open_backend
-from autosr_lib.settings import BackendSettings
 from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.settings import BackendSettings
 
 BACKENDS = "backends"
 PROGRESS = "progress"
@@ -30,6 +30,9 @@ class Backends:
 class Progress(Protocol):
     """Somebody who is told how far a step is."""
 
+    def expect(self, total: int) -> None:
+        """All runs together are over this many prompts."""
+
     def begin(self, step: str, total: int) -> None:
         """A step begins, over `total` prompts."""
 
@@ -42,6 +45,9 @@ class Progress(Protocol):
 
 class Silence:
     """Progress that nobody watches; the web UI has its own."""
+
+    def expect(self, total: int) -> None:
+        """Say nothing."""
 
     def begin(self, step: str, total: int) -> None:
         """Say nothing."""

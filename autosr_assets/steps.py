@@ -1,8 +1,10 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -10,7 +12,6 @@ from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
 from autosr_lib.backends import Backend
-from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.holdout import hidden_candidates
@@ -20,8 +21,9 @@ from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin
-from autosr_lib.search.settings import Structure
+from autosr_lib.search.settings import SearchSettings, Structure
 from autosr_lib.search.state import Calls, State, Task
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
     best_table,
@@ -51,7 +53,7 @@ class PreferenceStep:
         table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work)
         return asyncio.run(table.fill(dataset, keys, self.progress, "preferences"))
 
-    @property
+    @cached_property
     def backend(self) -> Backend:
         """Return who judges."""
         return self.backends.get(self.settings.backend, GradingSettings(), JUDGE_SEED)
@@ -81,6 +83,8 @@ class SearchSteps:
         self.prefix = prefix
         self.structure = structure
         self.settings = settings
+        # Where the export goes, and how fast an endpoint is asked, changes no row.
+        self.method = SearchSettings(**{name: getattr(settings, name) for name in SearchSettings.model_fields})
         self.backend = preferences.backends.get(settings.backend, settings.grading, settings.seed)
         self.presets = read_presets(settings.initializer)
 
@@ -97,12 +101,12 @@ class SearchSteps:
         chain = generation_fingerprints(
             self.preferences.fingerprint(prompt),
             self.preferences.settings.holdout,
-            self.settings,
+            self.method,
             self.structure,
             self.backend.identity,
             self._preset(prompt),
         )
-        return [*chain, best_fingerprint(chain[-1], self.settings)]
+        return [*chain, best_fingerprint(chain[-1], self.method)]
 
     def _preset(self, prompt: Prompt) -> Rubric | None:
         return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
@@ -177,4 +181,4 @@ class SearchSteps:
         return population_table(prompt.prompt_id, fingerprint, state, status)
 
 
-Work = Callable[[Prompt, str], "asyncio.Future[pa.Table]"]
+Work = Callable[[Prompt, str], Coroutine[Any, Any, pa.Table]]

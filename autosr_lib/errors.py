@@ -35,6 +35,9 @@ class DatasetError(AutosrError):
             shown.append(f"and {more} more")
         super().__init__(f"{where}: " + "; ".join(shown))
 
+    def __reduce__(self) -> tuple[type["DatasetError"], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.where, self.faults)
+
 
 class SettingsError(AutosrError):
     """A setting that is unknown or impossible; names it, its value and what is allowed."""

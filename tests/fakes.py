@@ -105,7 +105,9 @@ class FakeProposer:
             raise ReplyError("no pair to look at")
         better, worse = attributes(request.pairs[0].better_text), attributes(request.pairs[0].worse_text)
         taken = {c.text for c in request.parent.criteria}
-        ahead = sorted((name for name in better if name not in taken), key=lambda name: worse.get(name, 0) - better[name])
+        ahead = sorted(
+            (name for name in better if name not in taken), key=lambda name: worse.get(name, 0) - better[name]
+        )
         if not ahead:
             raise ReplyError("nothing new to say")
         return Proposal((criterion(ahead[request.attempt % min(3, len(ahead))]),))

@@ -1,12 +1,14 @@
 """A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import dagster as dg
 import pyarrow as pa
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 from pydantic import BaseModel, Field
 
+from autosr_assets.dataset_step import dataset_metadata, read_all, register_prompts
 from autosr_assets.graph_names import (
     TABLES,
     checked_name,
@@ -16,7 +18,6 @@ from autosr_assets.graph_names import (
     prompts_of,
 )
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.dataset_step import dataset_metadata, read_all, register_prompts
 from autosr_assets.metadata import preferences_metadata
 from autosr_assets.prompt_rows import Filled
 from autosr_assets.resources import BACKENDS, PROGRESS
@@ -92,7 +93,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         code_version=METHOD_VERSION,
         kinds={"parquet"},
     )
-    def dataset(context: dg.AssetExecutionContext) -> pa.Table:
+    def dataset(context: dg.AssetExecutionContext) -> Any:
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
         store = getattr(context.resources, TABLES).store
         table = "/".join(dataset_key(name).path)
@@ -101,7 +102,8 @@ def _dataset(name: str) -> dg.AssetsDefinition:
             context.log.warning(line)
         register_prompts(context.instance, name, known)
         context.add_output_metadata(dataset_metadata(known, rows.num_rows - len(known.prompts)))
-        return rows
+        stored = store.stored(table)
+        return stored if store.exists(table) and stored.read().equals(rows, check_metadata=True) else rows
 
     return dataset
 
@@ -150,11 +152,22 @@ def published(
     columns: list[str] | None = None,
 ) -> PartitionRows:
     """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
-    for key, handle in filled.handles.items():
-        context.add_asset_metadata(describe(handle.read(columns)), partition_key=key)
+    add_metadata(context, {key: describe(handle.read(columns)) for key, handle in filled.handles.items()})
     for key, error in filled.failed.items():
-        context.log.error(f"prompt {key!r} failed: {error}")
+        context.log.error("prompt %r failed: %s", key, error)
     return dict(filled.handles)
+
+
+def add_metadata(context: dg.AssetExecutionContext, by_key: Mapping[str, Mapping[str, Any]]) -> None:
+    """Publish metadata by partition key.
+
+    `context.add_asset_metadata` reads all partition keys of the asset, and copies all metadata, at every call: hours at
+    ten thousand prompts. What it does at the end is done here once for all keys.
+    """
+    step = context.get_step_execution_context()
+    known: OutputMetadataAccumulator = step._metadata_accumulator  # noqa: SLF001 - there is no public way
+    added = {AssetMetadataHandle(context.asset_key, key): metadata for key, metadata in by_key.items()}
+    step._metadata_accumulator = OutputMetadataAccumulator({**known.per_output_metadata, **added})  # noqa: SLF001
 
 
 def backfill_policy(chunk_size: int | None) -> dg.BackfillPolicy:

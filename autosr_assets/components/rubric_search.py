@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from autosr_assets.components.prompt_dataset import SHARED, backfill_policy, preference_step, published
+from autosr_assets.export_step import export_search
 from autosr_assets.graph_names import (
     TABLES,
     checked_name,
@@ -18,7 +19,6 @@ from autosr_assets.graph_names import (
     search_settings_key,
 )
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.export_step import export_search
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_assets.settings_config import settings_resource
 from autosr_assets.steps import SearchSteps
@@ -70,7 +70,9 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     generations: int = Field(default=Structure().generations, ge=0, le=99)
     """Generations, an asset each; in mode `iterative`, rounds."""
     # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
-    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchRunSettings)] = SearchRunSettings()
+    settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchRunSettings)] = (
+        SearchRunSettings()
+    )
     """Everything else; every one of them can be overridden for one run."""
     chunk_size: int | None = None
     """Prompts of one run of a backfill; by default all of them share a run."""
@@ -81,6 +83,8 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
 
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the search."""
+        if self.scope is not Scope.PROMPT_LOCAL:
+            raise SettingsError(f"scope is {str(self.scope)!r}, which this version does not have; must be 'prompt_local'")
         assets = _Graph(checked_name(name, "search"), self).assets()
         return dg.Definitions(
             assets=assets,
@@ -98,6 +102,11 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
                 )
             },
         )
+
+    @property
+    def structure(self) -> Structure:
+        """Return what decides which assets there are."""
+        return Structure(mode=self.mode, scope=self.scope, generations=self.generations)
 
     def check_settings(self, settings: SearchRunSettings) -> None:
         """Refuse what a run may not change, since it decides which assets exist.
@@ -128,10 +137,8 @@ class _Graph:
         return [*chain, self._best_rubrics(chain[-1].key)]
 
     def _steps(self, context: dg.AssetExecutionContext) -> SearchSteps:
-        search = self.search
-        structure = Structure(mode=search.mode, scope=search.scope, generations=search.generations)
         settings: SearchRunSettings = getattr(context.resources, search_settings_key(self.name))
-        return SearchSteps(preference_step(context, search.dataset), self.name, structure, settings)
+        return SearchSteps(preference_step(context, self.search.dataset), self.name, self.search.structure, settings)
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])
@@ -222,7 +229,7 @@ class _Graph:
             required_resource_keys=self.resources,
             backfill_policy=backfill_policy(self.search.chunk_size),
         )
-        def best_rubrics(_context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
             steps = self._steps(context)
             handle = steps.store.stored("/".join(dataset_key(dataset).path))
             failed: dict[str, str] = {}
@@ -235,7 +242,7 @@ class _Graph:
             if export in context.selected_asset_keys:
                 path, metadata = export_search(steps, handle, context.run_id)
                 context.log_event(dg.AssetMaterialization(export, metadata=metadata))
-                context.log.info(f"wrote {path}")
+                context.log.info("wrote %s", path)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
             yield from ()

@@ -45,15 +45,28 @@ class Interval(NamedTuple):
 
 
 class PairCount(NamedTuple):
-    """Pairs of one prompt that touch a hidden candidate, and the credit earned on them (a rubric's tie earns half)."""
+    """Pairs of one prompt, and the credit that two rubrics earn on them (a rubric's tie earns half)."""
 
     pairs: int
     initial: float
     best: float
 
 
-class HoldoutSummary(NamedTuple):
-    """Pooled held-out accuracy over the prompts that have hidden pairs."""
+class HoldoutCount(NamedTuple):
+    """What was held out of one prompt: the pairs that touch a hidden candidate, and those of two hidden candidates.
+
+    Most pairs that touch a hidden candidate have a visible one beside it, whose label the search knew: a rubric that
+    only remembers the visible labels, and knows nothing of hidden candidates, earns `remembered` on them. Only
+    `unseen` is free of that.
+    """
+
+    touching: PairCount
+    unseen: PairCount
+    remembered: float
+
+
+class PairSummary(NamedTuple):
+    """Pooled accuracy over the prompts that have such pairs, best and initial on the same ones."""
 
     prompts: int
     pairs: int
@@ -62,12 +75,31 @@ class HoldoutSummary(NamedTuple):
     gain: Interval
 
 
-def summarise_holdout(counts: Sequence[PairCount], seed: int = 7) -> HoldoutSummary | None:
+class HoldoutSummary(NamedTuple):
+    """Pooled held-out accuracy."""
+
+    unseen: PairSummary | None
+    """Over pairs of two hidden candidates; None without such a pair, as with one hidden candidate a prompt."""
+    touching: PairSummary
+    """Over pairs that touch a hidden candidate (METHOD §5)."""
+    remembered: float
+    """Accuracy on these of the visible labels alone: each visible candidate in its place, the hidden in the middle."""
+
+
+def summarise_holdout(counts: Sequence[HoldoutCount], seed: int = 7) -> HoldoutSummary | None:
     """Return the pooled figures of many prompts, or None when no pair touches a hidden candidate.
 
     Prompts are resampled with replacement 2,000 times; best and initial on the same resamples, so that the gain's
     interval is a paired one.
     """
+    touching = _summarise([count.touching for count in counts], seed)
+    if touching is None:
+        return None
+    remembered = sum(count.remembered for count in counts) / touching.pairs
+    return HoldoutSummary(_summarise([count.unseen for count in counts], seed), touching, remembered)
+
+
+def _summarise(counts: Sequence[PairCount], seed: int) -> PairSummary | None:
     table = np.array([count for count in counts if count.pairs > 0], dtype=float).reshape(-1, 3)
     if not len(table):
         return None
@@ -75,7 +107,7 @@ def summarise_holdout(counts: Sequence[PairCount], seed: int = 7) -> HoldoutSumm
     sums = np.stack([table[row].sum(axis=0) for row in drawn])
     total = table.sum(axis=0)
     initial, best = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
-    return HoldoutSummary(
+    return PairSummary(
         prompts=len(table),
         pairs=int(total[0]),
         initial=_interval(total[1] / total[0], initial),

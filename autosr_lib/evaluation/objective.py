@@ -46,11 +46,13 @@ class Evaluation(NamedTuple):
 def pair_weights(reference: Reference, settings: ObjectiveSettings) -> FloatArray:
     """Return (P,) the weight of each reference-ordered pair, where it does not depend on the rubric.
 
-    `tail_weighted`: `exp(u_better / beta)`, after Theorem 1 of arXiv 2509.21500. `tail_touching`: 1 if the pair
+    `tail_weighted`: `exp(u_better / beta)`, after Theorem 1 of arXiv 2509.21500, in units of the heaviest: a small
+    `beta` would overflow, and only proportions matter. `tail_touching`: 1 if the pair
     touches the reference tail, else 0. For `rubric_tail`, which depends on each rubric, all ones.
     """
     if settings.pairs is PairsSetting.TAIL_WEIGHTED:
-        return np.asarray(np.exp(reference.quantiles[reference.better] / settings.beta))
+        quantiles = reference.quantiles[reference.better]
+        return np.asarray(np.exp((quantiles - quantiles.max(initial=0.0)) / settings.beta))
     if settings.pairs is PairsSetting.TAIL_TOUCHING:
         return touches_tail(reference, settings).astype(float)
     return np.ones(len(reference.better))

@@ -182,7 +182,7 @@ def build_reference(candidates: Sequence[Candidate], known: PromptPreferences) -
     if known.judge is JudgeSetting.MODEL:
         merit = fit_strengths(n, first, second, outcome)
     else:
-        merit = np.bincount(first, outcome, n) + np.bincount(second, 1 - outcome, n)
+        merit = np.asarray(np.bincount(first, outcome, n) + np.bincount(second, 1 - outcome, n), dtype=float)
     is_ordered = outcome != _CREDIT[Verdict.TIE]
     is_first = outcome[is_ordered] == 1
     better = np.where(is_first, first[is_ordered], second[is_ordered])

@@ -77,7 +77,7 @@ class GradingSettings(Settings):
     """Whether the verifier may answer that a criterion does not apply."""
     num_votes: int = Field(default=1, ge=1, le=32)
     """Independent gradings of each criterion and candidate during the search."""
-    finalist_votes: int = Field(default=2, ge=0, le=32)
+    finalist_votes: int = Field(default=1, ge=0, le=32)
     """Fresh gradings of the finalists and of the initial rubric before the best is named; 0 skips them."""
     holdout_votes: int = Field(default=1, ge=1, le=32)
     """Gradings of the hidden candidates at the end."""

@@ -11,26 +11,40 @@ asyncio.run(step())
 asyncio.run(step())  # another event loop, the same client
 """
 
+from typing import TYPE_CHECKING, Any
+
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm.client import ModelClient
-from autosr_lib.llm.extraction import Extractor
-from autosr_lib.llm.initializer import LlmInitializer
-from autosr_lib.llm.judge import LlmJudge
-from autosr_lib.llm.prompts import PromptSet
-from autosr_lib.llm.proposer import LlmProposer
 from autosr_lib.llm.settings import LlmSettings, Role
-from autosr_lib.llm.verifier import LlmVerifier
 from autosr_lib.search.roles import Roles
+
+if TYPE_CHECKING:
+    from autosr_lib.llm.client import ModelClient
 
 __all__ = ["LlmSettings", "ModelClient", "llm_roles"]
 
 
-def llm_roles(client: ModelClient, settings: LlmSettings, grading: GradingSettings) -> Roles:
+def __getattr__(name: str) -> Any:
+    # The settings are here too, and `autosr --help` lists them: what is slow to import waits until it is used.
+    if name == "ModelClient":
+        from autosr_lib.llm.client import ModelClient  # noqa: PLC0415
+
+        return ModelClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def llm_roles(client: "ModelClient", settings: LlmSettings, grading: GradingSettings) -> Roles:
     """Return the four roles, asked through one client.
 
     Raises:
         TemplateError: a template is missing or wrong.
     """
+    from autosr_lib.llm.extraction import Extractor  # noqa: PLC0415
+    from autosr_lib.llm.initializer import LlmInitializer  # noqa: PLC0415
+    from autosr_lib.llm.judge import LlmJudge  # noqa: PLC0415
+    from autosr_lib.llm.prompts import PromptSet  # noqa: PLC0415
+    from autosr_lib.llm.proposer import LlmProposer  # noqa: PLC0415
+    from autosr_lib.llm.verifier import LlmVerifier  # noqa: PLC0415
+
     prompts = PromptSet(settings)
     extractor = Extractor(settings.extraction)
     return Roles(

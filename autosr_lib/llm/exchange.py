@@ -16,7 +16,7 @@ from autosr_lib.llm.records import CallRecord
 from autosr_lib.llm.requests import Request
 from autosr_lib.llm.retrying import backoff
 from autosr_lib.llm.settings import LlmSettings
-from autosr_lib.llm.transport import Transport, fatal_error, is_passing, is_refusal
+from autosr_lib.llm.transport import NO_ANSWER, Transport, fatal_error, is_passing, is_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 # there. One prompt that always fails must not look like that.
 SILENT_CALLS = 10
 SILENT_PROMPTS = 3
+
+_LATE = Failure(NO_ANSWER, "no time was left to send it")
 
 
 class NoReplyError(ReplyError):
@@ -78,13 +80,15 @@ class Exchange:
     async def close(self, patience: float) -> None:
         """Wait at most `patience` seconds for requests whose asker is gone, as they are paid for; then close."""
         transport, self._transport = self._transport, None
-        if self._flying:
-            _, late = await asyncio.wait(self._flying, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        if transport is not None:
-            await transport.close()
+        try:
+            if self._flying:
+                _, late = await asyncio.wait(self._flying, timeout=patience)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+        finally:
+            if transport is not None:
+                await transport.close()
 
     async def answer(self, request: Request, call: Attempted, use: Callable[[Completion], T]) -> T:
         """Return what `use` makes of the reply; it runs even if the asker is cancelled while the request is under way.
@@ -95,7 +99,7 @@ class Exchange:
             BudgetExhausted: the request would exceed the run's budget.
         """
         known = self.capabilities.of(self._settings.base_url, request.model)
-        capability, retry = known, 0
+        capability, retry, failure = known, 0, _LATE
         while True:
             answer = await self._attempt(request, capability, call, use, again=retry > 0)
             if not isinstance(answer, Failure):
@@ -103,12 +107,14 @@ class Exchange:
                 if capability != known:
                     self._learn(request.model, capability)
                 return answer
+            if answer is not _LATE:
+                failure = answer
             if is_refusal(answer):
                 weaker = capability.after_refusal(answer.message, request.body(capability))
                 if weaker is not None:
                     capability = weaker
                     continue
-            wait = self._wait(answer, request, call, retry)
+            wait = self._wait(failure, request, call, retry)
             retry += 1
             call.record.retries += 1
             await asyncio.sleep(wait)
@@ -128,7 +134,7 @@ class Exchange:
                 call.deadline = now + settings.llm_deadline
             seconds = min(settings.llm_timeout, call.deadline - now)
             if seconds <= 0:
-                return Failure(0, "no time is left")
+                return _LATE
             self.budget.take(expected)
             call.record.requests += 1
             sent = _Sent(request.model, request.body(capability), seconds, expected, spent, call.record)

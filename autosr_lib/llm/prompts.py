@@ -4,7 +4,7 @@ A template is one file a role with two parts, each under its own line: `# system
 `prompts_dir/<language>/`, in `prompts_dir/`, and then in the same two places of the built-in templates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,16 @@ FIELDS: Mapping[Role, Mapping[str, Any]] = {
     Role.JUDGE: {"prompt": "p", "first": "a", "second": "b"},
 }
 
+# Fields on which templates usually branch: each branch is tried.
+_BRANCHES: Mapping[Role, Mapping[str, Sequence[Any]]] = {
+    Role.INITIALIZER: {"candidates": [[]]},
+    Role.PROPOSER: {
+        "mode": ["decompose", "factual_focus", "anti_fluff", "counterexample_trigger"],
+        "pairs": [[_PAIR | {"fault": fault}] for fault in ("misordered", "close")],
+    },
+    Role.VERIFIER: {"scale": ["0-1", "binary", "auto"], "allow_not_applicable": [False]},
+}
+
 # What a template must show: without it the model would be asked about nothing.
 REQUIRED: Mapping[Role, frozenset[str]] = {
     Role.INITIALIZER: frozenset({"prompt"}),
@@ -73,6 +83,9 @@ class PromptTemplate:
         self.source = source
         self._system, self._user = self._compiled(role)
         self.render(FIELDS[role])
+        for field, values in _BRANCHES.get(role, {}).items():
+            for value in values:
+                self.render({**FIELDS[role], field: value})
 
     def render(self, fields: Mapping[str, Any]) -> Rendered:
         """Return the messages with the fields filled in; their text is data and is never read as a template.

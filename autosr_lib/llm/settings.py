@@ -196,10 +196,11 @@ class LlmSettings(Settings):
     @classmethod
     def _base_url_is_an_address_without_secrets(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"base_url must be an http or https address, such as {DEFAULT_BASE_URL}")
-        if parts.username or parts.password or parts.query or parts.fragment:
+        # First, so that no message repeats a password.
+        if "@" in url or parts.query or parts.fragment:
             raise ValueError("base_url may hold no user, password or query: put the key into the environment")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"base_url is {url!r}; it must be an http or https address, such as {DEFAULT_BASE_URL}")
         return url.rstrip("/")
 
     @model_validator(mode="after")

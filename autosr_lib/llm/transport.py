@@ -4,6 +4,7 @@ The session of a transport lives in one event loop. What is learnt of an endpoin
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -42,13 +43,14 @@ class Transport:
         if api_key is None:
             # A local server needs no key; without one, none is sent.
             headers["Authorization"] = openai.Omit()
+        self._options: Any = {"headers": headers}
+        # Retries and time limits are ours: one rule for all, whatever the transport makes of a slow or broken answer.
         self._client = openai.AsyncOpenAI(
             api_key=api_key or "none",
             base_url=settings.base_url,
-            timeout=settings.llm_timeout,
+            timeout=None,
             max_retries=0,
-            default_headers=headers,
-            http_client=openai.DefaultAioHttpClient(timeout=settings.llm_timeout),
+            http_client=openai.DefaultAioHttpClient(timeout=None),
         )
 
     async def close(self) -> None:
@@ -61,15 +63,21 @@ class Transport:
             async with asyncio.timeout(timeout):
                 # Untyped on purpose: the typed method spends more time on checking our body and building its models
                 # than the request itself takes, and real servers do not keep to its types.
-                answer = await self._client.post("/chat/completions", body=dict(body), cast_to=object)
-        except (TimeoutError, openai.APITimeoutError):
+                answer = await self._client.post(
+                    "/chat/completions", body=dict(body), cast_to=object, options=self._options
+                )
+        except json.JSONDecodeError as error:
+            # Read again by our own, laxer reader before it counts as broken.
+            answer = error.doc
+        except TimeoutError:
             return Failure(NO_ANSWER, f"no answer within {timeout:.3g} s")
         except openai.APIStatusError as error:
             told = error.body if error.body is not None else error.message
             # What the status line says is what happened; a code in the body is only the endpoint's own word for it.
             failure = failure_of(told, error.status_code, retry_after(error.response.headers))
             return self._redacted(failure._replace(status=error.status_code))
-        except (openai.OpenAIError, OSError) as error:
+        # ValueError: bytes that are not text in the encoding they claim.
+        except (openai.OpenAIError, OSError, ValueError) as error:
             cause = error.__cause__ or error
             return Failure(NO_ANSWER, f"connection failed: {type(cause).__name__}: {str(cause)[:200]}")
         answered = completion_of(answer)

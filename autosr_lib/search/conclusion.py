@@ -8,16 +8,20 @@ import numpy as np
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
-from autosr_lib.evaluation.holdout import PairCount
+from autosr_lib.evaluation.holdout import HoldoutCount, PairCount
 from autosr_lib.evaluation.objective import Evaluation, margins, pair_credit, pair_weights
 from autosr_lib.search.grading import grade, missing, parcels
-from autosr_lib.search.mutation import LEAST_WEIGHT, known_grades, with_weights, written_weights
+from autosr_lib.search.mutation import LEAST_WEIGHT, as_stored, known_grades, reweight, with_weights, written_weights
 from autosr_lib.search.population import Individual, evaluate_rubrics, score_rubrics
 from autosr_lib.search.reweight import default_ridge, fit_weights
+from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import Calls, State, StopReason, Task
 
 HOLDOUT_TIE_CREDIT = 0.5
+NOTHING_HELD_OUT = HoldoutCount(PairCount(0, 0.0, 0.0), PairCount(0, 0.0, 0.0), 0.0)
+MIDDLE = 0.5
+"""Where a quantile that nobody knows is put."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Conclusion:
     candidate_scores: Mapping[str, float | None]
     """Score of every candidate under `rubric`; None where unscored."""
     best_candidate_id: str
-    holdout: PairCount
+    holdout: HoldoutCount
     calls: Calls
     """Of the conclusion alone."""
     bank: GradeBank
@@ -80,7 +84,7 @@ async def conclude(task: Task, state: State) -> Conclusion:
             for candidate, score in zip(candidates, scores, strict=True)
         },
         best_candidate_id=candidates[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))].candidate_id,
-        holdout=_holdout(task, bank, state.initial.rubric, measured) if is_measured else PairCount(0, 0.0, 0.0),
+        holdout=_holdout(task, bank, state.initial.rubric, measured) if is_measured else NOTHING_HELD_OUT,
         calls=calls + hidden_calls,
         bank=bank,
         stopped=state.stopped or StopReason.GENERATIONS,
@@ -125,15 +129,34 @@ def _all_scores(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> FloatArra
     return score_rubrics(rubrics, bank, places, task.all_votes, task.settings.grading.aggregate).score
 
 
-def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> PairCount:
-    """Return the pairs that touch a hidden candidate, and what both rubrics earn on them."""
-    reference = task.case.whole_reference
-    is_hidden = np.isin(np.arange(len(task.case.prompt.candidates)), task.case.hidden)
-    touching = is_hidden[reference.better] | is_hidden[reference.worse]
-    signed = margins(_all_scores(task, bank, [initial, best]), reference)[:, touching]
+def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> HoldoutCount:
+    """Return what both rubrics, and the visible labels alone, earn on the pairs that were held out."""
+    case = task.case
+    reference = case.whole_reference
+    is_hidden = np.isin(np.arange(len(case.prompt.candidates)), case.hidden)
+    labels = np.full((1, len(is_hidden)), MIDDLE)
+    labels[0, case.visible] = case.reference.quantiles
+    scores = np.vstack([_all_scores(task, bank, [initial, best]), labels])
     settings = task.settings.objective.model_copy(update={"tie_credit": HOLDOUT_TIE_CREDIT})
-    earned = pair_credit(signed, settings).sum(axis=1)
-    return PairCount(int(touching.sum()), float(earned[0]), float(earned[1]))
+    credit = pair_credit(margins(scores, reference), settings)
+    touching = is_hidden[reference.better] | is_hidden[reference.worse]
+    unseen = is_hidden[reference.better] & is_hidden[reference.worse]
+    first, last, remembered = (credit * touching).sum(axis=1).tolist()
+    first_unseen, last_unseen, _ = (credit * unseen).sum(axis=1).tolist()
+    return HoldoutCount(
+        PairCount(int(touching.sum()), first, last),
+        PairCount(int(unseen.sum()), first_unseen, last_unseen),
+        remembered,
+    )
+
+
+def _settled(task: Task, bank: GradeBank, best: Finalist) -> Rubric:
+    """Return the best with its weights fitted to all votes that were cast, where the search fits weights at all."""
+    is_fitted = MutationMode.REWEIGHT in task.settings.evolution.free_modes and task.structure.mode is Mode.EVOLUTIONARY
+    rubric = best.individual.rubric
+    if not is_fitted or best.individual.operator not in MutationMode:
+        return rubric
+    return as_stored(reweight(rubric, bank, task.case, task.all_votes, task.settings.grading.aggregate), bank)
 
 
 def _refitted(task: Task, bank: GradeBank, rubric: Rubric) -> Rubric:

@@ -14,7 +14,7 @@ from autosr_lib.evaluation.settings import Grading
 from autosr_lib.search.budget import children_within, needs_within, proposals_within
 from autosr_lib.search.contrast import Contrasted, choose_pairs, show_pairs
 from autosr_lib.search.grading import grade, missing, parcels, whole_cost
-from autosr_lib.search.mutation import apply_proposal, as_stored, crossover, perturb_weights, prune, reweight
+from autosr_lib.search.mutation import apply_proposal, as_stored, crossover, gather, perturb_weights, prune, reweight
 from autosr_lib.search.population import (
     Ancestor,
     Individual,
@@ -239,6 +239,11 @@ def _free_variants(
         if MutationMode.REWEIGHT in modes:
             crossed = reweight(crossed, bank, case, votes, aggregate)
         made.append((crossed, MutationMode.CROSSOVER, (best[0], best[1])))
+    is_gathering = MutationMode.GATHER in modes
+    gathered = gather(bank, case, votes, aggregate, task.settings.evolution.max_criteria) if is_gathering else None
+    if gathered is not None:
+        born = [one for one in everyone if one.generation == generation]
+        made.append((gathered, MutationMode.GATHER, (best[0], *(one for one in born if one is not best[0]))))
     made = [(as_stored(rubric, bank), mode, parents) for rubric, mode, parents in made]
     found = evaluate_rubrics([rubric for rubric, _, _ in made], bank, case, votes, aggregate)
     return [

@@ -107,6 +107,27 @@ def reweight(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], 
     return with_weights(rubric, fitted.tolist(), LEAST_WEIGHT)
 
 
+def gather(
+    bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int
+) -> Rubric | None:
+    """Return all that the bank knows of every visible candidate as one rubric, its weights fitted to the pairs.
+
+    None when replies that could not be read have left a hole in every criterion.
+    To choose among criteria by the few pairs of one prompt is to choose by luck; to weigh all of them together, held
+    to equal weights, is not. Only where they are too many do the lightest go.
+    """
+    known = bank.grades(list(bank.criteria), votes)[:, case.visible]
+    is_known = ~np.isnan(known).any(axis=(1, 2))
+    if not is_known.any():
+        return None
+    whole = rubric_of(one for one, there in zip(bank.criteria.values(), is_known, strict=True) if there)
+    fitted = reweight(whole, bank, case, votes, aggregate)
+    if len(fitted.criteria) <= max_criteria:
+        return fitted
+    kept = _heaviest(fitted.criteria, max_criteria)
+    return reweight(rubric_of(kept), bank, case, votes, aggregate)
+
+
 def written_weights(rubric: Rubric, bank: GradeBank) -> FloatArray:
     """Return (criteria,) the weights that the rubric's criteria were written with, 1 the mean of their rubric."""
     return np.array([bank.criteria[key].weight for key in rubric.keys])

@@ -21,6 +21,7 @@ class MutationMode(StrEnum):
     REWEIGHT = "reweight"
     PRUNE = "prune"
     CROSSOVER = "crossover"
+    GATHER = "gather"
 
 
 class InitializeRequest(NamedTuple):

@@ -62,7 +62,7 @@ class Structure(Settings):
     """`evolutionary`, or `iterative`: the paper's refinement as the baseline."""
     scope: Scope = Scope.PROMPT_LOCAL
     """`prompt_local`: every prompt on its own; `global_batch`: a generation evolves only the hardest prompts of all."""
-    generations: int = Field(default=6, ge=0, le=99)
+    generations: int = Field(default=3, ge=0, le=99)
     """Generations, or in mode `iterative` rounds."""
 
 
@@ -75,7 +75,7 @@ class InitializerSettings(Settings):
     """A JSON file of rubrics by prompt id (`__default__` for the others), or an earlier output."""
     preset_strict: bool = False
     """Whether a prompt without a preset is an error, instead of asking the initializer."""
-    initial_proposals: int = Field(default=2, ge=0, le=100)
+    initial_proposals: int = Field(default=4, ge=0, le=100)
     """Proposals from the first rubric that complete the first population."""
 
 
@@ -92,9 +92,10 @@ class EvolutionSettings(Settings):
     """Best individuals that always survive."""
     batch_size: Annotated[float, Field(gt=0)] = 3
     """Hardest prompts that evolve in a generation of scope `global_batch`: a count, or a fraction below 1."""
-    free_modes: tuple[MutationMode, ...] = (MutationMode.REWEIGHT, MutationMode.PRUNE, MutationMode.CROSSOVER)
-    """Modes that cost no model call, tried in every generation on what has been graded."""
-    racing: bool = True
+    free_modes: tuple[MutationMode, ...] = (MutationMode.REWEIGHT, MutationMode.GATHER)
+    """Modes that cost no model call, tried in every generation on what has been graded: `reweight`, `gather`, `prune`,
+    `crossover`. With `reweight` children's weights are fitted at birth."""
+    racing: bool = False
     """Whether new criteria must first separate the pairs they were written for."""
     max_criteria: int = Field(default=16, ge=1, le=1000)
     """Most criteria in a rubric; a child that has more loses those of least weight."""
@@ -153,7 +154,7 @@ class StopSettings(Settings):
     """Generations of this run; may lower the number of the search's definition, not raise it."""
     stagnation_generations: int = Field(default=6, ge=0)
     """Generations without a better best after which a prompt stops; 0 never."""
-    stop_when_distinguished: bool = True
+    stop_when_distinguished: bool = False
     """Whether a prompt stops when every counted pair that touches the tail is told apart with confidence."""
     distinguish_margin: float | None = Field(default=None, ge=0)
     """Signed margin that counts as told apart; by default the objective's `tie_tolerance`."""

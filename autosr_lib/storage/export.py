@@ -8,7 +8,15 @@ from typing import Any
 from upath import UPath
 
 from autosr_lib.errors import StorageError
-from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, Interval, PairCount, summarise_holdout
+from autosr_lib.evaluation.holdout import (
+    OWN_FIGURE,
+    HoldoutCount,
+    HoldoutSummary,
+    Interval,
+    PairCount,
+    PairSummary,
+    summarise_holdout,
+)
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status
 
@@ -26,7 +34,7 @@ class Totals:
     calls: dict[str, int] = field(default_factory=dict)
     judge_calls: int = 0
     stopped: dict[str, int] = field(default_factory=dict)
-    counts: list[PairCount] = field(default_factory=list)
+    counts: list[HoldoutCount] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         """Count one row of the table of best rubrics."""
@@ -40,7 +48,13 @@ class Totals:
         self.judge_calls += row["judge_calls"]
         for name, count in row["calls"].items():
             self.calls[name] = self.calls.get(name, 0) + count
-        self.counts.append(PairCount(row["holdout_pairs"], row["holdout_initial"], row["holdout_best"]))
+        self.counts.append(
+            HoldoutCount(
+                PairCount(row["holdout_pairs"], row["holdout_initial"], row["holdout_best"]),
+                PairCount(row["unseen_pairs"], row["unseen_initial"], row["unseen_best"]),
+                row["holdout_remembered"],
+            )
+        )
 
     @property
     def holdout(self) -> HoldoutSummary | None:
@@ -131,12 +145,18 @@ def holdout_json(summary: HoldoutSummary | None) -> dict[str, Any] | None:
     """Return the pooled held-out figures with their 95% intervals, or None."""
     if summary is None:
         return None
+    return {
+        "belongs_to": "measured_rubric",
+        "unseen_pairs": None if summary.unseen is None else _pairs_json(summary.unseen),
+        "pairs_touching_hidden": {**_pairs_json(summary.touching), "visible_labels_alone": summary.remembered},
+    }
 
+
+def _pairs_json(summary: PairSummary) -> dict[str, Any]:
     def interval(one: Interval) -> dict[str, float]:
         return {"value": one.value, "low": one.low, "high": one.high}
 
     return {
-        "belongs_to": "measured_rubric",
         "prompts": summary.prompts,
         "pairs": summary.pairs,
         "initial": interval(summary.initial),

@@ -29,8 +29,8 @@ def writing_of(*texts: str) -> InitializeRequest:
     return InitializeRequest("p1", "Explain rain.", texts)
 
 
-def proposing_of(better: str = "Good.", worse: str = "Bad.", mode: MutationMode = MutationMode.RAISE_BAR) -> ProposeRequest:
+def proposing_of(
+    better: str = "Good.", worse: str = "Bad.", mode: MutationMode = MutationMode.RAISE_BAR
+) -> ProposeRequest:
     pair = ContrastPair(better, worse, {KEYS[0]: 0.4}, {KEYS[0]: 0.8}, "misordered")
     return ProposeRequest("p1", "Explain rain.", PARENT, mode, (pair,), 0)
-
-

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from autosr_lib.llm import LlmSettings, ModelClient
-
 from tests.llm.server import Fault, FaultScript, ModelServer
 
 KEY = "sk-secret-0123456789abcdef"

@@ -105,6 +105,8 @@ class ModelServer:
         self._port = runner.addresses[0][1]
         self._ready.set()
         self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
 

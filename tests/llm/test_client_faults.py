@@ -4,9 +4,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,9 @@ async def graded(client: ModelClient) -> dict[str, Grade]:
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=repr)
-async def test_a_passing_fault_is_retried_and_changes_nothing(serve: Serve, client_for: ClientFor, fault: Fault) -> None:
+async def test_a_passing_fault_is_retried_and_changes_nothing(
+    serve: Serve, client_for: ClientFor, fault: Fault
+) -> None:
     sound, faulty = serve(), serve([fault])
 
     expected = await graded(client_for(sound, llm_cache=False))
@@ -85,7 +88,9 @@ async def test_a_call_ends_at_its_deadline_however_many_retries_are_left(serve: 
     assert time.monotonic() - started < 2
 
 
-async def test_a_call_that_keeps_failing_is_a_reply_error_with_the_last_fault(serve: Serve, client_for: ClientFor) -> None:
+async def test_a_call_that_keeps_failing_is_a_reply_error_with_the_last_fault(
+    serve: Serve, client_for: ClientFor
+) -> None:
     server = serve(lambda n, body: Status(500, error="kaputt"))
     client = client_for(server, llm_max_retries=2)
 
@@ -298,7 +303,9 @@ async def test_a_reply_that_was_cut_off_is_asked_again_with_twice_the_room(serve
     assert [body["max_tokens"] for body in server.requests] == [50, 100]
 
 
-async def test_a_criterion_that_was_left_out_is_asked_again_and_then_ungraded(serve: Serve, client_for: ClientFor) -> None:
+async def test_a_criterion_that_was_left_out_is_asked_again_and_then_ungraded(
+    serve: Serve, client_for: ClientFor
+) -> None:
     partial = json.dumps({"C1": {"reason": "r", "grade": 5}, "C2": {"reason": "r", "grade": 9}})
     server = serve(lambda n, body: Says(partial))
     client = client_for(server)
@@ -333,7 +340,9 @@ def _only(*allowed: str) -> Callable[[int, dict[str, object]], Fault | None]:
     def script(number: int, body: dict[str, object]) -> Fault | None:
         asked = body.get("response_format", {"type": "text"})
         assert isinstance(asked, dict)
-        return None if asked["type"] in allowed else Status(400, error=f"response_format {asked['type']} is not supported")
+        return (
+            None if asked["type"] in allowed else Status(400, error=f"response_format {asked['type']} is not supported")
+        )
 
     return script
 
@@ -355,7 +364,9 @@ async def test_an_endpoint_that_refuses_structured_output_is_asked_for_less_and_
     assert client.capability("scripted").reply_format == allowed[0]
 
 
-async def test_what_preflight_found_of_an_endpoint_is_known_to_the_next_run(serve: Serve, client_for: ClientFor) -> None:
+async def test_what_preflight_found_of_an_endpoint_is_known_to_the_next_run(
+    serve: Serve, client_for: ClientFor
+) -> None:
     server = serve(_only("text"))
     async with client_for(server) as client:
         await client.preflight()
@@ -370,9 +381,11 @@ async def test_what_preflight_found_of_an_endpoint_is_known_to_the_next_run(serv
 
 async def test_an_endpoint_that_wants_max_completion_tokens_gets_it(serve: Serve, client_for: ClientFor) -> None:
     server = serve(
-        lambda n, body: Status(400, error="Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
-        if "max_tokens" in body
-        else None
+        lambda n, body: (
+            Status(400, error="Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+            if "max_tokens" in body
+            else None
+        )
     )
     client = client_for(server, role_default={"max_tokens": 500})
 
@@ -382,7 +395,9 @@ async def test_an_endpoint_that_wants_max_completion_tokens_gets_it(serve: Serve
     assert server.requests[-1]["response_format"]["type"] == "json_schema"
 
 
-async def test_a_budget_of_calls_stops_before_the_call_that_would_exceed_it(serve: Serve, client_for: ClientFor) -> None:
+async def test_a_budget_of_calls_stops_before_the_call_that_would_exceed_it(
+    serve: Serve, client_for: ClientFor
+) -> None:
     server = serve(latency=0.05)
     client = client_for(server, max_calls=3)
     verifier = roles_of(client).verifier
@@ -396,21 +411,35 @@ async def test_a_budget_of_calls_stops_before_the_call_that_would_exceed_it(serv
 
 
 @pytest.mark.parametrize(
-    "limit", [{"max_tokens": 2000}, {"max_cost": 0.002, "prices": {"scripted": {"prompt": 1, "completion": 1}}}], ids=str
+    "limit",
+    [{"max_tokens": 2000}, {"max_cost": 0.002, "prices": {"scripted": {"prompt": 1, "completion": 1}}}],
+    ids=str,
 )
-async def test_a_budget_of_tokens_or_dollars_is_not_exceeded(serve: Serve, client_for: ClientFor, limit: dict[str, object]) -> None:
+async def test_a_budget_of_tokens_or_dollars_is_not_exceeded(
+    serve: Serve, client_for: ClientFor, limit: dict[str, object]
+) -> None:
     server = serve()
     client = client_for(server, **limit)
     verifier = roles_of(client).verifier
 
     async with client:
+        calls = [verifier.grade(grading_of(f"{number}")) for number in range(100)]
         with pytest.raises(BudgetExhausted, match=next(iter(limit))):
-            for number in range(100):
-                await verifier.grade(grading_of(f"{number}"))
+            await _one_by_one(calls)
 
     assert 0 < client.budget.tokens <= 2000
     assert client.budget.tokens == 120 * len(server.requests)
     assert client.budget.cost == pytest.approx(120e-6 * len(server.requests) if "prices" in limit else 0)
+
+
+async def _one_by_one(calls: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    waiting = list(calls)
+    try:
+        while waiting:
+            await waiting.pop(0)
+    finally:
+        for call in waiting:
+            call.close()
 
 
 async def test_a_reply_under_way_when_its_asker_is_cancelled_is_kept(serve: Serve, client_for: ClientFor) -> None:

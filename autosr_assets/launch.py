@@ -1,0 +1,196 @@
+"""A whole search in this process: the dataset, range runs over its prompts, and the export; heavy to import."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from autosr_assets.chosen_search import ChosenSearch
+from autosr_assets.dataset_step import Origin, read_all
+from autosr_assets.export_step import best_rows, export_target, is_exported
+from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
+from autosr_assets.home import dagster_home
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.prompt_rows import read_prompts
+from autosr_assets.resources import PROGRESS, Progress
+from autosr_assets.work_left import WorkLeft, range_runs, work_left
+from autosr_lib.errors import AutosrError
+from autosr_lib.storage.export import Totals
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables import Status
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to."""
+
+    totals: Totals
+    rows: list[Row]
+    """The best rubrics of the first prompts."""
+    target: str
+    left: WorkLeft
+    """What there was to do."""
+
+
+class Launch:
+    """One search, run in this process."""
+
+    def __init__(self, search: ChosenSearch, store: TableStore, progress: Progress) -> None:
+        self.search = search
+        self.store = store
+        self.progress = progress
+        self.steps = search.steps(store, progress)
+
+    @property
+    def dataset(self) -> StoredTable:
+        """Return the handle on the dataset's rows."""
+        return self.store.stored(self.search.dataset_table)
+
+    def survey(self) -> WorkLeft:
+        """Return what there is to do, from the dataset's file as it is now; nothing is written.
+
+        Raises:
+            DatasetError: the file cannot be used.
+        """
+        settings, table = self.search.dataset_settings, self.search.dataset_table
+        dataset, rows = read_all(settings.path, skip_invalid=settings.skip_invalid, store=self.store, table=table)
+        found = work_left(self.steps, ((prompt, False) for prompt in dataset.prompts))
+        found.counts[Status.WITHDRAWN] += rows.num_rows - len(dataset.prompts)
+        return found
+
+    def run(self, chunk_size: int, shown: int, log_level: str = "CRITICAL") -> Outcome:
+        """Do what there is to do and return what it came to; prompts that fail do not stop the others.
+
+        Args:
+            chunk_size: most prompts of one run.
+            shown: prompts whose best rubrics are wanted back.
+            log_level: of Dagster's console log.
+
+        Raises:
+            AutosrError: nothing more can be done, and why.
+            KeyboardInterrupt: somebody stopped it; what is stored stays.
+        """
+        runs = _Runs(self.search, self.progress, log_level)
+        if not self._is_read():
+            runs.read_dataset()
+        ids = self.dataset.read(["prompt_id"])["prompt_id"].to_pylist()
+        left = work_left(self.steps, read_prompts(self.dataset, [partition_key(name) for name in ids]))
+        if left.keys:
+            runs.search_prompts(left.keys, chunk_size)
+        elif not is_exported(self.steps, left.content):
+            runs.write_export()
+        return self._outcome(left, shown)
+
+    def _is_read(self) -> bool:
+        """Return whether what is stored is what the dataset's file holds."""
+        settings = self.search.dataset_settings
+        stored = Origin.of_stored(self.store, self.search.dataset_table)
+        return stored is not None and stored == Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
+
+    def _outcome(self, left: WorkLeft, shown: int) -> Outcome:
+        totals, rows = Totals(), list[Row]()
+        for row in best_rows(self.steps, self.dataset):
+            totals.add(row)
+            if row["status"] != Status.FAILED and len(rows) < shown:
+                rows.append(row)
+        return Outcome(totals, rows, str(export_target(self.steps)), left)
+
+
+class _Runs:
+    """Runs of a search's assets in this process; Dagster is asked only once there is something to run."""
+
+    def __init__(self, search: ChosenSearch, progress: Progress, log_level: str) -> None:
+        self.search = search
+        self.progress = progress
+        self.log_level = log_level
+
+    def read_dataset(self) -> None:
+        self._execute([dataset_key(self.search.dataset)])
+
+    def write_export(self) -> None:
+        self._execute([dg.AssetKey([self.search.name, "rubric_export"])])
+
+    def search_prompts(self, keys: set[str], chunk_size: int) -> None:
+        """Search these prompts in range runs, and write the export: in the only run, or once after all of them."""
+        order = self._registered()
+        if not keys <= set(order):  # a new Dagster home beside an older storage
+            self.read_dataset()
+            order = self._registered()
+        runs = range_runs(order, keys, chunk_size)
+        self.progress.expect(sum(map(len, runs)))
+        per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
+        is_one = len(runs) == 1
+        for run in runs:
+            assets = per_prompt if is_one else [key for key in per_prompt if key.path[-1] != "rubric_export"]
+            self._execute(assets, run)
+        if not is_one:
+            self.write_export()
+
+    def _registered(self) -> list[str]:
+        name = prompts_of(self.search.dataset).name
+        return list(self._instance.get_dynamic_partitions(str(name)))
+
+    def _execute(self, assets: Sequence[dg.AssetKey], prompts: Sequence[str] = ()) -> None:
+        """Run the assets, those with partitions over the range of `prompts`.
+
+        A prompt that failed is no error here: its row says so, and the outcome counts it.
+        """
+        tags = {
+            "dagster/asset_partition_range_start": prompts[0],
+            "dagster/asset_partition_range_end": prompts[-1],
+        } if prompts else {}  # fmt: skip
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", category=dg.BetaWarning)
+                warnings.simplefilter("ignore", category=dg.PreviewWarning)
+                self._job.execute_in_process(
+                    instance=self._instance,
+                    asset_selection=list(assets),
+                    tags=tags,
+                    run_config=self._config(),
+                    resources={PROGRESS: self.progress},
+                )
+        except dg.Failure:
+            return
+        except dg.DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
+        except dg.DagsterError as error:
+            if (named := _named_by(error)) is None:
+                raise
+            raise named from error
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "loggers": {"console": {"config": {"log_level": self.log_level}}},
+            "resources": dict(self.search.overrides),
+        }
+
+    @cached_property
+    def _instance(self) -> dg.DagsterInstance:
+        dagster_home()
+        return dg.DagsterInstance.get()
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        return self.search.definitions()
+
+    @cached_property
+    def _job(self) -> dg.JobDefinition:
+        return self._definitions.resolve_implicit_global_asset_job_def()
+
+    @property
+    def _search_keys(self) -> list[dg.AssetKey]:
+        keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
+        dataset = {dataset_key(self.search.dataset), preferences_key(self.search.dataset)}
+        return sorted(keys - dataset)
+
+
+def _named_by(error: BaseException | None) -> AutosrError | None:
+    """Return the error of ours that Dagster's wraps."""
+    while error is not None and not isinstance(error, AutosrError):
+        error = getattr(error, "user_exception", None) or error.__cause__
+    return error

@@ -1,0 +1,144 @@
+"""The bank keeps grades by what a criterion says, and requests depend on nothing but what is needed."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autosr_lib.domain.rubric import Criterion
+from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, BankEntry, GradeBank, Need, pack
+from autosr_lib.evaluation.settings import Grading
+from tests.fakes import criterion
+
+CLEAR, DEEP = criterion("clear"), criterion("deep")
+MEASURED = Criterion(criterion_id="m", text="is long enough", measure="min_words(4)")
+TEXTS = ("the prompt", ("one two three four five", "one two", "one two three four"))
+
+NEEDS = st.lists(
+    st.builds(
+        Need,
+        st.sampled_from([criterion(f"c{i}") for i in range(7)]),
+        st.integers(0, 3),
+        st.integers(0, 2),
+        st.sampled_from(["rubric a", "rubric b"]),
+    ),
+    max_size=40,
+    unique_by=lambda need: (need.criterion.key, need.candidate, need.vote),
+)
+
+
+def bank_of(*entries: BankEntry, votes: int = 2) -> GradeBank:
+    return GradeBank(3, votes).with_criteria([CLEAR, DEEP, MEASURED], TEXTS).with_entries(entries)
+
+
+def test_a_grade_is_found_by_what_its_criterion_says() -> None:
+    bank = bank_of(BankEntry(CLEAR.key, 1, 0, 0.4))
+
+    assert bank.has(criterion("  CLEAR ").key, 1, 0)
+    assert not bank.has(CLEAR.key, 1, 1)
+    assert not bank.has(criterion("unheard of").key, 1, 0)
+
+
+def test_new_grades_leave_the_bank_they_came_to_as_it_was() -> None:
+    before = bank_of()
+
+    after = before.with_entries([BankEntry(CLEAR.key, 0, 0, 1.0)])
+
+    assert after.has(CLEAR.key, 0, 0)
+    assert not before.has(CLEAR.key, 0, 0)
+
+
+def test_what_does_not_apply_is_known_and_is_no_number_outside() -> None:
+    bank = bank_of(BankEntry(DEEP.key, 2, 1, None))
+
+    assert bank.has(DEEP.key, 2, 1)
+    assert bank.entries() == [BankEntry(DEEP.key, 2, 1, None)]
+    assert bank.grades([DEEP.key], [1])[0, 2, 0] == NOT_APPLICABLE
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.none() | st.floats(0, 1)), max_size=8))
+def test_entries_make_the_same_bank_again(grades: list[tuple[int, int, float | None]]) -> None:
+    bank = bank_of(*(BankEntry(CLEAR.key, *grade) for grade in grades))
+
+    again = bank_of(*bank.entries())
+
+    np.testing.assert_array_equal(again.arrays[CLEAR.key], bank.arrays[CLEAR.key])
+
+
+def test_a_measured_criterion_is_graded_at_once_for_all_votes_and_is_nobodys_entry() -> None:
+    bank = bank_of()
+
+    np.testing.assert_array_equal(bank.arrays[MEASURED.key][[0, 2]], 1.0)
+    assert (bank.arrays[MEASURED.key][1] < 1).all()
+    assert bank.entries() == []
+
+
+def test_a_criterion_that_is_known_keeps_its_first_wording() -> None:
+    bank = bank_of().with_criteria([Criterion(criterion_id="later", text="CLEAR", weight=9)], TEXTS)
+
+    assert bank.criteria[CLEAR.key] == CLEAR
+
+
+def test_grades_come_in_the_order_asked_and_are_not_known_at_first() -> None:
+    bank = bank_of(BankEntry(CLEAR.key, 1, 1, 0.4))
+
+    grades = bank.grades([DEEP.key, CLEAR.key], [1])
+
+    assert grades.shape == (2, 3, 1)
+    assert grades[1, 1, 0] == 0.4
+    assert np.isnan(grades).sum() == 5
+
+
+def test_no_criteria_have_no_grades() -> None:
+    assert bank_of().grades([], [0, 1]).shape == (0, 3, 2)
+
+
+def test_room_for_more_votes_keeps_what_is_there_and_measures_what_can_be_measured() -> None:
+    small = bank_of(BankEntry(CLEAR.key, 1, 1, 0.4))
+
+    large = small.with_room_for(5)
+
+    assert large.votes == 5
+    assert large.entries() == small.entries()
+    assert not np.isnan(large.arrays[MEASURED.key]).any()
+    assert large.with_room_for(3) is large
+
+
+@given(NEEDS, st.sampled_from(Grading), st.integers(1, 4))
+def test_any_needs_are_met_exactly_once_by_requests_that_are_not_too_large(
+    needs: list[Need], grading: Grading, per_call: int
+) -> None:
+    parcels = pack(needs, grading, per_call)
+
+    met = [(c.key, parcel.candidate, parcel.vote) for parcel in parcels for c in parcel.criteria]
+    assert sorted(met) == sorted((need.criterion.key, need.candidate, need.vote) for need in needs)
+    assert all(1 <= len(parcel.criteria) <= per_call for parcel in parcels)
+
+
+@given(NEEDS, st.sampled_from(Grading), st.randoms(use_true_random=False))
+def test_requests_do_not_depend_on_the_order_in_which_the_needs_came(
+    needs: list[Need], grading: Grading, dice: Random
+) -> None:
+    shuffled = list(needs)
+    dice.shuffle(shuffled)
+
+    assert pack(shuffled, grading, 3) == pack(needs, grading, 3)
+
+
+def needs_of_two_rubrics() -> list[Need]:
+    return [Need(CLEAR, 0, 0, "a"), Need(DEEP, 0, 0, "b"), Need(criterion("true"), 0, 0, "b")]
+
+
+@pytest.mark.parametrize(("grading", "sizes"), [("pooled", [3]), ("per_rubric", [1, 2]), ("per_criterion", [1, 1, 1])])
+def test_criteria_share_a_request_as_the_setting_says(grading: str, sizes: list[int]) -> None:
+    parcels = pack(needs_of_two_rubrics(), Grading(grading), 10)
+
+    assert [len(parcel.criteria) for parcel in parcels] == sizes
+
+
+def test_votes_and_candidates_never_share_a_request() -> None:
+    needs = [Need(CLEAR, place, vote, "a") for place in range(2) for vote in range(2)]
+
+    assert len(pack(needs, Grading.POOLED, 10)) == 4
