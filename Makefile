@@ -24,8 +24,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The search that `make ui` shows, over examples/demo_dataset.json.
 demo: $(READY) ## search rubrics for the demo dataset, offline, and print the best
-	@$(BIN)/autosr search examples/demo_dataset.json
+	@$(BIN)/autosr search --search evolutionary --backend heuristic
 
 ui: $(READY) ## open the web UI on the same home as the command line
 	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.home)" $(BIN)/dagster dev -w workspace.yaml

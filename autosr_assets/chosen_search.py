@@ -51,12 +51,14 @@ class ChosenSearch:
         """Return the table of the dataset."""
         return "/".join(dataset_key(self.dataset).path)
 
-    def definitions(self) -> dg.Definitions:
+    def definitions(self, progress: Progress) -> dg.Definitions:
         """Return the graph of the search and its dataset."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", category=dg.BetaWarning)
             return dg.Definitions.merge(
-                shared(), self.dataset_component.definitions(self.dataset), self.component.definitions(self.name)
+                shared(progress),
+                self.dataset_component.definitions(self.dataset),
+                self.component.definitions(self.name),
             )
 
     def steps(self, store: TableStore, progress: Progress) -> SearchSteps:
@@ -89,7 +91,9 @@ def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -
         )
     _refuse_another_file(name, dataset, store)
     usual = Structure()
-    parts = [str(mine) for mine, other in ((structure.mode, usual.mode), (structure.scope, usual.scope)) if mine != other]
+    parts = [
+        str(mine) for mine, other in ((structure.mode, usual.mode), (structure.scope, usual.scope)) if mine != other
+    ]
     component = RubricSearch(
         dataset=name,
         mode=structure.mode,

@@ -158,7 +158,7 @@ def _option(one: Setting) -> Any:
         *decls,
         *also,
         help=_help(one).replace("[", "\\["),
-        metavar=None if one.is_switch else _metavar(one.annotation),
+        metavar="" if one.is_switch else _metavar(one.annotation),
         rich_help_panel=one.panel.replace("[", "\\["),
         show_default=False,
     )
@@ -170,8 +170,10 @@ def _type_of(one: Setting) -> Any:
 
 def _help(one: Setting) -> str:
     text = " ".join((one.field.description or "").split())
-    bounds = f"; {bounds}" if (bounds := bounds_of(one.field)) else ""
-    return f"{text} [default: {_shown(one.field.get_default(call_default_factory=True))}{bounds}]"
+    choices = _choices(one.annotation)
+    allowed = bounds_of(one.field) if choices is None else "one of " + ", ".join(choices)
+    default = _shown(one.field.get_default(call_default_factory=True))
+    return f"{text} [default: {default}{'; ' if allowed else ''}{allowed}]"
 
 
 def _shown(value: Any) -> str:
@@ -188,8 +190,8 @@ def _shown(value: Any) -> str:
 
 
 def _metavar(annotation: Any) -> str:
-    if (choices := _choices(annotation)) is not None:
-        return "|".join(choices)
+    if _choices(annotation) is not None:
+        return "NAME"
     origin = get_origin(annotation)
     if origin in (tuple, list):
         return "A,B,…"

@@ -6,13 +6,13 @@ import dagster as dg
 
 from autosr_assets.graph_names import TABLES
 from autosr_assets.io_manager import ParquetIOManager
-from autosr_assets.resources import run_resources
+from autosr_assets.resources import Progress, run_resources
 
 
-def shared() -> dg.Definitions:
-    """Return what every dataset and search uses."""
+def shared(progress: Progress | None = None) -> dg.Definitions:
+    """Return what every dataset and search uses; `progress` is told how far a run is."""
     return dg.Definitions(
-        resources={TABLES: ParquetIOManager(), **run_resources()},
+        resources={TABLES: ParquetIOManager(), **run_resources(progress)},
         # A process for each step would cost seconds a step, and the model calls of a run share one limit.
         executor=dg.in_process_executor,
     )

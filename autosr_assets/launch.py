@@ -9,15 +9,16 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.chosen_search import ChosenSearch
-from autosr_assets.dataset_step import Origin, read_all
+from autosr_assets.dataset_step import Origin, dataset_path, read_all
 from autosr_assets.export_step import best_rows, export_target, is_exported
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.home import dagster_home
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import read_prompts
-from autosr_assets.resources import PROGRESS, Progress
+from autosr_assets.resources import Progress
 from autosr_assets.work_left import WorkLeft, range_runs, work_left
 from autosr_lib.errors import AutosrError
+from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.export import Totals
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
@@ -86,10 +87,16 @@ class Launch:
         return self._outcome(left, shown)
 
     def _is_read(self) -> bool:
-        """Return whether what is stored is what the dataset's file holds."""
+        """Return whether what is stored is what the dataset's file holds.
+
+        Raises:
+            DatasetError: there is no such file, or it cannot be read.
+        """
         settings = self.search.dataset_settings
-        stored = Origin.of_stored(self.store, self.search.dataset_table)
-        return stored is not None and stored == Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
+        offered = Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
+        if offered is None:  # said before Dagster is started for it
+            read_dataset(dataset_path(settings.path))
+        return offered == Origin.of_stored(self.store, self.search.dataset_table)
 
     def _outcome(self, left: WorkLeft, shown: int) -> Outcome:
         totals, rows = Totals(), list[Row]()
@@ -152,7 +159,6 @@ class _Runs:
                     asset_selection=list(assets),
                     tags=tags,
                     run_config=self._config(),
-                    resources={PROGRESS: self.progress},
                 )
         except dg.Failure:
             return
@@ -176,7 +182,7 @@ class _Runs:
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
-        return self.search.definitions()
+        return self.search.definitions(self.progress)
 
     @cached_property
     def _job(self) -> dg.JobDefinition:

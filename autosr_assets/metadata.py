@@ -1,11 +1,12 @@
 """What assets publish of a prompt: few numbers, and of the best rubric a page to read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from autosr_assets.lineage import Step, lineage_tree
 from autosr_lib.evaluation.holdout import OWN_FIGURE
 from autosr_lib.storage.rows import Row, read_preferences
 from autosr_lib.storage.tables import Status
@@ -99,29 +100,13 @@ def scores_markdown(row: Row) -> str:
 
 def lineage_markdown(ancestors: Iterable[Row]) -> str:
     """Return the way from the first rubric to the best as a small tree, each below the parent that it came from."""
-    known = list(ancestors)
-    children: dict[str, list[Row]] = {}
-    names = {one["fingerprint"] for one in known}
-    for one in known:
-        parent = next((name for name in one["parents"] if name in names), "")
-        children.setdefault(parent, []).append(one)
-    lines: list[str] = []
-    told: set[str] = set()
 
-    def tell(name: str, depth: int) -> None:
-        for one in children.get(name, []):
-            if one["fingerprint"] in told:
-                continue
-            told.add(one["fingerprint"])
-            gain = "" if one["gain"] is None else f", {one['gain']:+.3f}"
-            lines.append(
-                f"{'  ' * depth}- **{one['operator']}** in generation {one['generation']}: "
-                f"objective {one['objective']:.3f}{gain}, {len(one['weights'])} criteria (`{one['fingerprint'][:8]}`)"
-            )
-            tell(one["fingerprint"], depth + 1)
+    def lines(steps: Iterable[Step], depth: int) -> Iterator[str]:
+        for step in steps:
+            yield f"{'  ' * depth}- {step.text}"
+            yield from lines(step.children, depth + 1)
 
-    tell("", 0)
-    return "\n".join(lines)
+    return "\n".join(lines(lineage_tree(ancestors), 0))
 
 
 def _score(score: float | None) -> str:

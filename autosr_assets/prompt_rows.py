@@ -1,8 +1,9 @@
 """One table filled for the prompts of a run: what is up to date is passed through, a failed prompt stops nobody."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,6 +32,8 @@ class Filled:
     failed: dict[str, str] = field(default_factory=dict)
     """Error by partition key, of prompts that failed here or before."""
     withdrawn: set[str] = field(default_factory=set)
+    used: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By partition key, what its model calls have used: requests, tokens, cost."""
 
 
 @dataclass(frozen=True)

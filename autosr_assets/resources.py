@@ -5,8 +5,10 @@ from typing import Protocol
 
 import dagster as dg
 
+from autosr_assets.home import data_home
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.llm import LlmSettings, ModelClient
 from autosr_lib.settings import BackendSettings
 
 BACKENDS = "backends"
@@ -16,15 +18,26 @@ PROGRESS = "progress"
 class Backends:
     """The backends of one run: steps with the same settings share one, and with it its limits."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: str = "") -> None:
+        self.run_id = run_id
         self._open: dict[str, Backend] = {}
+        self._clients: dict[str, ModelClient] = {}
 
     def get(self, settings: BackendSettings, grading: GradingSettings, seed: int) -> Backend:
         """Return the backend for these settings, opened at its first use."""
         name = json.dumps([settings.model_dump(mode="json"), grading.model_dump(mode="json"), seed])
         if name not in self._open:
-            self._open[name] = open_backend(settings, grading, seed)
+            self._open[name] = open_backend(settings, grading, seed, self._client)
         return self._open[name]
+
+    def _client(self, settings: LlmSettings) -> ModelClient:
+        """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
+        name = settings.model_dump_json()
+        if name not in self._clients:
+            # A relative folder lies in the data folder, wherever a command is started.
+            folder = data_home().parent / settings.cache_dir
+            self._clients[name] = ModelClient(settings.model_copy(update={"cache_dir": str(folder)}))
+        return self._clients[name]
 
 
 class Progress(Protocol):
@@ -62,6 +75,8 @@ class Silence:
 def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefinition]:
     """Return the resources that every component needs, beside the tables."""
     return {
-        BACKENDS: dg.ResourceDefinition(lambda _: Backends(), description="Who answers the roles; opened when needed."),
+        BACKENDS: dg.ResourceDefinition(
+            lambda init: Backends(init.run_id or ""), description="Who answers the roles; opened when needed."
+        ),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),
     }

@@ -1,19 +1,21 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
+from autosr_assets.call_records import keep_calls
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.holdout import hidden_candidates
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings
@@ -22,7 +24,7 @@ from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import Calls, State, Task
+from autosr_lib.search.state import Calls, State, StopReason, Task
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
@@ -38,6 +40,28 @@ from autosr_lib.storage.tables import BEST, POPULATION, PREFERENCES, Status
 JUDGE_SEED = 7
 
 
+def run_with(
+    backend: Backend, backends: Backends, store: TableStore, table: str, filling: Coroutine[Any, Any, Filled]
+) -> Filled:
+    """Return what became of a step's prompts, after running it in an event loop in which the backend is open.
+
+    The calls that it took are kept, also when it fails.
+    """
+
+    async def step() -> Filled:
+        async with backend.session():
+            return await filling
+
+    used: Mapping[str, Mapping[str, Any]] = {}
+    try:
+        filled = asyncio.run(step())
+    finally:
+        filling.close()
+        used = keep_calls(backend, store, backends.run_id, table)
+    filled.used.update(used)
+    return filled
+
+
 @dataclass(frozen=True)
 class PreferenceStep:
     """The asset `preferences`: the reference of every prompt, asked for once."""
@@ -51,7 +75,9 @@ class PreferenceStep:
     def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
         """Return the preferences of the prompts of the run."""
         table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work)
-        return asyncio.run(table.fill(dataset, keys, self.progress, "preferences"))
+        return run_with(
+            self.backend, self.backends, self.store, self.table, table.fill(dataset, keys, self.progress, "preferences")
+        )
 
     @cached_property
     def backend(self) -> Backend:
@@ -134,8 +160,12 @@ class SearchSteps:
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
             task, _, _ = self._task(prompt, known)
-            state = await advance(task, read_state(rows))
-            is_whole = rows["status"][0].as_py() == Status.DONE
+            before, is_whole = read_state(rows), rows["status"][0].as_py() == Status.DONE
+            try:
+                state = await advance(task, before)
+            except BudgetExhausted:
+                # A normal ending: the best so far goes on to the end. Incomplete, since a later run may pay for more.
+                state, is_whole = replace(before.carried(), stopped=StopReason.BUDGET), False
             return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
 
         return self._fill(number, dataset, keys, work)
@@ -159,14 +189,18 @@ class SearchSteps:
         table = PromptTable(
             self.store, self.table("best_rubrics"), BEST, lambda prompt: self.fingerprints(prompt)[-1], work
         )
-        return asyncio.run(table.fill(dataset, keys, self.preferences.progress, "best_rubrics"))
+        return self._run(table, "best_rubrics", dataset, keys)
 
     def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
         name = self.generation_name(number)
         table = PromptTable(
             self.store, self.table(name), POPULATION, lambda prompt: self.fingerprints(prompt)[number], work
         )
-        return asyncio.run(table.fill(dataset, keys, self.preferences.progress, name))
+        return self._run(table, name, dataset, keys)
+
+    def _run(self, table: PromptTable, asset: str, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        filling = table.fill(dataset, keys, self.preferences.progress, asset)
+        return run_with(self.backend, self.preferences.backends, self.store, self.table(asset), filling)
 
     def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[Task, PromptPreferences, bool]:
         rows = upstream_rows(known[partition_key(prompt.prompt_id)])

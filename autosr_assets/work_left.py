@@ -47,7 +47,9 @@ def work_left(steps: SearchSteps, prompts: Iterable[tuple[Prompt, bool]]) -> Wor
             continue
         key = partition_key(prompt.prompt_id)
         rows = steps.store.read(table, key, ["status", "input_fingerprint"]) if key in there else None
-        status, known = (None, None) if rows is None else (rows["status"][0].as_py(), rows["input_fingerprint"][0].as_py())
+        status, known = (
+            (None, None) if rows is None else (rows["status"][0].as_py(), rows["input_fingerprint"][0].as_py())
+        )
         found.rows.append([prompt.prompt_id, status, known])
         kind = _kind(status, is_current=known == steps.fingerprints(prompt)[-1])
         found.counts[kind] += 1

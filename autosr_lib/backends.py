@@ -1,40 +1,124 @@
 """Backends: who answers the roles, a model behind an endpoint or heuristics."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from autosr_lib.errors import SettingsError
+from autosr_lib.domain.preference import Verdict
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import ReplyError, RoleError
+from autosr_lib.evaluation.roles import Grade, GradeRequest, JudgeRequest
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.heuristic import heuristic_roles
+from autosr_lib.llm import ModelClient, llm_roles
+from autosr_lib.llm.prompts import PromptSet
+from autosr_lib.llm.settings import LlmSettings, Role
 from autosr_lib.search.fingerprints import Identity
-from autosr_lib.search.roles import Roles
+from autosr_lib.search.roles import InitializeRequest, Proposal, ProposeRequest, Roles
 from autosr_lib.settings import BackendName, BackendSettings
 
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
-@dataclass(frozen=True)
+
+@dataclass
 class Backend:
     """The roles, and by role a description of who answers, for fingerprints and the manifest; it holds no secret."""
 
     name: BackendName
     roles: Roles
     identity: Identity
+    client: ModelClient | None = None
+    _is_known_good: bool = field(default=False, repr=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Open what the roles need in the running event loop, and see at the first time that the endpoint answers.
+
+        Raises:
+            EndpointError: it does not; nothing has been spent.
+        """
+        if self.client is None:
+            yield
+            return
+        async with self.client:
+            if not self._is_known_good:
+                await self.client.preflight()
+                self._is_known_good = True
+            yield
 
 
-def open_backend(settings: BackendSettings, grading: GradingSettings, seed: int) -> Backend:
-    """Return the backend that the settings ask for.
+def open_backend(
+    settings: BackendSettings,
+    grading: GradingSettings,
+    seed: int,
+    client_for: Callable[[LlmSettings], ModelClient] | None = None,
+) -> Backend:
+    """Return the backend that the settings ask for; `client_for` lets several share one client.
 
     Raises:
         SettingsError: a model is asked for without a key.
+        TemplateError: a template is missing or wrong.
     """
     name = settings.resolved
     if name is BackendName.LLM:
-        raise SettingsError("backend is 'llm', which this version does not have yet; allowed: 'heuristic'")
+        client = (client_for or ModelClient)(settings.llm)
+        roles = llm_roles(client, settings.llm, grading)
+        return Backend(
+            name, roles if settings.llm.llm_fail_soft else _failing_hard(roles), _models(settings.llm), client
+        )
     noisy: Mapping[str, Any] = {"noise": settings.noise, "seed": seed} if settings.noise else {}
-    identity = {
-        "initializer": {"backend": str(name)},
-        "proposer": {"backend": str(name)},
-        "verifier": {"backend": str(name), **noisy},
-        "judge": {"backend": str(name)},
-    }
+    identity = {role.value: {"backend": str(name)} for role in Role}
+    identity[Role.VERIFIER.value] |= noisy
     return Backend(name, heuristic_roles(seed, settings.noise), identity)
+
+
+def _models(settings: LlmSettings) -> Identity:
+    """Return by role what decides a reply: the endpoint, the model, how it is asked, and what it is told."""
+    prompts = PromptSet(settings)
+    return {
+        role.value: {
+            "backend": str(BackendName.LLM),
+            "base_url": settings.base_url,
+            "model": settings.model_for(role),
+            "asking": settings.asking(role).model_dump(mode="json"),
+            "prompts": prompts.fingerprint,
+            "extraction": settings.extraction.model_dump(mode="json"),
+        }
+        for role in Role
+    }
+
+
+def _failing_hard(roles: Roles) -> Roles:
+    return Roles(*(_Hard(one) for one in (roles.initializer, roles.proposer, roles.verifier, roles.judge)))
+
+
+class _Hard:
+    """Any role, whose unreadable reply fails the prompt, instead of leaving the thing ungraded (`llm_fail_soft` off)."""
+
+    def __init__(self, role: Any) -> None:
+        self._role = role
+
+    async def write(self, request: InitializeRequest) -> Rubric:
+        answer: Rubric = await self._asked(self._role.write, request)
+        return answer
+
+    async def propose(self, request: ProposeRequest) -> Proposal:
+        answer: Proposal = await self._asked(self._role.propose, request)
+        return answer
+
+    async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+        answer: Mapping[str, Grade] = await self._asked(self._role.grade, request)
+        return answer
+
+    async def prefer(self, request: JudgeRequest) -> Verdict:
+        answer: Verdict = await self._asked(self._role.prefer, request)
+        return answer
+
+    @staticmethod
+    async def _asked(ask: Callable[[Asked], Awaitable[Answer]], request: Asked) -> Answer:
+        try:
+            return await ask(request)
+        except ReplyError as error:
+            raise RoleError(str(error)) from error

@@ -7,6 +7,7 @@ AutosrError
 ├── EndpointError       the operator of the model endpoint
 ├── TemplateError       whoever wrote the template
 ├── ReplyError          nobody: count it, go on, report it
+├── RoleError           nobody: the prompt fails, the others go on
 └── BudgetExhausted     nobody: a normal ending
 """
 
@@ -59,5 +60,9 @@ class ReplyError(AutosrError):
     """A model's reply that cannot be read: the thing asked for stays *ungraded*."""
 
 
-class BudgetExhausted(AutosrError):
+class RoleError(AutosrError):
+    """A role that keeps failing for a prompt, where the settings say that this fails the prompt."""
+
+
+class BudgetExhausted(AutosrError):  # noqa: N818 - it is no error: the best so far is the result
     """The run's budget is spent; the best so far is the result."""

@@ -152,7 +152,10 @@ def published(
     columns: list[str] | None = None,
 ) -> PartitionRows:
     """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
-    add_metadata(context, {key: describe(handle.read(columns)) for key, handle in filled.handles.items()})
+    add_metadata(
+        context,
+        {key: {**describe(handle.read(columns)), **filled.used.get(key, {})} for key, handle in filled.handles.items()},
+    )
     for key, error in filled.failed.items():
         context.log.error("prompt %r failed: %s", key, error)
     return dict(filled.handles)
@@ -166,8 +169,13 @@ def add_metadata(context: dg.AssetExecutionContext, by_key: Mapping[str, Mapping
     """
     step = context.get_step_execution_context()
     known: OutputMetadataAccumulator = step._metadata_accumulator  # noqa: SLF001 - there is no public way
-    added = {AssetMetadataHandle(context.asset_key, key): metadata for key, metadata in by_key.items()}
-    step._metadata_accumulator = OutputMetadataAccumulator({**known.per_output_metadata, **added})  # noqa: SLF001
+    added: dict[Any, Mapping[str, Any]] = {
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): metadata
+        for key, metadata in by_key.items()
+    }
+    step._metadata_accumulator = OutputMetadataAccumulator(  # noqa: SLF001
+        per_output_metadata={**known.per_output_metadata, **added}
+    )
 
 
 def backfill_policy(chunk_size: int | None) -> dg.BackfillPolicy:

@@ -84,7 +84,9 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the search."""
         if self.scope is not Scope.PROMPT_LOCAL:
-            raise SettingsError(f"scope is {str(self.scope)!r}, which this version does not have; must be 'prompt_local'")
+            raise SettingsError(
+                f"scope is {str(self.scope)!r}, which this version does not have; must be 'prompt_local'"
+            )
         assets = _Graph(checked_name(name, "search"), self).assets()
         return dg.Definitions(
             assets=assets,
@@ -238,9 +240,9 @@ class _Graph:
                 failed = filled.failed
                 for key, stored in filled.handles.items():
                     if key not in failed and key not in filled.withdrawn:
-                        context.log_event(_materialized(best, key, stored))
+                        context.log_event(_materialized(best, key, stored, filled.used.get(key, {})))
             if export in context.selected_asset_keys:
-                path, metadata = export_search(steps, handle, context.run_id)
+                path, metadata = export_search(steps, handle, context.run.run_id)
                 context.log_event(dg.AssetMaterialization(export, metadata=metadata))
                 context.log.info("wrote %s", path)
             if failed:
@@ -250,12 +252,14 @@ class _Graph:
         return best_rubrics
 
 
-def _materialized(asset: dg.AssetKey, key: str, stored: StoredTable) -> dg.AssetMaterialization:
+def _materialized(
+    asset: dg.AssetKey, key: str, stored: StoredTable, used: Mapping[str, Any]
+) -> dg.AssetMaterialization:
     """Return the record of one good prompt; its data version is what its rubric depends on and says."""
     row = stored.read().to_pylist()[0]
     version = fingerprint(row["input_fingerprint"], row["rubric"])
     return dg.AssetMaterialization(
-        asset, partition=key, metadata=best_metadata(row), tags={"dagster/data_version": version}
+        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": version}
     )
 
 

@@ -45,7 +45,7 @@ class Text:
     @cached_property
     def spans(self) -> tuple[tuple[str, int], ...]:
         """Return the words as written, each with the number of its sentence, in order."""
-        spans = []
+        spans: list[tuple[str, int]] = []
         for number, sentence in enumerate(self.sentences):
             spans.extend((match.group(), number) for match in _WORD.finditer(sentence))
         return tuple(spans)

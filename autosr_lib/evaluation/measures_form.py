@@ -100,7 +100,7 @@ def no_dangling(candidate: Text) -> float:
 def balance(candidate: Text) -> float:
     """Its brackets and quotation marks come in pairs."""
     text = candidate.text
-    pairs = ("()", "[]", "{}", "“”", "（）", "「」", "《》")
+    pairs = tuple(map(tuple, ("()", "[]", "{}", "“”", "（）", "「」", "《》")))
     odd = sum(abs(text.count(opening) - text.count(closing)) for opening, closing in pairs) + text.count('"') % 2
     return 1 / (1 + odd)
 

@@ -79,7 +79,11 @@ def _labelled(candidates: Sequence[Candidate], merits: Sequence[float]) -> list[
         Preference(
             first=candidates[i].candidate_id,
             second=candidates[j].candidate_id,
-            verdict=Verdict.TIE if merits[i] == merits[j] else Verdict.FIRST if merits[i] > merits[j] else Verdict.SECOND,
+            verdict=Verdict.TIE
+            if merits[i] == merits[j]
+            else Verdict.FIRST
+            if merits[i] > merits[j]
+            else Verdict.SECOND,
         )
         for i, j in combinations(range(len(candidates)), 2)
     ]
@@ -188,7 +192,9 @@ def build_reference(candidates: Sequence[Candidate], known: PromptPreferences) -
     better = np.where(is_first, first[is_ordered], second[is_ordered])
     worse = np.where(is_first, second[is_ordered], first[is_ordered])
     sources = np.array([candidate.source for candidate in candidates], dtype=object)
-    return Reference(mid_rank_quantiles(merit), better, worse, np.asarray(sources[better] != sources[worse], dtype=bool))
+    return Reference(
+        mid_rank_quantiles(merit), better, worse, np.asarray(sources[better] != sources[worse], dtype=bool)
+    )
 
 
 _CREDIT = {Verdict.FIRST: 1.0, Verdict.TIE: 0.5, Verdict.SECOND: 0.0}

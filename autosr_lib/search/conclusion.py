@@ -1,11 +1,12 @@
 """The end of a search: which rubric is the best, and what it is worth on what the search has not seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount
@@ -66,10 +67,11 @@ async def conclude(task: Task, state: State) -> Conclusion:
     finalists = _judge_finalists(task, bank, runners)
     best = max(finalists, key=lambda one: one.fresh.merit)
     initial = next(one for one in finalists if one.individual.fingerprint == state.initial.fingerprint)
-    measured = best.individual.rubric
+    measured = _settled(task, bank, best.individual)
     needs = _hidden_needs(task, bank, [measured, state.initial.rubric])
     is_measured = _can_pay(task, state.calls + calls, len(parcels(task, needs)))
-    bank, hidden_calls = await grade(task, bank, needs if is_measured else [])
+    bank, hidden_calls = await _grade_if_paid(task, bank, needs if is_measured else [])
+    is_measured = is_measured and not hidden_calls.ungraded
     rubric = _refitted(task, bank, measured) if is_measured else measured
     scores = _all_scores(task, bank, [rubric])[0]
     candidates = task.case.prompt.candidates
@@ -100,7 +102,15 @@ async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> t
     needs = missing(state.bank, (one.rubric for one in runners), task.case.visible.tolist(), fresh)
     hidden = (_hidden_needs(task, state.bank, [one.rubric, state.initial.rubric]) for one in runners)
     asked = len(parcels(task, needs)) + max(len(parcels(task, found)) for found in hidden)
-    return await grade(task, state.bank, needs if _can_pay(task, state.calls, asked) else [])
+    return await _grade_if_paid(task, state.bank, needs if _can_pay(task, state.calls, asked) else [])
+
+
+async def _grade_if_paid(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
+    """Return the bank with what was asked for; when the run's budget is spent, as it is, and the needs as ungraded."""
+    try:
+        return await grade(task, bank, needs)
+    except BudgetExhausted:
+        return bank.with_criteria((need.criterion for need in needs), task.case.texts), Calls(ungraded=len(needs))
 
 
 def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:
@@ -150,13 +160,12 @@ def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> Hold
     )
 
 
-def _settled(task: Task, bank: GradeBank, best: Finalist) -> Rubric:
+def _settled(task: Task, bank: GradeBank, best: Individual) -> Rubric:
     """Return the best with its weights fitted to all votes that were cast, where the search fits weights at all."""
     is_fitted = MutationMode.REWEIGHT in task.settings.evolution.free_modes and task.structure.mode is Mode.EVOLUTIONARY
-    rubric = best.individual.rubric
-    if not is_fitted or best.individual.operator not in MutationMode:
-        return rubric
-    return as_stored(reweight(rubric, bank, task.case, task.all_votes, task.settings.grading.aggregate), bank)
+    if not is_fitted or best.operator not in set(MutationMode):
+        return best.rubric
+    return as_stored(reweight(best.rubric, bank, task.case, task.all_votes, task.settings.grading.aggregate), bank)
 
 
 def _refitted(task: Task, bank: GradeBank, rubric: Rubric) -> Rubric:

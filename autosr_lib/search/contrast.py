@@ -52,7 +52,7 @@ def choose_pairs(
         cost = case.fit_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
         ranked = np.lexsort((signed, -cost))
         start = attempt * count % len(ranked)
-        order = np.roll(ranked, -start)[: count]
+        order = np.roll(ranked, -start)[:count]
     return tuple(
         Contrasted(
             int(case.visible[reference.better[i]]),

@@ -208,9 +208,7 @@ def _evaluate_children(task: Task, bank: GradeBank, children: Sequence[Child], g
     ]
 
 
-def _refreshed(
-    task: Task, bank: GradeBank, population: Sequence[Individual], grading: Calls
-) -> tuple[Individual, ...]:
+def _refreshed(task: Task, bank: GradeBank, population: Sequence[Individual], grading: Calls) -> tuple[Individual, ...]:
     """Return the population, evaluated again when grades that it lacked may have come in."""
     if all(one.evaluation.is_complete for one in population) or not grading.verifier:
         return tuple(population)
@@ -219,9 +217,7 @@ def _refreshed(
     return tuple(by_merit(replace(one, evaluation=e) for one, e in zip(population, found, strict=True)))
 
 
-def _free_variants(
-    task: Task, bank: GradeBank, everyone: Sequence[Individual], generation: int
-) -> list[Individual]:
+def _free_variants(task: Task, bank: GradeBank, everyone: Sequence[Individual], generation: int) -> list[Individual]:
     """Return what re-weighting, pruning and crossing the best makes of what has been graded: no call is needed."""
     modes = task.settings.evolution.free_modes
     case, votes, aggregate = task.case, task.votes, task.settings.grading.aggregate
@@ -257,4 +253,3 @@ def _free_variants(
         )
         for (rubric, mode, parents), evaluation in zip(made, found, strict=True)
     ]
-

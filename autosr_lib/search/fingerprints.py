@@ -21,7 +21,7 @@ Identity = Mapping[str, Any]
 """By role, what is asked: enough to tell whether the same request would be answered by the same model."""
 
 _AT_THE_END = {"evolution": {"finalists", "refit_on_all"}, "grading": {"holdout_votes"}}
-_IN_GENERATIONS = ("selection", "stop")
+_FROM_GENERATION_ONE = ("stagnation_generations", "stop_when_distinguished")
 
 
 def preferences_fingerprint(prompt: Prompt, reference: ReferenceSettings, judge: Any) -> str:
@@ -49,8 +49,14 @@ def generation_fingerprints(
         preset: the rubric it starts from, if that is given.
         dataset: in scope `global_batch`, a name for all prompts together: each depends on the others.
     """
-    told = settings.model_dump(mode="json", exclude={**_AT_THE_END, "stop": {"max_generations"}})
-    later = {name: told.pop(name) for name in _IN_GENERATIONS}
+    # A run has more settings, where it writes and how it asks; who answers is told by `identity`.
+    searching = set(SearchSettings.model_fields)
+    told = settings.model_dump(mode="json", include=searching, exclude={**_AT_THE_END, "stop": {"max_generations"}})
+    later: dict[str, Any] = {"selection": told.pop("selection")}
+    # The others reach generation 0 too: a budget ends it early, a margin decides whether it counts as distinguished.
+    later["stop"] = {name: told["stop"].pop(name) for name in _FROM_GENERATION_ONE}
+    if settings.stop.max_calls_per_prompt is not None:
+        told["kept_back"] = settings.grading.holdout_votes
     told["initializer"].pop("preset_rubrics")
     start = preset and preset.model_dump(mode="json")
     known = [

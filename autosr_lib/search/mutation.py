@@ -58,7 +58,9 @@ def rubric_of(criteria: Iterable[Criterion]) -> Rubric:
         while name in taken:
             name, number = f"{criterion.criterion_id}_{number}", number + 1
         taken.add(name)
-        named.append(criterion if name == criterion.criterion_id else criterion.model_copy(update={"criterion_id": name}))
+        named.append(
+            criterion if name == criterion.criterion_id else criterion.model_copy(update={"criterion_id": name})
+        )
     return Rubric(criteria=tuple(named))
 
 
@@ -79,7 +81,9 @@ def perturb_weights(parent: Rubric, rng: np.random.Generator) -> Rubric:
     return with_weights(parent, (np.asarray(parent.weights) * factors).tolist())
 
 
-def known_grades(bank: GradeBank, keys: Sequence[str], places: Sequence[int], votes: Sequence[int], aggregate: Aggregate) -> FloatArray:
+def known_grades(
+    bank: GradeBank, keys: Sequence[str], places: Sequence[int], votes: Sequence[int], aggregate: Aggregate
+) -> FloatArray:
     """Return (criteria, candidates) one grade each; what is not known takes its criterion's mean, which tells nothing."""
     raw = bank.grades(keys, votes)[:, list(places)]
     grades = aggregate_votes(np.where(raw == NOT_APPLICABLE, np.nan, raw), aggregate)
@@ -107,9 +111,7 @@ def reweight(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], 
     return with_weights(rubric, fitted.tolist(), LEAST_WEIGHT)
 
 
-def gather(
-    bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int
-) -> Rubric | None:
+def gather(bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int) -> Rubric | None:
     """Return all that the bank knows of every visible candidate as one rubric, its weights fitted to the pairs.
 
     None when replies that could not be read have left a hole in every criterion.
@@ -117,8 +119,8 @@ def gather(
     to equal weights, is not. Only where they are too many do the lightest go.
     """
     known = bank.grades(list(bank.criteria), votes)[:, case.visible]
-    is_known = ~np.isnan(known).any(axis=(1, 2))
-    if not is_known.any():
+    is_known: list[bool] = np.asarray((~np.isnan(known)).all(axis=(1, 2))).tolist()
+    if not any(is_known):
         return None
     whole = rubric_of(one for one, there in zip(bank.criteria.values(), is_known, strict=True) if there)
     fitted = reweight(whole, bank, case, votes, aggregate)
@@ -174,7 +176,13 @@ def prune(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], agg
 
 
 def crossover(
-    one: Rubric, other: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int
+    one: Rubric,
+    other: Rubric,
+    bank: GradeBank,
+    case: Case,
+    votes: Sequence[int],
+    aggregate: Aggregate,
+    max_criteria: int,
 ) -> Rubric:
     """Return the criteria of both parents that together order the pairs best: greedy forward selection, equal weights.
 

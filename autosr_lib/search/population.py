@@ -104,7 +104,11 @@ def by_merit(individuals: Iterable[Individual]) -> list[Individual]:
         unique.setdefault(individual.fingerprint, individual)
     return sorted(
         unique.values(),
-        key=lambda one: (not one.evaluation.is_complete, -round(one.evaluation.objective, 12), len(one.rubric.criteria)),
+        key=lambda one: (
+            not one.evaluation.is_complete,
+            -round(one.evaluation.objective, 12),
+            len(one.rubric.criteria),
+        ),
     )
 
 

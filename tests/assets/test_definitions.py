@@ -11,22 +11,22 @@ import pytest
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import defs, shared
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.settings import SearchSettings
-from autosr_lib.storage.dataset_settings import DatasetSettings
+from autosr_lib.search.settings import Structure
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 
-DATASET = PromptDataset(settings=DatasetSettings(path="examples/demo_dataset.json"))
+DATASET = PromptDataset(settings=DatasetRunSettings(path="examples/demo_dataset.json"))
 
 
-def test_the_project_has_a_demo_dataset_and_a_search_over_it() -> None:
+def test_the_keys_of_all_assets() -> None:
     keys = {key.to_user_string() for key in defs().resolve_asset_graph().get_all_asset_keys()}
 
-    assert keys >= {
+    evolutionary, iterative = ([f"generation_{k:02d}" for k in range(1, n + 1)] for n in (Structure().generations, 6))
+    ends = ["initial_rubrics", "best_rubrics", "rubric_export"]
+    assert keys == {
         "demo/dataset",
         "demo/preferences",
-        "demo_search/initial_rubrics",
-        "demo_search/generation_01",
-        "demo_search/best_rubrics",
-        "demo_search/rubric_export",
+        *(f"evolutionary/{asset}" for asset in [*ends, *evolutionary]),
+        *(f"iterative/{asset}" for asset in [*ends, *iterative]),
     }
 
 
@@ -108,7 +108,7 @@ def test_a_bad_setting_in_yaml_is_found_by_check_defs_with_its_place(tmp_path: P
 
 
 def test_settings_of_yaml_are_frozen_values() -> None:
-    assert RubricSearch(dataset="demo").settings == SearchSettings()
+    assert RubricSearch(dataset="demo").settings == SearchRunSettings()
 
 
 def run_dg(project: Path, *arguments: str) -> str:

@@ -210,7 +210,7 @@ def test_the_ridge_is_stronger_the_fewer_the_candidates() -> None:
     ridges = [default_ridge(n, 10) for n in (4, 6, 12, 16, 32)]
 
     assert ridges == sorted(ridges, reverse=True)
-    assert default_ridge(12, 10) == pytest.approx(1e-3)
+    assert default_ridge(6, 10) == pytest.approx(2 * default_ridge(12, 10))
 
 
 def test_a_prompt_without_candidates_has_no_ridge() -> None:

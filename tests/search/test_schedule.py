@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.population import Ancestor
-from autosr_lib.search.roles import MutationMode, ProposeRequest, Proposal, Roles
+from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Roles
 from autosr_lib.search.schedule import EXPLORING, SCHEDULED, choose_modes, mode_weights
 from autosr_lib.search.settings import MutationSettings, Schedule
 from tests.fakes import FakeInitializer, FakeJudge, FakeVerifier, ScriptedProposer, attributes, criterion

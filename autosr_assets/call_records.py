@@ -1,0 +1,28 @@
+"""The record of model calls: a table a run, and what each prompt of a step has used."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from autosr_assets.partition_keys import partition_key
+from autosr_lib.backends import Backend
+from autosr_lib.storage.store import TableStore
+
+
+def keep_calls(backend: Backend, store: TableStore, run_id: str, step: str) -> Mapping[str, Mapping[str, Any]]:
+    """Store the calls since the last step in the table `calls/<run id>`, and return their sums by partition key.
+
+    Offline there are none, and nothing is stored.
+    """
+    if backend.client is None or not (rows := backend.client.calls.drain()):
+        return {}
+    from autosr_lib.llm.records import calls_table  # noqa: PLC0415 - only where a model was asked
+
+    store.write(f"calls/{run_id}", step, calls_table(rows))
+    sums: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        used = sums.setdefault(partition_key(row.prompt_id), {})
+        tokens = row.prompt_tokens + row.completion_tokens
+        for name, value in (("requests", row.requests), ("tokens", tokens), ("cost", row.cost)):
+            used[f"{row.role}_{name}"] = used.get(f"{row.role}_{name}", 0) + value
+        used["cached_calls"] = used.get("cached_calls", 0) + row.cached
+    return sums

@@ -1,0 +1,56 @@
+"""The searches that have left rows in the storage, found without Dagster."""
+
+import difflib
+from dataclasses import dataclass
+
+from autosr_assets.partition_keys import partition_key, prompt_id_of
+from autosr_lib.errors import SettingsError
+from autosr_lib.storage.names import name_to_key
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.store import TableStore
+
+TABLE = "best_rubrics"
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A prompt's best rubric."""
+
+    search: str
+    row: Row
+    others: tuple[str, ...]
+    """Other searches that have the prompt."""
+
+
+def stored_searches(store: TableStore) -> list[str]:
+    """Return the names of the searches that have stored best rubrics."""
+    if not store.root.exists():
+        return []
+    folders = [folder for folder in store.root.iterdir() if (folder / TABLE).is_dir()]
+    return sorted(name for folder in folders if (name := name_to_key(folder.name)) is not None)
+
+
+def best_row(store: TableStore, prompt_id: str, search: str | None) -> FoundRow:
+    """Return the row of a prompt's best rubric, of the search that wrote it last unless one is named.
+
+    Raises:
+        SettingsError: there is no such search or prompt; names those that come close.
+    """
+    known = stored_searches(store)
+    if search is not None and search not in known:
+        raise SettingsError(f"name {search!r} is no stored search; there are {', '.join(known) or 'none yet'}")
+    searched = known if search is None else [search]
+    key = partition_key(prompt_id)
+    having = [name for name in searched if store.exists(f"{name}/{TABLE}", key)]
+    if not having:
+        raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_close(store, searched, prompt_id)}")
+    having.sort(key=lambda name: store.path(f"{name}/{TABLE}", key).stat().st_mtime, reverse=True)
+    rows = store.stored(f"{having[0]}/{TABLE}", key).read()
+    return FoundRow(having[0], rows.to_pylist()[0], tuple(having[1:]))
+
+
+def _close(store: TableStore, searches: list[str], prompt_id: str) -> str:
+    ids = sorted({prompt_id_of(key) for name in searches for key in store.keys(f"{name}/{TABLE}")})
+    if close := difflib.get_close_matches(prompt_id, ids, n=3, cutoff=0.4):
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"there are {', '.join(map(repr, ids[:3]))} …" if ids else "nothing has been searched yet"

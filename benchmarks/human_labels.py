@@ -1,0 +1,95 @@
+"""Measures on human-labelled datasets whether searched rubrics order responses that nothing has looked at.
+
+Every prompt is searched offline several times, each time with other candidates hidden. Beside the two held-out figures
+(pairs of two hidden candidates, and pairs that touch one) stands the same with the labels shuffled inside each prompt:
+what is gained there is gained by remembering labels, not by knowing what is good.
+
+Run `python -m benchmarks.human_labels DATASET.json …`.
+"""
+
+import argparse
+import asyncio
+import random
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from pathlib import Path
+
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.evaluation.holdout import HoldoutCount, PairSummary, summarise_holdout
+from autosr_lib.evaluation.reference import gather_preferences
+from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
+from autosr_lib.heuristic import heuristic_roles
+from autosr_lib.search.case import Case
+from autosr_lib.search.search import search_prompt
+from autosr_lib.search.settings import SearchSettings, Structure
+from autosr_lib.search.state import Task
+from autosr_lib.storage.datasets import read_dataset
+
+SEED = 7
+
+
+def shuffled(prompt: Prompt) -> Prompt:
+    """Return the prompt with its labels dealt out anew."""
+    labels = [candidate.metadata for candidate in prompt.candidates]
+    random.Random(f"{SEED} {prompt.prompt_id}").shuffle(labels)
+    dealt = zip(prompt.candidates, labels, strict=True)
+    return prompt.model_copy(update={"candidates": tuple(c.model_copy(update={"metadata": m}) for c, m in dealt)})
+
+
+def search(path: str, fraction: float, seed: int, *, is_shuffled: bool) -> list[HoldoutCount]:
+    """Return what was held out of every prompt, and what the first and the best rubric earned on it."""
+    return asyncio.run(_search(path, HoldoutSettings(holdout_fraction=fraction, holdout_seed=seed), is_shuffled))
+
+
+async def _search(path: str, holdout: HoldoutSettings, is_shuffled: bool) -> list[HoldoutCount]:
+    roles, settings, counts = heuristic_roles(SEED), SearchSettings(), []
+    for labelled in read_dataset(path).prompts:
+        prompt = shuffled(labelled) if is_shuffled else labelled
+        preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
+        case = Case.of(prompt, preferences, holdout, settings.objective)
+        _, found = await search_prompt(Task(case, roles, settings, Structure()))
+        counts.append(found.holdout)
+    return counts
+
+
+def line(name: str, fraction: float, labels: str, counts: Sequence[HoldoutCount]) -> str:
+    """Return a row of the table."""
+    summary = summarise_holdout(counts)
+    if summary is None:
+        return f"| {name} | {fraction:.0%} | {labels} | nothing is held out | | | |"
+
+    def way(pairs: PairSummary | None) -> str:
+        return "none | " if pairs is None else f"{pairs.initial.value:.1%} → {pairs.best.value:.1%} | {_points(pairs)}"
+
+    return (
+        f"| {name} | {fraction:.0%} | {labels} | {way(summary.unseen)} | {way(summary.touching)} "
+        f"| {summary.remembered:.1%} |"
+    )
+
+
+def _points(pairs: PairSummary) -> str:
+    low, high = 100 * pairs.gain.low, 100 * pairs.gain.high
+    return f"{100 * pairs.gain.value:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("datasets", nargs="+")
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.25, 0.5])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args()
+    print("| dataset | hidden | labels | unseen pairs | gain | pairs touching a hidden one | gain | labels alone |")
+    print("|---|---|---|---|---|---|---|---|")
+    with ProcessPoolExecutor(asked.processes) as pool:
+        for path, fraction, is_shuffled in product(asked.datasets, asked.fractions, (False, True)):
+            runs = [pool.submit(search, path, fraction, seed, is_shuffled=is_shuffled) for seed in asked.seeds]
+            # The runs over one prompt are one draw of the bootstrap each, so the interval is a little too narrow.
+            counts = [count for run in runs for count in run.result()]
+            print(line(Path(path).stem, fraction, "shuffled" if is_shuffled else "true", counts), flush=True)
+
+
+if __name__ == "__main__":
+    main()

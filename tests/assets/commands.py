@@ -1,0 +1,96 @@
+"""The command line in this process, on a home of its own."""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autosr_assets.cli import run
+from autosr_lib.backends import Backend
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.search.roles import Roles
+from autosr_lib.settings import BackendName
+from autosr_lib.storage.store import TableStore
+from tests.worlds import planted_prompt
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """A machine's home: storage, Dagster's own, exports."""
+
+    root: Path
+
+    def autosr(self, *arguments: str, roles: Roles | None = None) -> Said:
+        """Run a command; with `roles`, every backend that it opens is answered by them."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._environment().items():
+                patch.setenv(name, value)
+            patch.delenv("LLM_API_KEY", raising=False)
+            if roles is not None:
+                patch.setattr("autosr_assets.resources.open_backend", lambda *_: fake_backend(roles))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = run(list(arguments))
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "AUTOSR_HOME": str(self.root),
+            "AUTOSR_STORAGE": "",
+            "DAGSTER_HOME": "",
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "COLUMNS": "200",
+        }
+
+    @property
+    def store(self) -> TableStore:
+        return TableStore(self.root / "storage")
+
+    def rows(self, table: str) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of a table by partition key."""
+        return {key: rows.to_pylist() for key, rows in self.store.scan(table)}
+
+    def export(self, name: str) -> Any:
+        return json.loads((self.root / "exports" / f"{name}.json").read_text(encoding="utf-8"))
+
+    def files(self) -> dict[str, tuple[int, bytes]]:
+        """Return when every table and export was written, and its content."""
+        folders = (self.root / "storage", self.root / "exports")
+        return {
+            str(path.relative_to(self.root)): (path.stat().st_mtime_ns, path.read_bytes())
+            for folder in folders
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+def fake_backend(roles: Roles) -> Backend:
+    """Return a backend of these roles."""
+    identity = {role: {"backend": "fake"} for role in ("initializer", "proposer", "verifier", "judge")}
+    return Backend(BackendName.HEURISTIC, roles, identity)
+
+
+def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
+    """Write a dataset's file and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"prompts": [prompt.model_dump(mode="json") for prompt in prompts]}))
+    return str(path)
+
+
+def planted(*ids: str, candidates: int = 8) -> list[Prompt]:
+    """Return prompts for the fake roles, with these ids."""
+    return [planted_prompt(candidates, seed=place, prompt_id=name) for place, name in enumerate(ids)]

@@ -1,0 +1,168 @@
+"""A search begins with one rubric, from wherever it is said to come."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.errors import ReplyError, SettingsError
+from autosr_lib.search.roles import InitializeRequest, MutationMode
+from autosr_lib.search.search import DEFAULT_PRESET, begin
+from autosr_lib.search.settings import Mode
+from autosr_lib.search.state import State, Task
+from tests.fakes import FakeInitializer, FakeProposer, FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
+from tests.worlds import planted_prompt, search_settings, task_of
+
+PRESET = {"initializer_strategy": "preset"}
+
+
+def begun(task: Task, presets: dict[str, Rubric] | None = None) -> State:
+    return asyncio.run(begin(task, presets))
+
+
+def test_the_initializer_is_asked_once_and_sees_visible_texts_in_an_order_that_tells_nothing() -> None:
+    prompt = planted_prompt(12)
+    roles = fake_roles()
+    task = task_of(prompt, roles)
+
+    begun(task)
+
+    (request,) = roles.initializer.requests
+    visible = [prompt.candidates[i].text for i in task.case.visible]
+    assert sorted(request.candidate_texts) == sorted(visible)
+    assert list(request.candidate_texts) != visible
+    by_label = sorted(visible, key=lambda text: next(c.quality or 0 for c in prompt.candidates if c.text == text))
+    assert list(request.candidate_texts) not in (by_label, by_label[::-1])
+
+
+def test_the_first_rubric_is_graded_by_the_searchs_votes_on_visible_candidates_alone() -> None:
+    verifier = FakeVerifier()
+    task = task_of(
+        planted_prompt(12), replace(fake_roles(), verifier=verifier), search_settings(grading={"num_votes": 2})
+    )
+
+    state = begun(
+        replace(task, settings=search_settings(initializer={"initial_proposals": 0}, grading={"num_votes": 2}))
+    )
+
+    assert state.initial.evaluation.is_complete
+    assert len(verifier.requests) == state.calls.verifier == 2 * 9
+
+
+def test_a_first_rubric_whose_ids_repeat_or_weights_are_odd_is_put_right() -> None:
+    class Careless(FakeInitializer):
+        async def write(self, request: InitializeRequest) -> Rubric:
+            return Rubric(
+                criteria=(
+                    Criterion(criterion_id="a", text="a0", weight=6),
+                    Criterion(criterion_id="b", text="a1", weight=2),
+                ),
+                rubric_id="mine",
+                metadata={"note": "lost"},
+            )
+
+    state = begun(task_of(planted_prompt(6), replace(fake_roles(), initializer=Careless())))
+
+    assert state.initial.rubric.weights == (0.75, 0.25)
+    assert [c.weight for c in state.initial.rubric.criteria] == [0.75, 0.25]
+    assert (state.initial.operator, state.initial.generation, state.initial.parents) == ("initial", 0, ())
+
+
+@pytest.mark.parametrize("proposals", [0, 1, 7])
+def test_proposals_over_contrasting_pairs_complete_the_first_population(proposals: int) -> None:
+    proposer = FakeProposer()
+    roles = replace(fake_roles(), proposer=proposer)
+    settings = search_settings(initializer={"initial_proposals": proposals}, evolution={"free_modes": ()})
+
+    state = begun(task_of(planted_prompt(12, kinds=12), roles, settings))
+
+    assert len(proposer.requests) == state.calls.proposer == proposals
+    assert all(request.pairs and request.parent == state.initial.rubric for request in proposer.requests)
+    assert len({request.attempt for request in proposer.requests}) == proposals
+    assert MutationMode.WEIGHT_PERTURB not in {request.mode for request in proposer.requests}
+    assert 1 <= len(state.population) <= 1 + proposals
+    assert (state.generation, len(state.history)) == (0, 1)
+
+
+def test_the_baseline_begins_with_the_first_rubric_alone() -> None:
+    roles = fake_roles()
+
+    state = begun(task_of(planted_prompt(8), roles, mode=Mode.ITERATIVE))
+
+    assert state.population == (state.initial,)
+    assert roles.proposer.requests == []
+    assert [one.operator for one in state.ancestors] == ["initial"]
+
+
+def test_a_preset_is_taken_by_prompt_id_and_no_initializer_is_asked() -> None:
+    roles = fake_roles()
+    task = task_of(planted_prompt(8), roles, search_settings(initializer=PRESET))
+
+    state = begun(task, {"p1": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
+
+    assert [c.text for c in state.initial.rubric.criteria] == ["a3"]
+    assert state.initial.operator == "preset"
+    assert (roles.initializer.requests, state.calls.initializer) == ([], 0)
+
+
+def test_the_default_preset_stands_for_prompts_without_their_own() -> None:
+    task = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+
+    state = begun(task, {"another": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
+
+    assert [c.text for c in state.initial.rubric.criteria] == ["a4"]
+
+
+def test_without_a_preset_the_initializer_is_asked_unless_presets_are_strict() -> None:
+    lenient, strict = (
+        task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET | {"preset_strict": is_strict}))
+        for is_strict in (False, True)
+    )
+
+    assert begun(lenient, {"another": rubric("a3")}).initial.operator == "initial"
+    with pytest.raises(SettingsError, match="preset_rubrics has no rubric for prompt 'p1' and no '__default__'"):
+        begun(strict, {"another": rubric("a3")})
+
+
+def test_presets_are_left_alone_when_the_backend_is_asked_for() -> None:
+    state = begun(task_of(planted_prompt(8), fake_roles()), {"p1": rubric("a3")})
+
+    assert state.initial.operator == "initial"
+
+
+def test_a_budget_that_cannot_grade_the_first_rubric_is_a_setting_to_mend() -> None:
+    task = task_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
+
+    with pytest.raises(SettingsError, match="max_calls_per_prompt is 5, too few to grade the first rubric"):
+        begun(task)
+
+
+def test_an_initializer_that_cannot_be_read_ends_the_prompt() -> None:
+    class Silent(FakeInitializer):
+        async def write(self, request: InitializeRequest) -> Rubric:
+            raise ReplyError("silence")
+
+    with pytest.raises(ReplyError, match="silence"):
+        begun(task_of(planted_prompt(8), replace(fake_roles(), initializer=Silent())))
+
+
+def test_grades_that_the_first_rubric_could_not_get_are_asked_for_again_with_the_first_children() -> None:
+    roles = replace(fake_roles(), verifier=FlakyVerifier(unread=2))
+
+    state = begun(task_of(planted_prompt(8), roles))
+
+    assert (state.calls.failed, state.calls.ungraded) == (2, 4)
+    assert state.initial.evaluation.is_complete
+    assert all(one.evaluation.is_complete for one in state.population)
+
+
+def test_the_bank_remembers_the_first_rubric_as_it_was_weighed_and_children_at_one() -> None:
+    task = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+    preset = Rubric(criteria=(criterion("a0", 3), criterion("a1", 1)))
+
+    bank = begun(task, {"p1": preset}).bank
+
+    written = {c.text: c.weight for c in bank.criteria.values()}
+    assert (written.pop("a0"), written.pop("a1")) == (1.5, 0.5)
+    assert set(written.values()) <= {1.0}

@@ -1,0 +1,167 @@
+"""A search is a function of what it is given: neither when replies come nor where it was interrupted matters."""
+
+import asyncio
+import io
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autosr_lib.evaluation.reference import gather_preferences
+from autosr_lib.evaluation.settings import ReferenceSettings
+from autosr_lib.search.conclusion import Conclusion, conclude
+from autosr_lib.search.search import advance, begin, search_prompt
+from autosr_lib.search.settings import Mode, SearchSettings
+from autosr_lib.search.state import State, Task
+from autosr_lib.storage.rows import population_table, read_state
+from autosr_lib.storage.tables import Status
+from tests.fakes import fake_roles, unhurried
+from tests.worlds import planted_prompt, preferences_of, run, search_settings, task_of
+
+FREE = ("reweight", "prune", "crossover", "gather")
+SEARCHES = st.builds(
+    search_settings,
+    seed=st.integers(0, 99),
+    grading=st.fixed_dictionaries(
+        {
+            "grading": st.sampled_from(["pooled", "per_rubric", "per_criterion"]),
+            "num_votes": st.integers(1, 2),
+            "criteria_per_call": st.integers(1, 4),
+        }
+    ),
+    evolution=st.fixed_dictionaries(
+        {
+            "racing": st.booleans(),
+            "population_size": st.integers(1, 6),
+            "free_modes": st.lists(st.sampled_from(FREE), unique=True).map(tuple),
+        }
+    ),
+    selection=st.fixed_dictionaries({"selection_strategy": st.sampled_from(["rank", "tournament", "top_k", "pareto"])}),
+    mutation=st.fixed_dictionaries(
+        {"adaptive_mutation": st.sampled_from(["fixed", "success_feedback", "exploration_decay", "diversity_driven"])}
+    ),
+    stop=st.fixed_dictionaries({"stop_when_distinguished": st.booleans(), "stagnation_generations": st.integers(0, 2)}),
+)
+
+
+def stored(state: State) -> State:
+    """Return the state as it comes back from a file."""
+    file = io.BytesIO()
+    pq.write_table(population_table("p1", "input", state, Status.DONE), file)
+    return read_state(pq.read_table(file))
+
+
+def interrupted(task: Task) -> tuple[State, Conclusion]:
+    """Return what a search comes to that is stored and read again after every generation."""
+
+    async def go() -> tuple[State, Conclusion]:
+        state = stored(await begin(task))
+        for _ in range(task.structure.generations):
+            state = stored(await advance(task, state))
+        return state, await conclude(task, state)
+
+    return asyncio.run(go())
+
+
+def told(conclusion: Conclusion) -> Conclusion:
+    """Return the conclusion without its bank, whose arrays do not compare."""
+    return replace(conclusion, bank=None)
+
+
+def same(one: State, other: State) -> bool:
+    return replace(one, bank=other.bank) == other and one.bank.entries() == other.bank.entries()
+
+
+@settings(deadline=None, max_examples=25)
+@given(SEARCHES, st.sampled_from(Mode), st.sampled_from([0.0, 0.25]))
+def test_going_on_from_any_stored_generation_changes_nothing(
+    search: SearchSettings, mode: Mode, failing: float
+) -> None:
+    prompt = planted_prompt(7, kinds=8, seed=search.seed)
+    whole, piecemeal = fake_roles(noise=0.4, failing=failing), fake_roles(noise=0.4, failing=failing)
+
+    state, conclusion = run(task_of(prompt, whole, search, mode=mode))
+    other_state, other_conclusion = interrupted(task_of(prompt, piecemeal, search, mode=mode))
+
+    assert same(state, other_state)
+    assert told(conclusion) == told(other_conclusion)
+    assert whole.proposer.requests == piecemeal.proposer.requests, "the same was asked, to the letter"
+    assert whole.verifier.requests == piecemeal.verifier.requests
+
+
+@settings(deadline=None, max_examples=25)
+@given(SEARCHES, st.sampled_from(Mode), st.integers(0, 1000))
+def test_the_order_in_which_replies_come_changes_nothing(search: SearchSettings, mode: Mode, seed: int) -> None:
+    prompt = planted_prompt(7, kinds=8, seed=search.seed)
+
+    state, conclusion = run(task_of(prompt, fake_roles(noise=0.4), search, mode=mode))
+    late_state, late_conclusion = run(task_of(prompt, unhurried(fake_roles(noise=0.4), seed), search, mode=mode))
+
+    assert same(state, late_state)
+    assert told(conclusion) == told(late_conclusion)
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 64])
+@pytest.mark.parametrize("order", [1, -1])
+def test_neither_the_order_of_prompts_nor_how_many_are_searched_at_once_changes_anything(
+    at_once: int, order: int
+) -> None:
+    prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
+    alone = {one.prompt_id: run(task_of(one, fake_roles(noise=0.4), generations=2)) for one in prompts}
+    roles = unhurried(fake_roles(noise=0.4), seed=at_once)
+    tasks = [task_of(one, roles, generations=2) for one in prompts[::order]]
+
+    async def together() -> dict[str, tuple[State, Conclusion]]:
+        free = asyncio.Semaphore(at_once)
+
+        async def one(task: Task) -> tuple[State, Conclusion]:
+            async with free:
+                return await search_prompt(task)
+
+        found = await asyncio.gather(*(one(task) for task in tasks))
+        return {task.case.prompt.prompt_id: result for task, result in zip(tasks, found, strict=True)}
+
+    results = asyncio.run(together())
+
+    for name, (state, conclusion) in alone.items():
+        assert same(results[name][0], state)
+        assert told(results[name][1]) == told(conclusion)
+
+
+def test_another_seed_makes_another_search() -> None:
+    prompt = planted_prompt(10, kinds=10)
+    chosen = {"selection": {"selection_strategy": "tournament"}, "mutation": {"adaptive_mutation": "success_feedback"}}
+
+    ends = {
+        run(task_of(prompt, fake_roles(noise=0.4), search_settings(seed=seed, **chosen)))[0].best.fingerprint
+        for seed in range(6)
+    }
+
+    assert len(ends) > 1
+
+
+def test_a_judges_preferences_do_not_depend_on_when_it_answers() -> None:
+    prompt = planted_prompt(9)
+    unlabelled = prompt.model_copy(
+        update={"candidates": tuple(one.model_copy(update={"metadata": {}}) for one in prompt.candidates)}
+    )
+
+    plain = preferences_of(unlabelled)
+    late = asyncio.run(gather_preferences(unlabelled, ReferenceSettings(), unhurried(fake_roles(), 3).judge))
+
+    assert late == plain
+
+
+def test_a_state_takes_one_row_an_individual_and_the_rest_on_the_first() -> None:
+    state, _ = run(task_of(planted_prompt(8), fake_roles(noise=0.4)))
+
+    table: pa.Table = population_table("p1", "input", state, Status.DONE)
+
+    rows = table.to_pylist()
+    assert [row["place"] for row in rows if row["place"] is not None] == list(range(len(state.population)))
+    assert sum(row["is_initial"] for row in rows) == 1
+    assert rows[0]["bank"] is not None
+    assert all(row["bank"] is None for row in rows[1:])

@@ -1,0 +1,193 @@
+"""A search stops when there is nothing left to gain or to spend, and says why."""
+
+import asyncio
+from dataclasses import replace
+from math import isnan
+
+import pytest
+
+from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
+from autosr_lib.search.population import Individual, evaluate_rubrics
+from autosr_lib.search.roles import Proposal, ProposeRequest
+from autosr_lib.search.search import advance
+from autosr_lib.search.state import State, StopReason, Task
+from autosr_lib.search.stopping import is_distinguished, settle
+from tests.fakes import ScriptedProposer, criterion, fake_roles, prompt_with, rubric
+from tests.worlds import planted_prompt, run, search_settings, task_of
+
+NAN = float("nan")
+
+
+def task_with(votes: int = 1, **stop: object) -> Task:
+    """Return a task over four candidates, best first; the tail is the first two."""
+    settings = search_settings(
+        stop=stop, grading={"num_votes": votes}, objective={"tail_fraction": 0.5, "tie_tolerance": 1e-8}
+    )
+    return task_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
+
+
+def state_of(task: Task, *votes: list[float], **said: object) -> State:
+    """Return a state whose only rubric has these scores, vote by vote."""
+    one = rubric("clear")
+    bank = GradeBank(4, len(task.all_votes)).with_criteria(one.criteria, task.case.texts)
+    bank = bank.with_entries(
+        BankEntry(one.keys[0], i, vote, grade)
+        for vote, column in enumerate(votes)
+        for i, grade in enumerate(column)
+        if not isnan(grade)
+    )
+    evaluation = evaluate_rubrics([one], bank, task.case, task.votes, task.settings.grading.aggregate)[0]
+    individual = Individual(one, evaluation, "initial", 0)
+    return State(1, (individual,), individual, bank, (), **said)
+
+
+@pytest.mark.parametrize(
+    ("scores", "margin", "is_told_apart"),
+    [
+        ([0.9, 0.7, 0.5, 0.3], None, True),
+        ([0.9, 0.7, 0.3, 0.5], None, True),  # (2, 3) is wrong, and does not touch the tail
+        ([0.7, 0.9, 0.5, 0.3], None, False),
+        ([0.9, 0.9, 0.5, 0.3], None, False),
+        ([0.9, 0.7, NAN, 0.3], None, False),
+        ([0.9, 0.7, 0.5, 0.3], 0.15, True),
+        ([0.9, 0.7, 0.5, 0.3], 0.25, False),
+    ],
+)
+def test_a_tail_is_distinguished_when_every_pair_that_touches_it_has_the_margin(
+    scores: list[float], margin: float | None, *, is_told_apart: bool
+) -> None:
+    task = task_with(distinguish_margin=margin)
+
+    assert is_distinguished(task, state_of(task, scores)) is is_told_apart
+
+
+def test_the_margin_must_stand_above_the_doubt_of_the_votes() -> None:
+    task = task_with(votes=2)
+    steady, shaky = [0.9, 0.7, 0.5, 0.3], [0.5, 0.9, 0.5, 0.3]
+
+    sure = state_of(task, steady, [0.88, 0.72, 0.5, 0.3])
+    # The means still stand right, 0.75 above 0.7, but a standard error of 0.15 is larger than that.
+    unsure = state_of(task, [0.9, 0.7, 0.5, 0.3], [0.6, 0.7, 0.5, 0.3])
+
+    assert is_distinguished(task, sure)
+    assert not is_distinguished(task, unsure)
+    assert not is_distinguished(task, state_of(task, steady, shaky))
+
+
+def test_a_prompt_without_tail_pairs_is_never_distinguished() -> None:
+    task = task_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
+
+    assert not is_distinguished(task, state_of(task, [0.9, 0.7, 0.5, 0.3]))
+
+
+def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
+    task = task_with(stop_when_distinguished=True)
+    told_apart = [0.9, 0.7, 0.5, 0.3]
+
+    once = settle(task, state_of(task, told_apart))
+    twice = settle(task, replace(once, generation=2))
+    interrupted = settle(task, state_of(task, [0.1, 0.7, 0.5, 0.3], distinguished=1))
+
+    assert (once.distinguished, once.stopped) == (1, None)
+    assert (twice.distinguished, twice.stopped) == (2, StopReason.DISTINGUISHED)
+    assert (interrupted.distinguished, interrupted.stopped) == (0, None)
+
+
+def test_a_distinguished_prompt_goes_on_where_that_is_no_reason() -> None:
+    task = task_with(stop_when_distinguished=False)
+
+    assert settle(task, state_of(task, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(0, None), (3, StopReason.STAGNATION), (4, None)])
+def test_a_prompt_stops_when_its_best_has_not_got_better_for_so_many_generations(
+    limit: int, reason: StopReason | None
+) -> None:
+    task = task_with(stagnation_generations=limit)
+
+    assert settle(task, state_of(task, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
+
+
+def test_an_empty_purse_is_the_reason_before_all_others() -> None:
+    task = task_with(stagnation_generations=1, stop_when_distinguished=True)
+    state = state_of(task, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
+
+    assert settle(task, state).stopped is StopReason.BUDGET
+
+
+def test_what_a_generation_came_to_is_recorded() -> None:
+    task = task_with()
+
+    state = settle(task, state_of(task, [0.9, 0.7, 0.5, 0.3]))
+
+    (milestone,) = state.history
+    assert milestone.best == milestone.mean == state.best.evaluation.objective
+    assert (milestone.diversity, milestone.calls) == (0, 0)
+
+
+def test_a_search_without_new_ideas_ends_by_stagnation_and_costs_nothing_afterwards() -> None:
+    roles = replace(fake_roles(), proposer=ScriptedProposer(lambda request: None))
+    settings = search_settings(
+        stop={"stagnation_generations": 2}, evolution={"free_modes": ()}, initializer={"initial_proposals": 0}
+    )
+
+    state, conclusion = run(task_of(planted_prompt(8), roles, settings, generations=6))
+
+    assert conclusion.stopped is StopReason.STAGNATION
+    assert (state.generation, len(state.history), state.stagnation) == (6, 3, 2)
+    assert state.last_calls.total == 0
+
+
+def test_a_better_best_ends_a_stagnation() -> None:
+    def late(request: ProposeRequest) -> Proposal | None:
+        if request.attempt // 1000 < 3:
+            return None
+        return Proposal((criterion("a3"),), tuple(c.criterion_id for c in request.parent.criteria))
+
+    roles = replace(fake_roles(), proposer=ScriptedProposer(late))
+    settings = search_settings(
+        stop={"stagnation_generations": 3},
+        evolution={"free_modes": (), "mutations_per_round": 1, "racing": False},
+        initializer={"initial_proposals": 0},
+    )
+
+    state, _ = run(task_of(planted_prompt(8, seed=4), roles, settings, generations=5, holdout=0))
+
+    assert state.stagnation == 2
+    assert state.stopped is None
+
+
+def test_a_search_that_ran_its_course_says_so() -> None:
+    state, conclusion = run(task_of(planted_prompt(8), fake_roles(noise=0.3), generations=2))
+
+    assert (state.generation, state.stopped, conclusion.stopped) == (2, None, StopReason.GENERATIONS)
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_run_may_end_earlier_than_the_searchs_definition(limit: int) -> None:
+    settings = search_settings(stop={"max_generations": limit})
+
+    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), settings, generations=3))
+
+    assert (state.generation, len(state.history), conclusion.stopped) == (3, limit + 1, StopReason.GENERATIONS)
+
+
+def test_a_search_of_no_generations_still_has_a_best() -> None:
+    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), generations=0))
+
+    assert state.generation == 0
+    assert conclusion.measured_rubric.fingerprint in {one.fingerprint for one in state.population}
+
+
+def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
+    roles = fake_roles()
+    task = task_of(planted_prompt(8), roles, generations=1)
+    state, _ = run(task)
+    stopped = replace(state, stopped=StopReason.STAGNATION)
+    asked = len(roles.verifier.requests)
+
+    carried = asyncio.run(advance(task, stopped))
+
+    assert len(roles.verifier.requests) == asked
+    assert carried == stopped.carried()
+    assert replace(carried, generation=1, last_calls=state.last_calls, tried=state.tried, kept=state.kept) == stopped
