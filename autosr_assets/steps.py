@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from autosr_assets.call_records import keep_calls
+from autosr_assets.hard_prompts import Chosen
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
 from autosr_lib.backends import Backend
+from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import BudgetExhausted
@@ -23,7 +25,7 @@ from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin
-from autosr_lib.search.settings import SearchSettings, Structure
+from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.search.state import Calls, State, StopReason, Task
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.presets import read_presets
@@ -84,6 +86,11 @@ class PreferenceStep:
         """Return who judges."""
         return self.backends.get(self.settings.backend, GradingSettings(), JUDGE_SEED)
 
+    @property
+    def dataset_table(self) -> str:
+        """Return the table of the dataset, which lies beside this one."""
+        return f"{self.table.rpartition('/')[0]}/dataset"
+
     def fingerprint(self, prompt: Prompt) -> str:
         """Return the input fingerprint of a prompt's preferences."""
         return preferences_fingerprint(prompt, self.settings.reference, self.backend.identity["judge"])
@@ -131,8 +138,18 @@ class SearchSteps:
             self.structure,
             self.backend.identity,
             self._preset(prompt),
+            self.together,
         )
         return [*chain, best_fingerprint(chain[-1], self.method)]
+
+    @cached_property
+    def together(self) -> str:
+        """Return, in scope `global_batch`, a name for all prompts together: what one becomes depends on the others."""
+        if self.structure.scope is Scope.PROMPT_LOCAL:
+            return ""
+        rows = self.store.read(self.preferences.dataset_table, columns=["fingerprint", "status"])
+        known = [] if rows is None else rows.to_pylist()
+        return fingerprint(sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN))
 
     def _preset(self, prompt: Prompt) -> Rubric | None:
         return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
@@ -154,13 +171,22 @@ class SearchSteps:
         keys: Iterable[str],
         known: dict[str, StoredTable],
         previous: dict[str, StoredTable],
+        chosen: Chosen | None = None,
     ) -> Filled:
-        """Return the populations of the prompts of the run after one more generation."""
+        """Return the populations of the prompts of the run after one more generation.
+
+        In scope `global_batch` those that are not `chosen` are carried along.
+        """
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
+            if chosen is not None and prompt.prompt_id not in chosen.prompt_ids:
+                state, is_whole = read_state(rows).carried(), rows["status"][0].as_py() == Status.DONE
+                is_whole = is_whole and chosen.is_whole
+                return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
             task, _, _ = self._task(prompt, known)
             before, is_whole = read_state(rows), rows["status"][0].as_py() == Status.DONE
+            is_whole = is_whole and (chosen is None or chosen.is_whole)
             try:
                 state = await advance(task, before)
             except BudgetExhausted:

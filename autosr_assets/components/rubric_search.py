@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, Field
 
@@ -18,6 +20,7 @@ from autosr_assets.graph_names import (
     prompts_of,
     search_settings_key,
 )
+from autosr_assets.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_assets.settings_config import settings_resource
@@ -83,10 +86,6 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
 
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the search."""
-        if self.scope is not Scope.PROMPT_LOCAL:
-            raise SettingsError(
-                f"scope is {str(self.scope)!r}, which this version does not have; must be 'prompt_local'"
-            )
         assets = _Graph(checked_name(name, "search"), self).assets()
         return dg.Definitions(
             assets=assets,
@@ -133,10 +132,12 @@ class _Graph:
         self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), *SHARED}
 
     def assets(self) -> list[dg.AssetsDefinition]:
-        chain = [self._initial_rubrics()]
+        chain, choices = [self._initial_rubrics()], list[dg.AssetsDefinition]()
         for number in range(1, self.search.generations + 1):
-            chain.append(self._generation(number, chain[-1].key))
-        return [*chain, self._best_rubrics(chain[-1].key)]
+            if self.search.scope is Scope.GLOBAL_BATCH:
+                choices.append(self._hard_prompts(number, chain[-1].key))
+            chain.append(self._generation(number, chain[-1].key, choices[-1].key if choices else None))
+        return [*chain, *choices, self._best_rubrics(chain[-1].key)]
 
     def _steps(self, context: dg.AssetExecutionContext) -> SearchSteps:
         settings: SearchRunSettings = getattr(context.resources, search_settings_key(self.name))
@@ -146,13 +147,19 @@ class _Graph:
         return dg.AssetKey([self.name, asset])
 
     def _per_prompt(
-        self, asset: str, description: str, previous: dg.AssetKey | None = None
+        self,
+        asset: str,
+        description: str,
+        previous: dg.AssetKey | None = None,
+        hard: dg.AssetKey | None = None,
     ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
         """Return the decorator of an asset that sees the dataset, the preferences and what came before."""
         dataset = self.search.dataset
         sources = {"dataset": dataset_key(dataset), "preferences": preferences_key(dataset)}
         if previous is not None:
             sources["previous"] = previous
+        if hard is not None:
+            sources["hard"] = hard
         return dg.asset(
             key=self._key(asset),
             ins={name: dg.AssetIn(key) for name, key in sources.items()},
@@ -177,20 +184,48 @@ class _Graph:
 
         return initial_rubrics
 
-    def _generation(self, number: int, previous_key: dg.AssetKey) -> dg.AssetsDefinition:
+    def _hard_prompts(self, number: int, previous_key: dg.AssetKey) -> dg.AssetsDefinition:
+        """Return the asset that looks at all prompts after a generation: only in scope `global_batch`."""
+
+        @dg.asset(
+            key=self._key(f"hard_prompts_{number:02d}"),
+            ins={"dataset": dg.AssetIn(dataset_key(self.search.dataset))},
+            # On keys only: it reads the few columns that it needs from storage.
+            deps=[dg.AssetDep(previous_key, partition_mapping=dg.AllPartitionMapping())],
+            description=f"One row is one prompt, how hard it is, and whether generation {number} evolves it.",
+            group_name=self.name,
+            io_manager_key=TABLES,
+            required_resource_keys=self.resources,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            code_version=METHOD_VERSION,
+            kinds={"parquet"},
+        )
+        def hard(context: dg.AssetExecutionContext, dataset: StoredTable) -> pa.Table:
+            steps = self._steps(context)
+            table = steps.table(steps.generation_name(number - 1))
+            rows = hard_prompts(steps.store, table, dataset, steps.settings.evolution.batch_size)
+            context.add_output_metadata({"prompts": rows.num_rows, "hard": pc.sum(rows["is_hard"]).as_py()})
+            return rows
+
+        return hard
+
+    def _generation(self, number: int, previous_key: dg.AssetKey, hard_key: dg.AssetKey | None) -> dg.AssetsDefinition:
         @self._per_prompt(
             f"generation_{number:02d}",
             f"One row is one individual of the population after generation {number}, with its lineage.",
             previous_key,
+            hard_key,
         )
         def generation(
             context: dg.AssetExecutionContext,
             dataset: StoredTable,
             preferences: dict[str, StoredTable],
             previous: dict[str, StoredTable],
+            **hard: StoredTable,
         ) -> PartitionRows:
             steps = self._steps(context)
-            filled = steps.run_generation(number, dataset, context.partition_keys, preferences, previous)
+            chosen = read_chosen(hard["hard"]) if hard else None
+            filled = steps.run_generation(number, dataset, context.partition_keys, preferences, previous, chosen)
             return published(context, filled, population_metadata, POPULATION_COLUMNS)
 
         return generation

@@ -130,6 +130,8 @@ def pack(needs: Iterable[Need], grading: Grading, criteria_per_call: int) -> lis
     for candidate, vote, shelf in sorted(shelves):
         pooled = shelves[candidate, vote, shelf]
         criteria = [pooled[key] for key in sorted(pooled)]
-        for start in range(0, len(criteria), criteria_per_call):
-            parcels.append(Parcel(candidate, vote, tuple(criteria[start : start + criteria_per_call])))
+        parcels += [
+            Parcel(candidate, vote, tuple(criteria[start : start + criteria_per_call]))
+            for start in range(0, len(criteria), criteria_per_call)
+        ]
     return parcels

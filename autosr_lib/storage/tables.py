@@ -169,6 +169,16 @@ POPULATION = pa.schema(
         ),
     ]
 )
+HARD_PROMPTS = pa.schema(
+    [
+        _field("prompt_id", STRING, "The prompt."),
+        _field("hardness", FLOAT, "1/(1 + max(0, margin)) + 2 wrong_share; 0.5 easy, 3 hardest; null where it failed."),
+        _field("margin", FLOAT, "Top margin of its best rubric, signed by the reference."),
+        _field("wrong_share", FLOAT, "Share of its population whose top candidate is not the reference's best."),
+        _field("is_hard", BOOL, "Whether the next generation evolves it."),
+        _field("is_whole", BOOL, "Whether nothing of it is ungraded or failed."),
+    ]
+)
 BEST = pa.schema(
     [
         *COMMON,

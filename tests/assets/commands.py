@@ -1,16 +1,22 @@
 """The command line in this process, on a home of its own."""
 
+import atexit
 import contextlib
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from autosr_assets.cli import run
+from autosr_assets.home import dagster_home
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
@@ -36,6 +42,8 @@ class Home:
 
     def autosr(self, *arguments: str, roles: Roles | None = None) -> Said:
         """Run a command; with `roles`, every backend that it opens is answered by them."""
+        if not (self.root / "dagster").exists():
+            shutil.copytree(_fresh_dagster_home(), self.root / "dagster")
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment().items():
@@ -76,6 +84,19 @@ class Home:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
+
+
+@cache
+def _fresh_dagster_home() -> Path:
+    """Return a Dagster home as first use leaves it; to make its databases takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOSR_HOME", str(folder))
+        patch.setenv("DAGSTER_HOME", "")
+        dagster_home()
+        dg.DagsterInstance.get().dispose()
+    return folder / "dagster"
 
 
 def fake_backend(roles: Roles) -> Backend:
