@@ -16,8 +16,9 @@ from autosr_assets.home import dagster_home
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import read_prompts
 from autosr_assets.resources import Progress
-from autosr_assets.work_left import WorkLeft, range_runs, work_left
+from autosr_assets.work_left import WORTH_A_RUN, WorkLeft, range_runs, work_left
 from autosr_lib.errors import AutosrError
+from autosr_lib.search.settings import Scope
 from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.export import Totals
 from autosr_lib.storage.rows import Row
@@ -127,7 +128,11 @@ class _Runs:
         if not keys <= set(order):  # a new Dagster home beside an older storage
             self.read_dataset()
             order = self._registered()
-        runs = range_runs(order, keys, chunk_size)
+        if self.search.structure.scope is Scope.GLOBAL_BATCH:  # a generation needs the one before of all prompts
+            chunk_size = gap = len(order)
+        else:
+            gap = WORTH_A_RUN
+        runs = range_runs(order, keys, chunk_size, gap)
         self.progress.expect(sum(map(len, runs)))
         per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
         is_one = len(runs) == 1

@@ -11,6 +11,7 @@ from autosr_assets.partition_keys import partition_key, prompt_id_of
 from autosr_assets.resources import Progress
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
+from autosr_lib.storage.export import BUDGET_SPENT
 from autosr_lib.storage.rows import read_prompt, unsuccessful
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status
@@ -56,7 +57,6 @@ class PromptTable:
 
         Raises:
             EndpointError: nobody can be asked; the run ends.
-            BudgetExhausted: nothing more can be paid; the run ends.
             StorageError: a table cannot be read or written, or a key has no prompt in the dataset.
         """
         wanted = list(keys)
@@ -92,13 +92,19 @@ class PromptTable:
         filled.computed.add(key)
         try:
             rows = await self.work(prompt, fingerprint)
-        except (EndpointError, BudgetExhausted, StorageError):
+        except (EndpointError, StorageError):
             raise
+        except BudgetExhausted as error:
+            # Before a prompt has a population there is nothing to end with; others may be answered from the cache.
+            rows = self._failed(filled, prompt, fingerprint, f"{BUDGET_SPENT}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
             said = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
-            filled.failed[key] = said
-            rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.FAILED, said)
+            rows = self._failed(filled, prompt, fingerprint, said)
         self.store.write(self.name, key, rows)
+
+    def _failed(self, filled: Filled, prompt: Prompt, fingerprint: str, said: str) -> pa.Table:
+        filled.failed[partition_key(prompt.prompt_id)] = said
+        return unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.FAILED, said)
 
 
 async def _together(workers: list[Awaitable[None]]) -> None:

@@ -1,6 +1,7 @@
 """What assets use beside tables and settings: the backends of a run, and somebody to tell how far it is."""
 
 import json
+from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
@@ -34,10 +35,13 @@ class Backends:
         """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
         name = settings.model_dump_json()
         if name not in self._clients:
-            # A relative folder lies in the data folder, wherever a command is started.
-            folder = data_home().parent / settings.cache_dir
-            self._clients[name] = ModelClient(settings.model_copy(update={"cache_dir": str(folder)}))
+            self._clients[name] = ModelClient(settings.model_copy(update={"cache_dir": str(cache_folder(settings))}))
         return self._clients[name]
+
+
+def cache_folder(settings: LlmSettings) -> Path:
+    """Return where replies are kept; a relative folder lies in the data folder, wherever a command is started."""
+    return data_home() / Path(settings.cache_dir).expanduser()
 
 
 class Progress(Protocol):
@@ -76,7 +80,7 @@ def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefi
     """Return the resources that every component needs, beside the tables."""
     return {
         BACKENDS: dg.ResourceDefinition(
-            lambda init: Backends(init.run_id or ""), description="Who answers the roles; opened when needed."
+            lambda init: Backends(init.run.run_id if init.run else ""), description="Who answers the roles; opened when needed."
         ),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),
     }

@@ -66,14 +66,16 @@ def _kind(status: str | None, *, is_current: bool) -> str:
     return status if is_current else STALE
 
 
-def range_runs(order: Sequence[str], wanted: Collection[str], chunk_size: int) -> list[list[str]]:
+def range_runs(
+    order: Sequence[str], wanted: Collection[str], chunk_size: int, gap: int = WORTH_A_RUN
+) -> list[list[str]]:
     """Return the wanted keys as runs over ranges of `order`, each the keys from the first to the last of its range.
 
-    A range holds at most `chunk_size` keys; the few in it that are not wanted are passed through.
+    A range holds at most `chunk_size` keys; fewer than `gap` unwanted ones in a row are passed through.
     """
     runs: list[tuple[int, int]] = []
     for place in (place for place, key in enumerate(order) if key in wanted):
-        if runs and place - runs[-1][1] <= WORTH_A_RUN and place - runs[-1][0] < chunk_size:
+        if runs and place - runs[-1][1] <= gap and place - runs[-1][0] < chunk_size:
             runs[-1] = (runs[-1][0], place)
         else:
             runs.append((place, place))

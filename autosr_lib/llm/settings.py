@@ -177,8 +177,8 @@ class LlmSettings(Settings):
 
     llm_cache: bool = True
     """Whether good replies are kept on disk and never paid for twice."""
-    cache_dir: str = "data/cache"
-    """Folder of the kept replies."""
+    cache_dir: str = "cache"
+    """Folder of the kept replies; a relative one lies in the data folder of the graph."""
 
     max_calls: int | None = Field(default=None, ge=0)
     """Most requests that a run may send, retries among them."""
@@ -188,6 +188,8 @@ class LlmSettings(Settings):
     """Most US dollars that a run may cost; every model then needs a price."""
     prices: Mapping[str, Price] = Field(default_factory=dict)
     """Price of each model, by its name."""
+    confirm_cost: float = Field(default=10.0, ge=0)
+    """US dollars of expected cost above which a command asks first; without prices none is known."""
 
     extraction: ExtractionSettings = ExtractionSettings()
     """What of a text a model sees."""

@@ -63,14 +63,14 @@ async def conclude(task: Task, state: State) -> Conclusion:
     if state.initial.fingerprint not in {one.fingerprint for one in runners}:
         runners.append(state.initial)
     state = replace(state, bank=state.bank.with_room_for(len(task.all_votes)))
-    bank, calls = await _grade_fresh(task, state, runners)
+    bank, calls, is_paid = await _grade_fresh(task, state, runners)
     finalists = _judge_finalists(task, bank, runners)
     best = max(finalists, key=lambda one: one.fresh.merit)
     initial = next(one for one in finalists if one.individual.fingerprint == state.initial.fingerprint)
     measured = _settled(task, bank, best.individual)
     needs = _hidden_needs(task, bank, [measured, state.initial.rubric])
     is_measured = _can_pay(task, state.calls + calls, len(parcels(task, needs)))
-    bank, hidden_calls = await _grade_if_paid(task, bank, needs if is_measured else [])
+    bank, hidden_calls, is_hidden_paid = await _grade_if_paid(task, bank, needs if is_measured else [])
     is_measured = is_measured and not hidden_calls.ungraded
     rubric = _refitted(task, bank, measured) if is_measured else measured
     scores = _all_scores(task, bank, [rubric])[0]
@@ -89,12 +89,12 @@ async def conclude(task: Task, state: State) -> Conclusion:
         holdout=_holdout(task, bank, state.initial.rubric, measured) if is_measured else NOTHING_HELD_OUT,
         calls=calls + hidden_calls,
         bank=bank,
-        stopped=state.stopped or StopReason.GENERATIONS,
+        stopped=(state.stopped or StopReason.GENERATIONS) if is_paid and is_hidden_paid else StopReason.BUDGET,
     )
 
 
-async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> tuple[GradeBank, Calls]:
-    """Return the bank with fresh votes of the visible candidates.
+async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> tuple[GradeBank, Calls, bool]:
+    """Return the bank with fresh votes of the visible candidates, the calls, and whether the run could pay for them.
 
     They are left out where the budget would not also pay for the hidden candidates of whichever runner wins.
     """
@@ -105,12 +105,16 @@ async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> t
     return await _grade_if_paid(task, state.bank, needs if _can_pay(task, state.calls, asked) else [])
 
 
-async def _grade_if_paid(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
-    """Return the bank with what was asked for; when the run's budget is spent, as it is, and the needs as ungraded."""
+async def _grade_if_paid(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls, bool]:
+    """Return the bank with what was asked for, the calls and True.
+
+    When the run's budget is spent: the bank as it is, the needs as ungraded, and False.
+    """
     try:
-        return await grade(task, bank, needs)
+        return *await grade(task, bank, needs), True
     except BudgetExhausted:
-        return bank.with_criteria((need.criterion for need in needs), task.case.texts), Calls(ungraded=len(needs))
+        bank = bank.with_criteria((need.criterion for need in needs), task.case.texts)
+        return bank, Calls(ungraded=len(needs)), False
 
 
 def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:

@@ -20,6 +20,8 @@ from autosr_lib.evaluation.holdout import (
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status
 
+BUDGET_SPENT = "the run's budget is spent"
+"""Begins the error of a prompt for which nothing could be paid any more."""
 DETAILS = ("criterion_type", "check_points", "positive_examples", "negative_examples", "measure")
 
 
@@ -35,15 +37,20 @@ class Totals:
     judge_calls: int = 0
     stopped: dict[str, int] = field(default_factory=dict)
     counts: list[HoldoutCount] = field(default_factory=list)
+    is_deterministic: bool = True
+    """Whether no prompt was cut short by the budget that all share: who it meets depends on who is quicker."""
 
     def add(self, row: Row) -> None:
         """Count one row of the table of best rubrics."""
         self.prompts += 1
         if row["status"] == Status.FAILED:
             self.failed[row["prompt_id"]] = row["error"]
+            self.is_deterministic &= not row["error"].startswith(BUDGET_SPENT)
             return
         self.done += 1
         self.incomplete += row["status"] == Status.INCOMPLETE
+        # A prompt that ends by its own budget is whole: every run ends it there.
+        self.is_deterministic &= not (row["status"] == Status.INCOMPLETE and row["stopped"] == "budget")
         self.stopped[row["stopped"]] = self.stopped.get(row["stopped"], 0) + 1
         self.judge_calls += row["judge_calls"]
         for name, count in row["calls"].items():
@@ -126,7 +133,7 @@ def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, 
                 "best_scores": scores,
                 "failed_prompts": totals.failed,
                 "holdout_accuracy": holdout_json(totals.holdout),
-                "run_manifest": manifest,
+                "run_manifest": {**manifest, "deterministic": totals.is_deterministic},
             }
             for name, value in rest.items():
                 out.write(f",\n{_json(name)}: {_json(value)}")

@@ -46,16 +46,17 @@ class Home:
             shutil.copytree(_fresh_dagster_home(), self.root / "dagster")
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in self._environment().items():
-                patch.setenv(name, value)
             patch.delenv("LLM_API_KEY", raising=False)
+            for name, value in self.environment().items():
+                patch.setenv(name, value)
             if roles is not None:
                 patch.setattr("autosr_assets.resources.open_backend", lambda *_: fake_backend(roles))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(list(arguments))
         return Said(code, out.getvalue(), err.getvalue())
 
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables that a command finds; there is no key among them."""
         return {
             "AUTOSR_HOME": str(self.root),
             "AUTOSR_STORAGE": "",

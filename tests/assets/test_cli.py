@@ -138,6 +138,17 @@ def test_one_go_chunks_and_resuming_give_the_same_best_rubrics(tmp_path: Path) -
     assert whole.export("calls")["best_rubrics"] == chunked.export("calls")["best_rubrics"]
 
 
+def test_prompts_that_depend_on_each_other_are_never_cut_into_chunks(tmp_path: Path) -> None:
+    path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
+    together = ("--scope", "global_batch", "--batch-size", "1", "--generations", "1")
+    whole, chunked = Home(tmp_path / "whole"), Home(tmp_path / "chunked")
+
+    said = [search(whole, path, *together), search(chunked, path, *together, "--chunk-size", "1")]
+
+    assert [one.code for one in said] == [0, 0]
+    assert best(whole, "calls_global_batch") == best(chunked, "calls_global_batch")
+
+
 @dataclass
 class Crashing(FakeVerifier):
     """Does `crash` at its request number `at`."""

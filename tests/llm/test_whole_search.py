@@ -13,7 +13,7 @@ from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings
 from autosr_lib.search.state import State, Structure, Task
 from tests.llm.asking import roles_of
-from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, all_text, chance, role_of
+from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, all_text, chance, role_of, user_text
 
 Serve = Callable[..., ModelServer]
 ClientFor = Callable[..., ModelClient]
@@ -69,7 +69,9 @@ async def test_a_search_over_an_endpoint_that_fails_a_fifth_of_the_time_ends_wit
     ]
 
     def script(number: int, body: dict[str, Any]) -> Fault | None:
-        return kinds[number % len(kinds)] if chance("fault", str(number)) < 0.2 else None
+        # A reply that was bad is not bad again: a third is not asked for.
+        possible = kinds[:-1] if "Your earlier reply" in user_text(body) else kinds
+        return possible[number % len(possible)] if chance("fault", str(number)) < 0.2 else None
 
     expected = await searched(client_for(serve(), llm_cache=False))
     client = client_for(serve(script), llm_cache=False, llm_max_retries=12)
