@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from autosr_assets.cli_options import Told, nested_settings
+from autosr_assets.cli_options import Told
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.dataset_step import Origin, full_path
 from autosr_assets.definitions import shared
@@ -21,7 +21,7 @@ from autosr_assets.steps import PreferenceStep, SearchSteps
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.settings_merge import merge_settings, validate_settings
+from autosr_lib.settings_merge import merge_settings, nested_settings, validate_settings
 from autosr_lib.storage.store import TableStore
 
 DEFS = Path(__file__).parent / "defs"
@@ -123,7 +123,7 @@ def search_of_yaml(folder: str, told: Told) -> ChosenSearch:
             f"{what} cannot be changed for one run of {folder!r}; allowed: in its YAML, or fewer by max_generations"
         )
     dataset = datasets[component.dataset]
-    settings, changed = _overridden(component.settings, told.search)
+    settings, changed = _overridden(component.effective_settings, told.search)
     component.check_settings(settings)
     dataset_settings, dataset_changed = _overridden(dataset.settings, told.dataset)
     overrides = {

@@ -94,18 +94,6 @@ def sorted_by_owner(values: Mapping[str, Any]) -> Told:
     return Told(*({name: value for name, value in values.items() if name in owned} for owned in owners))
 
 
-def nested_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by dotted name as nested mappings."""
-    placed: dict[str, Any] = {}
-    for dotted, value in values.items():
-        *groups, leaf = dotted.split(".")
-        inner = placed
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[leaf] = value
-    return placed
-
-
 def all_settings() -> list[Setting]:
     """Return every setting of a search, its structure and its dataset, once each."""
     found: dict[str, tuple[FieldInfo, str]] = {}

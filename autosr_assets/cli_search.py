@@ -10,8 +10,9 @@ import typer.main
 
 from autosr_assets.cli_options import Told, sorted_by_owner, told_settings, with_settings
 from autosr_assets.cli_shared import SOME_FAILED, Debug, open_store, stdout
-from autosr_assets.profiles import Profile, profile_settings
 from autosr_lib.errors import SettingsError
+from autosr_lib.search.profiles import PROFILES
+from autosr_lib.search.profiles import profile as profile_settings
 from autosr_lib.search.settings import Mode
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def search(
         str | None,
         typer.Option(help="Rounds in mode iterative: its generations.", metavar="WHOLE", rich_help_panel="Structure"),
     ] = None,
-    profile: Annotated[Profile | None, typer.Option(help="Other defaults; options that are given win.")] = None,
+    profile: Annotated[
+        str, typer.Option(help=f"Which defaults: {', '.join(PROFILES)}; options that are given win.")
+    ] = "default",
     formal: Annotated[
         bool, typer.Option("--formal", metavar="", help="Ask models, never heuristics; needs the key.")
     ] = False,
@@ -48,6 +51,12 @@ def search(
         ),
     ] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Only count what there is to do.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", metavar="", help="Only reckon calls, tokens and cost; no model is asked.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before a search above confirm_cost.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Show Dagster's log.")] = False,
     _debug: Debug = False,
     **given: Any,
@@ -65,13 +74,24 @@ def search(
 
     store = open_store()
     chosen = search_of_yaml(str(defined), told) if dataset is None else search_of_file(dataset, name, told, store)
+    from autosr_assets.spending import with_prompt_budget  # noqa: PLC0415
+
+    chosen, note = with_prompt_budget(chosen)
+    if note is not None:
+        typer.echo(f"autosr: note: {note}", err=True)
     if dry_run:
         _print_counts(chosen, store)
         return
+    from autosr_assets.cli_spending import confirm_cost, print_estimate  # noqa: PLC0415
+
+    if estimate:
+        print_estimate(chosen, store)
+        return
+    confirm_cost(chosen, store, is_agreed=yes)
     _run_search(chosen, store, chunk_size, is_verbose=verbose)
 
 
-def _told(given: Mapping[str, Any], *, iterations: str | None, profile: Profile | None, formal: bool) -> Told:
+def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, formal: bool) -> Told:
     """Return the settings that were given, with those that other options stand for.
 
     Raises:
@@ -88,9 +108,8 @@ def _told(given: Mapping[str, Any], *, iterations: str | None, profile: Profile 
             raise SettingsError(f"backend is {backend!r}, but --formal asks models; must be 'llm'")
         known["backend"] = "llm"
     told = told_settings(known)
-    if profile is None:
-        return told
-    usual = sorted_by_owner(profile_settings(profile, mode=str(told.structure.get("mode", "evolutionary"))))
+    mode = Mode.ITERATIVE if told.structure.get("mode") == Mode.ITERATIVE else Mode.EVOLUTIONARY
+    usual = sorted_by_owner(profile_settings(profile, mode))
     return Told(
         {**usual.structure, **told.structure}, {**usual.dataset, **told.dataset}, {**usual.search, **told.search}
     )

@@ -80,7 +80,8 @@ def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefi
     """Return the resources that every component needs, beside the tables."""
     return {
         BACKENDS: dg.ResourceDefinition(
-            lambda init: Backends(init.run.run_id if init.run else ""), description="Who answers the roles; opened when needed."
+            lambda init: Backends(init.run.run_id if init.run else ""),
+            description="Who answers the roles; opened when needed.",
         ),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),
     }

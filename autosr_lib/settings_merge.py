@@ -73,6 +73,18 @@ def nested(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     return placed
 
 
+def nested_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by dotted name as nested mappings."""
+    placed: dict[str, Any] = {}
+    for dotted, value in values.items():
+        *groups, leaf = dotted.split(".")
+        inner = placed
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[leaf] = value
+    return placed
+
+
 def flat_names(model: type[BaseModel]) -> dict[str, str]:
     """Return the dotted name of every setting that its last part alone names."""
     dotted = [name for name, _ in leaves(model)]

@@ -28,8 +28,10 @@ from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.search.profiles import profile as profile_settings
 from autosr_lib.search.settings import Mode, Scope, Structure
 from autosr_lib.settings import SearchRunSettings
+from autosr_lib.settings_merge import merge_settings, nested_settings
 from autosr_lib.storage.store import StoredTable
 
 
@@ -72,6 +74,8 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     """Whether prompts evolve on their own, or only the hardest of all do."""
     generations: int = Field(default=Structure().generations, ge=0, le=99)
     """Generations, an asset each; in mode `iterative`, rounds."""
+    profile: str = "default"
+    """Defaults of the settings: `default`, or `original` for those of the original system."""
     # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
     settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchRunSettings)] = (
         SearchRunSettings()
@@ -99,10 +103,19 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
             ],
             resources={
                 search_settings_key(name): settings_resource(
-                    self.settings, f"Settings of the search {name}.", self.check_settings
+                    self.effective_settings, f"Settings of the search {name}.", self.check_settings
                 )
             },
         )
+
+    @property
+    def effective_settings(self) -> SearchRunSettings:
+        """Return the settings of the YAML laid over those of its profile."""
+        told = profile_settings(self.profile, self.mode)
+        told.pop("generations", None)
+        usual = merge_settings(SearchRunSettings(), nested_settings(told))
+        settings: SearchRunSettings = self.settings
+        return merge_settings(usual, settings.model_dump(exclude_unset=True))
 
     @property
     def structure(self) -> Structure:

@@ -62,11 +62,15 @@ async def gather_preferences(prompt: Prompt, settings: ReferenceSettings, judge:
         merits = [_merit(candidate, source) for candidate in prompt.candidates]
         return PromptPreferences(source, tuple(_labelled(prompt.candidates, merits)))
     n = len(prompt.candidates)
-    budget = settings.max_pairs or math.ceil(settings.pairs_per_candidate * n)
-    design = pair_design(n, budget, prompt.prompt_id)
+    design = pair_design(n, pair_budget(n, settings), prompt.prompt_id)
     judged = await asyncio.gather(*(_judge_pair(prompt, i, j, judge) for i, j in design))
     known = tuple(preference for preference in judged if preference is not None)
     return PromptPreferences(source, known, calls=2 * len(design), unjudged=len(judged) - len(known))
+
+
+def pair_budget(n: int, settings: ReferenceSettings) -> int:
+    """Return the most pairs of `n` candidates that are judged."""
+    return settings.max_pairs or math.ceil(settings.pairs_per_candidate * n)
 
 
 def _merit(candidate: Candidate, source: JudgeSetting) -> float:

@@ -8,6 +8,7 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.measures import measure, parse_measure
 from autosr_lib.heuristic import heuristic_roles
 from autosr_lib.heuristic.proposer import POOLS
+from autosr_lib.heuristic.standards import SOUND
 from autosr_lib.search.roles import ContrastPair, MutationMode, Proposal, ProposeRequest
 
 ASKING = (
@@ -100,13 +101,24 @@ async def test_a_focus_looks_only_at_its_own_measures(mode: MutationMode) -> Non
     assert {parse_measure(one.measure or "").name for each in proposals for one in each.criteria} <= set(POOLS[mode])
 
 
-async def test_a_counterexample_asks_for_the_prompts_words_that_only_the_better_candidate_has() -> None:
-    proposal = await propose(MutationMode.COUNTEREXAMPLE_TRIGGER, parent(), PAIR)
+async def test_a_counterexample_looks_at_the_worst_pair_alone() -> None:
+    other = PAIR._replace(better_text=PAIR.worse_text, worse_text=PAIR.better_text)
 
-    asked = parse_measure(proposal.criteria[0].measure or "")
-    assert asked.name == "mentions"
-    assert {"harbour", "storm", "cranes"} <= set(asked.words)
-    assert not set(asked.words) & {"town", "madrid", "volcano"}
+    of_one = await propose(MutationMode.COUNTEREXAMPLE_TRIGGER, parent(), PAIR)
+    of_two = await propose(MutationMode.COUNTEREXAMPLE_TRIGGER, parent(), PAIR, other)
+
+    assert of_one == of_two
+
+
+@pytest.mark.parametrize("mode", [MutationMode.RAISE_BAR, MutationMode.FACTUAL_FOCUS, MutationMode.ANTI_FLUFF])
+async def test_nothing_is_proposed_that_only_these_pairs_speak_for(mode: MutationMode) -> None:
+    upside_down = PAIR._replace(better_text=PAIR.worse_text, worse_text=PAIR.better_text)
+
+    proposals = [await propose(mode, parent(), upside_down, attempt=attempt) for attempt in range(6)]
+
+    asked = [parse_measure(one.measure or "") for each in proposals for one in each.criteria]
+    assert not any(one.inverted for one in asked)
+    assert {one.name for one in asked} <= SOUND | {"min_words"}
 
 
 async def test_a_parent_without_faults_still_gets_a_new_criterion() -> None:

@@ -205,7 +205,9 @@ def reply_of(body: Body) -> str:
         first, second = texts[-2:]
         return json.dumps({"reason": "r", "verdict": "A" if chance(first) > chance(second) else "B"})
     if role in ("initializer", "proposer"):
-        name = hashlib.sha256(user_text(body).split("Your earlier reply")[0].encode()).hexdigest()[:6]
+        # The mode asked for stands in the system's message.
+        told = str(body["messages"][0]["content"]) + user_text(body).split("Your earlier reply")[0]
+        name = hashlib.sha256(told.encode()).hexdigest()[:6]
         criteria = [
             {"text": f"The response covers point {name}-{n}.", "type": "depth", "weight": n, "check_points": ["seen"]}
             for n in (1, 2, 3)
