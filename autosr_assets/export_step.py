@@ -1,7 +1,7 @@
 """What the asset `rubric_export` does: the JSON of a whole search, from the tables."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,13 @@ def _told(steps: SearchSteps) -> dict[str, Any]:
     }
 
 
-def best_rows(steps: SearchSteps, dataset: StoredTable) -> Iterator[Row]:
+def best_rows(steps: SearchSteps, dataset: StoredTable, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one counts as failed."""
     table = steps.table("best_rubrics")
     for entry in dataset.read(["prompt_id", "status"]).to_pylist():
         if entry["status"] == Status.WITHDRAWN:
             continue
-        rows = steps.store.read(table, partition_key(entry["prompt_id"]))
+        rows = steps.store.read(table, partition_key(entry["prompt_id"]), columns)
         row = None if rows is None else rows.to_pylist()[0]
         if row is None or row["status"] == Status.WITHDRAWN:
             yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}

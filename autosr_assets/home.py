@@ -28,6 +28,11 @@ def data_home() -> Path:
     return base / "data"
 
 
+def cache_folder(named: str) -> Path:
+    """Return the folder of kept replies; a relative one lies in the data folder, wherever a command is started."""
+    return data_home() / Path(named).expanduser()
+
+
 def storage_root() -> str:
     """Return the root of the tables: `AUTOSR_STORAGE`, a folder or an address like `s3://…`, else `storage` at home."""
     return os.environ.get("AUTOSR_STORAGE") or str(data_home() / "storage")

@@ -1,12 +1,11 @@
 """What assets use beside tables and settings: the backends of a run, and somebody to tell how far it is."""
 
 import json
-from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
 
-from autosr_assets.home import data_home
+from autosr_assets.home import cache_folder
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.llm import LlmSettings, ModelClient
@@ -35,13 +34,10 @@ class Backends:
         """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
         name = settings.model_dump_json()
         if name not in self._clients:
-            self._clients[name] = ModelClient(settings.model_copy(update={"cache_dir": str(cache_folder(settings))}))
+            self._clients[name] = ModelClient(
+                settings.model_copy(update={"cache_dir": str(cache_folder(settings.cache_dir))})
+            )
         return self._clients[name]
-
-
-def cache_folder(settings: LlmSettings) -> Path:
-    """Return where replies are kept; a relative folder lies in the data folder, wherever a command is started."""
-    return data_home() / Path(settings.cache_dir).expanduser()
 
 
 class Progress(Protocol):

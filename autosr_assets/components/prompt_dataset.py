@@ -8,6 +8,7 @@ import pyarrow as pa
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 from pydantic import BaseModel, Field
 
+from autosr_assets.checks import dataset_checks
 from autosr_assets.dataset_step import dataset_metadata, read_all, register_prompts
 from autosr_assets.graph_names import (
     TABLES,
@@ -68,6 +69,7 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         checked_name(name, "dataset")
         return dg.Definitions(
             assets=[_dataset(name), _preferences(name, self.chunk_size)],
+            asset_checks=dataset_checks(name),
             jobs=[
                 dg.define_asset_job(
                     f"{name}_dataset",

@@ -23,6 +23,7 @@ from autosr_assets.graph_names import (
 from autosr_assets.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_assets.search_checks import check_search, check_specs
 from autosr_assets.settings_config import settings_resource
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
@@ -247,7 +248,7 @@ class _Graph:
         """Return the two ends of the search as one step, so that a failed prompt neither stops nor hides the rest.
 
         Nothing is returned through the IO manager: the step stores its rows itself, logs a materialization for each
-        good prompt and for the export, and then fails if a prompt did.
+        good prompt and for the export, checks both, and then fails if a prompt did.
         """
         best, export = self._key("best_rubrics"), self._key("rubric_export")
         common: dict[str, Any] = {
@@ -275,11 +276,12 @@ class _Graph:
                     **{**common, "kinds": {"json"}},
                 ),
             ],
+            check_specs=check_specs(best, export),
             can_subset=True,
             required_resource_keys=self.resources,
             backfill_policy=backfill_policy(self.search.chunk_size),
         )
-        def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
             steps = self._steps(context)
             handle = steps.store.stored("/".join(dataset_key(dataset).path))
             failed: dict[str, str] = {}
@@ -293,9 +295,9 @@ class _Graph:
                 path, metadata = export_search(steps, handle, context.run.run_id)
                 context.log_event(dg.AssetMaterialization(export, metadata=metadata))
                 context.log.info("wrote %s", path)
+            yield from check_search(steps, handle, context.selected_asset_check_keys)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
-            yield from ()
 
         return best_rubrics
 

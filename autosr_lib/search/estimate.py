@@ -144,8 +144,12 @@ def _last_sizes(known: float, settings: SearchSettings, structure: Structure) ->
     """Return the criteria of all finalists together, and those of the best and the first rubric."""
     most = settings.evolution.max_criteria
     if structure.mode is Mode.ITERATIVE:
-        return min(known, most + FIRST_CRITERIA), min(known, most + FIRST_CRITERIA)
+        # About half of the refinements make the rubric better, and only those stay.
+        kept = 0.5 if settings.refinement.accept_only_if_improve else 1.0
+        grown = min(most, FIRST_CRITERIA + kept * (known - FIRST_CRITERIA))
+        return grown, grown
     if MutationMode.GATHER in settings.evolution.free_modes:
-        return min(known, most + FIRST_CRITERIA), min(known, most)
+        # The best has nearly all that is known and earns weight; the others, and the first, are parts of it.
+        return min(known, most), min(known, most)
     alone = FIRST_CRITERIA + PROPOSED_CRITERIA * settings.evolution.finalists
     return min(known, alone), min(known, FIRST_CRITERIA + 2 * PROPOSED_CRITERIA)

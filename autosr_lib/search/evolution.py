@@ -40,6 +40,8 @@ class Child:
     parent: Individual
     mode: MutationMode
     pairs: tuple[Contrasted, ...]
+    attempt: int
+    """Its number among the children of its generation."""
 
     @property
     def new_keys(self) -> frozenset[str]:
@@ -78,7 +80,9 @@ async def breed(task: Task, state: State, parents: Sequence[Individual], modes: 
     bank = state.bank.with_criteria(written, task.case.texts)
     count = children_within(task, state.calls + proposing, bank, [child.rubric for child in children])
     is_short = len(paid_for) < len(modes) or count < len(children)
-    bank, racing, children = await _race(task, bank, children[:count])
+    entered = children[:count]
+    bank, racing, children = await _race(task, bank, entered)
+    lost = _lost(entered, children, generation)
     # What the population lacks stayed ungraded before; it is asked for again where that can be paid.
     wanting = [*(child.rubric for child in children), *(one.rubric for one in state.population)]
     bank, grading = await grade(task, bank, needs_within(task, state.calls + proposing + racing, bank, wanting))
@@ -101,7 +105,7 @@ async def breed(task: Task, state: State, parents: Sequence[Individual], modes: 
         population=survivors,
         initial=next((one for one in population if one.is_same_as(state.initial)), state.initial),
         bank=bank,
-        ancestors=(*state.ancestors, *(Ancestor.of(one) for one in fresh)),
+        ancestors=(*state.ancestors, *lost, *(Ancestor.of(one) for one in fresh)),
         calls=state.calls + calls,
         last_calls=calls,
         tried=dict(sorted(Counter(str(one.operator) for one in fresh).items())),
@@ -141,10 +145,10 @@ async def _make_children(
     asked = sum(mode is not MutationMode.WEIGHT_PERTURB for mode in modes)
     failed = sum(isinstance(rubric, ReplyError) for rubric in rubrics)
     children, known = [], {one.fingerprint for one in state.population}
-    for (_, mode, parent, pairs), rubric in zip(plans, rubrics, strict=True):
+    for (attempt, mode, parent, pairs), rubric in zip(plans, rubrics, strict=True):
         if isinstance(rubric, Rubric) and rubric.fingerprint not in known:
             known.add(rubric.fingerprint)
-            children.append(Child(rubric, parent, mode, pairs))
+            children.append(Child(rubric, parent, mode, pairs, attempt))
     return children, Calls(proposer=asked, failed=failed)
 
 
@@ -183,6 +187,24 @@ async def _race(task: Task, bank: GradeBank, children: list[Child]) -> tuple[Gra
             survivors.append(replace(child, rubric=rubric))
     left_after = parcels(task, missing(bank, (child.rubric for child in survivors), places, votes))
     return bank, calls + Calls(saved_by_racing=len(left_before) - len(left_after)), survivors
+
+
+def _lost(entered: Sequence[Child], survivors: Sequence[Child], generation: int) -> list[Ancestor]:
+    """Return the memory of the children whose new criteria all lost their race: their mode tried, and gained nothing."""
+    left = {child.attempt for child in survivors}
+    return [
+        Ancestor(
+            child.rubric.fingerprint,
+            child.mode,
+            generation,
+            (child.parent.fingerprint,),
+            None,
+            0.0,
+            child.rubric.weight_by_key,
+        )
+        for child in entered
+        if child.attempt not in left
+    ]
 
 
 def _evaluate_children(task: Task, bank: GradeBank, children: Sequence[Child], generation: int) -> list[Individual]:

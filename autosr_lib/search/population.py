@@ -46,7 +46,8 @@ class Ancestor:
     operator: str
     generation: int
     parents: tuple[str, ...]
-    objective: float
+    objective: float | None
+    """None for a child that lost its race: it was never evaluated."""
     gain: float | None
     weights: Mapping[str, float]
     """Normalised weight by criterion key; the bank knows the criteria."""

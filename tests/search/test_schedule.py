@@ -178,18 +178,7 @@ def contrary_decomposer(request: ProposeRequest) -> Proposal:
     return Proposal((criterion(f"{side} {request.attempt}"),))
 
 
-@pytest.mark.parametrize(
-    "racing",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="children that lose their race leave no record: the mode counts as never tried"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("racing", [False, True])
 def test_a_mode_whose_children_are_all_harmful_loses_weight_in_a_search(*, racing: bool) -> None:
     initializer = FakeInitializer(size=1)
     roles = Roles(initializer, ScriptedProposer(contrary_decomposer), ByQuality(), FakeJudge())

@@ -1,0 +1,76 @@
+"""The search against a real endpoint: `make test-integration`, with LLM_API_KEY, and LLM_BASE_URL and LLM_MODEL if not OpenRouter's."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autosr_lib.llm.settings import DEFAULT_BASE_URL, DEFAULT_MODEL
+from tests.assets.commands import Home
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not os.environ.get("LLM_API_KEY"), reason="LLM_API_KEY is not set: there is no endpoint to ask"),
+]
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo_dataset.json"
+SMALL = ("--generations", "1", "--mutations-per-round", "2", "--initial-proposals", "2", "--max-concurrency", "4")
+
+
+@dataclass(frozen=True)
+class RealHome(Home):
+    """A home whose commands ask the endpoint of the environment."""
+
+    def environment(self) -> Mapping[str, str]:
+        return {
+            **super().environment(),
+            "LLM_API_KEY": os.environ["LLM_API_KEY"],
+            "LLM_BASE_URL": os.environ.get("LLM_BASE_URL", DEFAULT_BASE_URL),
+            "LLM_MODEL": os.environ.get("LLM_MODEL", DEFAULT_MODEL),
+        }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> RealHome:
+    """Return a home in which the demo dataset was searched."""
+    home = RealHome(tmp_path_factory.mktemp("real"))
+    said = home.autosr("search", str(DEMO), "--formal", *SMALL)
+    assert said.code == 0, said.err
+    return home
+
+
+def test_every_prompt_gets_a_rubric_with_scores(home: RealHome) -> None:
+    export = home.export("demo_dataset")
+
+    ids = [prompt["prompt_id"] for prompt in json.loads(DEMO.read_text())["prompts"]]
+    assert [entry["prompt_id"] for entry in export["best_rubrics"]] == ids
+    for entry in export["best_rubrics"]:
+        assert len(entry["rubric"]["criteria"]) >= 2
+        assert all(0 <= score <= 1 for score in entry["candidate_scores"].values() if score is not None)
+
+
+def test_most_replies_could_be_read(home: RealHome) -> None:
+    runs = sorted((home.root / "storage" / "calls").iterdir())
+    outcomes = [
+        row["outcome"] for run in runs for _, rows in home.store.scan(f"calls/{run.name}") for row in rows.to_pylist()
+    ]
+
+    assert len(outcomes) > 20
+    assert outcomes.count("good") >= 0.9 * len(outcomes)
+
+
+def test_to_search_again_asks_nothing(home: RealHome) -> None:
+    said = home.autosr("search", str(DEMO), "--formal", *SMALL)
+
+    assert said.code == 0
+    assert "up to date" in said.out
+
+
+def test_the_key_is_written_nowhere(home: RealHome) -> None:
+    key = os.environ["LLM_API_KEY"].encode()
+
+    assert [str(path) for path in home.root.rglob("*") if path.is_file() and key in path.read_bytes()] == []
