@@ -65,9 +65,8 @@ def _enough_tail_candidates(name: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dataset_key(name),
         name="enough_tail_candidates",
-        description="Every prompt has two visible candidates that differ in text and label. Stops the run only when "
-        "no prompt has: then there is nothing to search.",
-        blocking=True,
+        description="Every prompt has two visible candidates that differ in text and label. A warning while one "
+        "prompt has, an error when none has: then there is nothing to search.",
         required_resource_keys={TABLES, dataset_settings_key(name)},
     )
     def enough_tail_candidates(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

@@ -120,7 +120,7 @@ class _Runs:
         self._execute([dataset_key(self.search.dataset)])
 
     def write_export(self) -> None:
-        self._execute([dg.AssetKey([self.search.name, "rubric_export"])])
+        self._execute([self._export])
 
     def search_prompts(self, keys: set[str], chunk_size: int) -> None:
         """Search these prompts in range runs, and write the export: in the only run, or once after all of them."""
@@ -136,21 +136,31 @@ class _Runs:
         self.progress.expect(sum(map(len, runs)))
         per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
         is_one = len(runs) == 1
+        if is_one:
+            self._execute(per_prompt, runs[0])
+            return
         for run in runs:
-            assets = per_prompt if is_one else [key for key in per_prompt if key.path[-1] != "rubric_export"]
-            self._execute(assets, run)
-        if not is_one:
-            self.write_export()
+            self._execute([key for key in per_prompt if key != self._export], run, checks=[])
+        # Once after all of them: each check looks at every prompt.
+        self._execute([self._export], checks=[key for key in self._checks if key.asset_key in per_prompt])
 
     def _registered(self) -> list[str]:
         name = prompts_of(self.search.dataset).name
         return list(self._instance.get_dynamic_partitions(str(name)))
 
-    def _execute(self, assets: Sequence[dg.AssetKey], prompts: Sequence[str] = ()) -> None:
-        """Run the assets, those with partitions over the range of `prompts`.
+    def _execute(
+        self,
+        assets: Sequence[dg.AssetKey],
+        prompts: Sequence[str] = (),
+        checks: Sequence[dg.AssetCheckKey] | None = None,
+    ) -> None:
+        """Run the assets, those with partitions over the range of `prompts`, with their own checks or with `checks`.
 
         A prompt that failed is no error here: its row says so, and the outcome counts it.
         """
+        job = self._job.get_subset(
+            asset_selection=set(assets), asset_check_selection=None if checks is None else set(checks)
+        )
         tags = {
             "dagster/asset_partition_range_start": prompts[0],
             "dagster/asset_partition_range_end": prompts[-1],
@@ -159,12 +169,7 @@ class _Runs:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", category=dg.BetaWarning)
                 warnings.simplefilter("ignore", category=dg.PreviewWarning)
-                self._job.execute_in_process(
-                    instance=self._instance,
-                    asset_selection=list(assets),
-                    tags=tags,
-                    run_config=self._config(),
-                )
+                job.execute_in_process(instance=self._instance, tags=tags, run_config=self._config())
         except dg.Failure:
             return
         except dg.DagsterExecutionInterruptedError as error:
@@ -192,6 +197,14 @@ class _Runs:
     @cached_property
     def _job(self) -> dg.JobDefinition:
         return self._definitions.resolve_implicit_global_asset_job_def()
+
+    @property
+    def _export(self) -> dg.AssetKey:
+        return dg.AssetKey([self.search.name, "rubric_export"])
+
+    @property
+    def _checks(self) -> set[dg.AssetCheckKey]:
+        return set(self._definitions.resolve_asset_graph().asset_check_keys)
 
     @property
     def _search_keys(self) -> list[dg.AssetKey]:

@@ -1,5 +1,6 @@
 """Whether scores are little more than the length of the text."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,10 +19,9 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
     """Return Spearman's rank correlation, -1..1, ties sharing their mean rank; None where either is constant."""
     if len(first) < 2:
         return None
-    ranks = np.stack([_mid_ranks(np.asarray(first, dtype=float)), _mid_ranks(np.asarray(second, dtype=float))])
-    if (ranks.std(axis=1) == 0).any():
-        return None
-    return float(np.corrcoef(ranks)[0, 1])
+    left, right = (_centred_ranks(np.asarray(values, dtype=float)) for values in (first, second))
+    scale = math.sqrt(float(left @ left) * float(right @ right))
+    return float(left @ right) / scale if scale else None
 
 
 def rewards_length_alone(scores: Sequence[float], lengths: Sequence[int], truths: Sequence[float]) -> bool:
@@ -38,7 +38,8 @@ def rewards_length_alone(scores: Sequence[float], lengths: Sequence[int], truths
     return by_score is not None and by_score >= SUSPICIOUS and by_score - (by_truth or 0.0) >= BEYOND_REFERENCE
 
 
-def _mid_ranks(values: FloatArray) -> FloatArray:
+def _centred_ranks(values: FloatArray) -> FloatArray:
+    """Return (N,) each value's rank, ties sharing their mean, less the mean rank."""
     below = (values[:, None] > values[None, :]).sum(axis=1)
     level = (values[:, None] == values[None, :]).sum(axis=1)
-    return np.asarray(below + (level - 1) / 2, dtype=float)
+    return np.asarray(below + (level - 1) / 2 - (len(values) - 1) / 2, dtype=float)

@@ -58,8 +58,8 @@ class ModelHome(Home):
 
 
 def without_run(export: Any) -> Any:
-    """Return an export without what differs between equal runs."""
-    told = {name: value for name, value in export["run_manifest"].items() if name != "run_id"}
+    """Return an export without what differs between equal runs, and the state of the checkout."""
+    told = {name: value for name, value in export["run_manifest"].items() if name not in ("run_id", "git")}
     return {**export, "run_manifest": told}
 
 
@@ -180,6 +180,7 @@ def test_a_prompt_that_the_verifier_cannot_grade_fails_alone_without_fail_soft(t
         assert list(home.export("demo_dataset")["failed_prompts"]) == ["moon-shape"]
 
 
+@pytest.mark.slow
 def test_with_fail_soft_it_ends_incomplete_and_counted_and_a_later_run_asks_again(tmp_path: Path) -> None:
     moon = failing_for(text_of("moon-shape"), "verifier")
     is_ill = True
@@ -243,6 +244,7 @@ def test_the_key_is_sent_and_written_nowhere(demo: tuple[ModelHome, ModelServer,
 # --- the budget --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_s_calls_are_divided_over_its_prompts_beforehand_and_to_reach_them_is_a_normal_ending(
     tmp_path: Path,
 ) -> None:
@@ -260,6 +262,7 @@ def test_a_run_s_calls_are_divided_over_its_prompts_beforehand_and_to_reach_them
         assert export["run_manifest"]["deterministic"] is True
 
 
+@pytest.mark.slow
 def test_the_emergency_stop_exports_the_best_so_far_and_says_that_chance_had_a_part(tmp_path: Path) -> None:
     with ModelServer() as server:
         home = ModelHome(tmp_path, server.base_url)

@@ -1,0 +1,152 @@
+"""What must hold is checked in every run, and a result names the prompts at fault."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from autosr_assets.checks import NAMED, faults_metadata
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.search.roles import Roles
+from tests.assets.commands import Home, Said, planted, write_prompts
+from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
+
+SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
+BEST = {
+    "every_prompt_has_a_rubric",
+    "every_rubric_is_valid",
+    "best_is_at_least_initial",
+    "held_out_accuracy_did_not_fall",
+    "no_rubric_rewards_length_alone",
+    "few_grades_are_missing",
+}
+ALL = {
+    *BEST,
+    "no_candidate_texts_repeat",
+    "enough_tail_candidates",
+    "preferences_are_consistent",
+    "export_matches_the_tables",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def search(home: Home, prompts: list[Prompt], *options: str, roles: Roles | None = None) -> Said:
+    """Search these prompts with fake roles, in one small generation."""
+    path = write_prompts(home.root.parent / "calls.json", prompts)
+    return home.autosr("search", path, *SMALL, *options, roles=roles or fake_roles(noise=0.3))
+
+
+def results(home: Home) -> dict[str, list[Any]]:
+    """Return the results that Dagster has recorded, by the check's name, the latest first."""
+    found: dict[str, list[Any]] = {}
+    with dg.DagsterInstance.local_temp(str(home.root / "dagster")) as instance:
+        for asset in ("dataset", "preferences", "best_rubrics", "rubric_export"):
+            for name in ALL:
+                key = dg.AssetCheckKey(dg.AssetKey(["calls", asset]), name)
+                records = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+                if records:
+                    found[name] = [record.event.dagster_event.event_specific_data for record in records]
+    return found
+
+
+def failed(home: Home) -> set[str]:
+    """Return the checks whose latest result is a failure."""
+    return {name for name, of_check in results(home).items() if not of_check[0].passed}
+
+
+def named(home: Home, check: str) -> str:
+    """Return the table of prompts at fault in the latest result."""
+    return str(results(home)[check][0].metadata["at_fault"].value)
+
+
+def test_every_check_has_one_result_a_run_which_belongs_to_no_partition(home: Home) -> None:
+    said = search(home, planted("a", "b", "c"))
+
+    known = results(home)
+    assert said.code == 0
+    assert set(known) == ALL
+    assert {len(of_check) for of_check in known.values()} == {1}
+    assert {of_check[0].partition for of_check in known.values()} == {None}
+    assert failed(home) <= {"held_out_accuracy_did_not_fall"}  # that one is luck, with fakes
+
+
+def test_checks_are_recorded_in_a_run_that_fails_by_one_prompt_and_name_it(home: Home) -> None:
+    failing = Roles(FakeInitializer(failing=frozenset({"b"})), FakeProposer(), FakeVerifier(0.3), FakeJudge())
+
+    said = search(home, planted("a", "b", "c"), roles=failing)
+
+    assert said.code == 3
+    assert set(results(home)) == ALL
+    assert "every_prompt_has_a_rubric" in failed(home)
+    assert "export_matches_the_tables" not in failed(home)
+    assert "| b | RuntimeError: no rubric for b |" in named(home, "every_prompt_has_a_rubric")
+
+    search(home, planted("a", "b", "c"))
+
+    assert "every_prompt_has_a_rubric" not in failed(home)
+
+
+def test_in_chunks_the_checks_run_once_after_all_of_them(home: Home) -> None:
+    said = search(home, planted("a", "b", "c", "d", "e"), "--chunk-size", "2")
+
+    assert said.code == 0
+    assert {len(of_check) for of_check in results(home).values()} == {1}
+    assert set(results(home)) == ALL
+    assert results(home)["every_prompt_has_a_rubric"][0].metadata["prompts"].value == 5
+
+
+def test_texts_that_repeat_and_candidates_that_are_all_alike_are_warned_of_and_stop_nobody(home: Home) -> None:
+    a, b, c = planted("a", "b", "c")
+    first, second, *rest = b.candidates
+    b = b.model_copy(update={"candidates": (first, second.model_copy(update={"text": first.text}), *rest)})
+    alike = tuple(one.model_copy(update={"metadata": {"quality": 0.5}}) for one in c.candidates)
+
+    said = search(home, [a, b, c.model_copy(update={"candidates": alike})])
+
+    assert said.code == 0
+    assert {"no_candidate_texts_repeat", "enough_tail_candidates"} <= failed(home)
+    assert f"| b | '{second.candidate_id}' has the text of '{first.candidate_id}' |" in named(
+        home, "no_candidate_texts_repeat"
+    )
+    assert "| c | its 6 visible candidates share one quality |" in named(home, "enough_tail_candidates")
+    severities = {results(home)[name][0].severity for name in ("no_candidate_texts_repeat", "enough_tail_candidates")}
+    assert severities == {dg.AssetCheckSeverity.WARN}
+
+
+def test_grades_that_stay_away_are_counted(home: Home) -> None:
+    unread = Roles(FakeInitializer(), FakeProposer(), FakeVerifier(0.3, failing=0.4), FakeJudge())
+
+    search(home, planted("a", "b"), roles=unread)
+
+    assert "few_grades_are_missing" in failed(home)
+    assert " grades |" in named(home, "few_grades_are_missing")
+
+
+def test_an_export_that_somebody_changed_is_found_by_its_check_alone(home: Home) -> None:
+    search(home, planted("a", "b"))
+    path = home.root / "exports" / "calls.json"
+    text = path.read_text(encoding="utf-8")
+    export = json.loads(text)
+    path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
+
+    from autosr_lib.storage.export_check import differences
+
+    rows = [rows[0] for rows in home.rows("calls/best_rubrics").values()]
+    assert [name for name, _ in differences(path, rows)] == ["b"] or [name for name, _ in differences(path, rows)] == [
+        "a",
+        "b",
+    ]
+
+
+def test_twenty_prompts_are_named_and_the_others_counted() -> None:
+    told = faults_metadata({f"p{i}": "wrong" for i in range(NAMED + 5)})
+
+    assert told["prompts_at_fault"] == NAMED + 5
+    assert told["at_fault"].value.count("| wrong |") == NAMED
+    assert "and 5 more" in told["at_fault"].value

@@ -1,0 +1,70 @@
+"""Scope `global_batch` in the graph: a generation evolves only the hardest prompts of all."""
+
+from pathlib import Path
+
+import pytest
+
+from autosr_assets.hard_prompts import hard_prompts, read_chosen
+from autosr_lib.errors import StorageError
+from autosr_lib.storage.rows import dataset_table, unsuccessful
+from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables import POPULATION, Status
+from tests.assets.commands import Home, planted, write_prompts
+from tests.fakes import fake_roles
+
+BATCH = ("--scope", "global_batch", "--batch-size", "1", "--generations", "2", "--initial-proposals", "0")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def test_each_generation_evolves_the_hardest_prompts_and_carries_the_others(home: Home, tmp_path: Path) -> None:
+    path = write_prompts(tmp_path / "calls.json", planted("a", "b", "c"))
+
+    said = home.autosr("search", path, *BATCH, roles=fake_roles())
+
+    assert said.code == 0, said.err
+    for number in (1, 2):
+        table = home.store.read(f"calls_global_batch/hard_prompts_{number:02d}")
+        assert table is not None
+        hard = {row["prompt_id"] for row in table.to_pylist() if row["is_hard"]}
+        evolved = {
+            key
+            for key, rows in home.rows(f"calls_global_batch/generation_{number:02d}").items()
+            if rows[0]["last_calls"]["proposer"]
+        }
+        assert len(hard) == 1
+        assert evolved == hard
+
+
+def test_a_second_run_changes_nothing(home: Home, tmp_path: Path) -> None:
+    path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
+    home.autosr("search", path, *BATCH, roles=fake_roles())
+    before = home.files()
+
+    home.autosr("search", path, *BATCH, roles=fake_roles())
+
+    assert home.files() == before
+
+
+def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
+    store = TableStore(tmp_path)
+    store.write("d/dataset", None, dataset_table(planted("a", "b")))
+    store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
+
+    with pytest.raises(StorageError, match=r"1 prompts have no row yet \('b'\)"):
+        hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 1)
+
+
+def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(tmp_path: Path) -> None:
+    store = TableStore(tmp_path)
+    store.write("d/dataset", None, dataset_table(planted("a"), planted("gone")))
+    store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
+
+    store.write("s/hard", None, hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 5))
+
+    chosen = read_chosen(store.stored("s/hard"))
+    assert chosen.prompt_ids == frozenset()
+    assert not chosen.is_whole
