@@ -13,6 +13,21 @@ telemetry:
 concurrency:
   runs:
     max_concurrent_runs: 4  # one run keeps many requests under way already
+    tag_concurrency_limits:
+      - key: autosr/search  # two runs of one search would write the same tables
+        value: {applyLimitPerUniqueValue: true}
+        limit: 1
+  pools:
+    # Steps that ask models are in the pool of their endpoint: one run at a time, whose own limit is the endpoint's.
+    default_limit: 1
+    # By step, a run that is killed would keep its slot, and block every later run of the command line.
+    granularity: run
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false  # crashes only: prompts that fail are asked again by the next run
+run_monitoring:
+  enabled: true  # a run that never starts is given up
 """
 
 

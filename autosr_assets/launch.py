@@ -10,12 +10,14 @@ import dagster as dg
 
 from autosr_assets.chosen_search import ChosenSearch
 from autosr_assets.dataset_step import Origin, dataset_path, read_all
+from autosr_assets.dead_runs import mark_dead_runs, process_tags
 from autosr_assets.export_step import best_rows, export_target, is_exported
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.home import dagster_home
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import read_prompts
 from autosr_assets.resources import Progress
+from autosr_assets.run_tags import NO_RETRY, search_tags
 from autosr_assets.work_left import WORTH_A_RUN, WorkLeft, range_runs, work_left
 from autosr_lib.errors import AutosrError
 from autosr_lib.search.settings import Scope
@@ -165,11 +167,14 @@ class _Runs:
             "dagster/asset_partition_range_start": prompts[0],
             "dagster/asset_partition_range_end": prompts[-1],
         } if prompts else {}  # fmt: skip
+        tags |= search_tags(self.search.dataset, self.search.name, self.search.structure, self.search.settings)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", category=dg.BetaWarning)
                 warnings.simplefilter("ignore", category=dg.PreviewWarning)
-                job.execute_in_process(instance=self._instance, tags=tags, run_config=self._config())
+                job.execute_in_process(
+                    instance=self._instance, tags={**tags, **NO_RETRY, **process_tags()}, run_config=self._config()
+                )
         except dg.Failure:
             return
         except dg.DagsterExecutionInterruptedError as error:
@@ -188,7 +193,9 @@ class _Runs:
     @cached_property
     def _instance(self) -> dg.DagsterInstance:
         dagster_home()
-        return dg.DagsterInstance.get()
+        instance = dg.DagsterInstance.get()
+        mark_dead_runs(instance)
+        return instance
 
     @cached_property
     def _definitions(self) -> dg.Definitions:

@@ -23,6 +23,8 @@ class Configuration:
     settings: SearchSettings = field(default_factory=SearchSettings)
     structure: Structure = field(default_factory=Structure)
     holdout: HoldoutSettings = NO_HOLDOUT
+    has_bank: bool = True
+    """Whether calls are counted with the grade bank; without it every rubric is graded as a whole."""
 
 
 async def run(world: World, roles: PlantedRoles, configuration: Configuration) -> tuple[Rubric, int]:
@@ -30,5 +32,6 @@ async def run(world: World, roles: PlantedRoles, configuration: Configuration) -
     preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
     case = Case.of(world.prompt, preferences, configuration.holdout, configuration.settings.objective)
     task = Task(case, roles.roles(), configuration.settings, configuration.structure)
-    _, conclusion = await search_prompt(task)
-    return conclusion.rubric, roles.calls
+    state, conclusion = await search_prompt(task)
+    spared = 0 if configuration.has_bank else state.calls.saved_by_bank
+    return conclusion.rubric, roles.calls + spared

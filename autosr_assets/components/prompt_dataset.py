@@ -22,6 +22,7 @@ from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import preferences_metadata
 from autosr_assets.prompt_rows import Filled
 from autosr_assets.resources import BACKENDS, PROGRESS
+from autosr_assets.run_tags import dataset_tags, endpoint_pool
 from autosr_assets.settings_config import settings_resource
 from autosr_assets.steps import PreferenceStep
 from autosr_lib.search.fingerprints import METHOD_VERSION
@@ -68,13 +69,14 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         """Return the assets, job and settings of the dataset."""
         checked_name(name, "dataset")
         return dg.Definitions(
-            assets=[_dataset(name), _preferences(name, self.chunk_size)],
+            assets=[_dataset(name), _preferences(name, self.chunk_size, endpoint_pool(self.settings.backend))],
             asset_checks=dataset_checks(name),
             jobs=[
                 dg.define_asset_job(
                     f"{name}_dataset",
                     dg.AssetSelection.assets(dataset_key(name)),
                     description=f"Reads the dataset {name} and registers its prompts.",
+                    tags=dataset_tags(name),
                     executor_def=dg.in_process_executor,
                 )
             ],
@@ -110,7 +112,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     return dataset
 
 
-def _preferences(name: str, chunk_size: int | None) -> dg.AssetsDefinition:
+def _preferences(name: str, chunk_size: int | None, pool: str | None) -> dg.AssetsDefinition:
     @dg.asset(
         key=preferences_key(name),
         ins={"dataset": dg.AssetIn(dataset_key(name))},
@@ -121,6 +123,7 @@ def _preferences(name: str, chunk_size: int | None) -> dg.AssetsDefinition:
         dagster_type=PARTITION_ROWS_TYPE,
         partitions_def=prompts_of(name),
         backfill_policy=backfill_policy(chunk_size),
+        pool=pool,
         code_version=METHOD_VERSION,
         kinds={"parquet"},
     )

@@ -23,6 +23,7 @@ from autosr_assets.graph_names import (
 from autosr_assets.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_assets.run_tags import endpoint_pool, search_tags
 from autosr_assets.search_checks import check_search, check_specs
 from autosr_assets.settings_config import settings_resource
 from autosr_assets.steps import SearchSteps
@@ -92,15 +93,24 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the search."""
         assets = _Graph(checked_name(name, "search"), self).assets()
+        tags = search_tags(self.dataset, name, self.structure, self.effective_settings)
         return dg.Definitions(
             assets=assets,
             jobs=[
                 dg.define_asset_job(
                     f"{name}_search",
-                    dg.AssetSelection.assets(*assets),
+                    dg.AssetSelection.assets(preferences_key(self.dataset), *assets),
                     description=f"Searches for the best rubric of every prompt of {self.dataset}.",
+                    tags=tags,
                     executor_def=dg.in_process_executor,
-                )
+                ),
+                dg.define_asset_job(
+                    f"{name}_export",
+                    dg.AssetSelection.assets(dg.AssetKey([name, "rubric_export"])),
+                    description=f"Writes the export of {name} from what is stored.",
+                    tags=tags,
+                    executor_def=dg.in_process_executor,
+                ),
             ],
             resources={
                 search_settings_key(name): settings_resource(
@@ -143,6 +153,7 @@ class _Graph:
     def __init__(self, name: str, search: RubricSearch) -> None:
         self.name = name
         self.search = search
+        self.pool = endpoint_pool(search.effective_settings.backend)
         self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), *SHARED}
 
     def assets(self) -> list[dg.AssetsDefinition]:
@@ -184,6 +195,7 @@ class _Graph:
             dagster_type=PARTITION_ROWS_TYPE,
             partitions_def=prompts_of(dataset),
             backfill_policy=backfill_policy(self.search.chunk_size),
+            pool=self.pool,
             code_version=METHOD_VERSION,
             kinds={"parquet"},
         )
@@ -280,6 +292,7 @@ class _Graph:
             can_subset=True,
             required_resource_keys=self.resources,
             backfill_policy=backfill_policy(self.search.chunk_size),
+            pool=self.pool,
         )
         def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
             steps = self._steps(context)

@@ -64,20 +64,17 @@ def expected_calls(
     """
     sizes, grading = _sizes(prompt, holdout), settings.grading
     is_evolutionary = structure.mode is Mode.EVOLUTIONARY
-    rounds = [settings.initializer.initial_proposals] if is_evolutionary else []
-    rounds += [evolved * asked for asked in _proposals_by_generation(settings, structure)]
-    proposals = sum(rounds)
-    pooled = [_requests(FIRST_CRITERIA, grading)]
-    for asked in rounds:
-        each = asked / evolved if evolved else 0.0
-        share = min(1.0, asked / each) if each else 0.0
-        pooled.append(share * _requests_for_children(each, grading))
+    at_first = float(settings.initializer.initial_proposals) if is_evolutionary else 0.0
+    later = _proposals_by_generation(settings, structure)
+    proposals = at_first + evolved * sum(later)
+    pooled = _requests(FIRST_CRITERIA, grading) + _requests_for_children(at_first, grading)
+    searched = pooled + evolved * sum(_requests_for_children(asked, grading) for asked in later)
     known = FIRST_CRITERIA + PROPOSED_CRITERIA * proposals
     final, measured = _last_sizes(known, settings, structure)
     fresh = grading.finalist_votes * sizes.visible * _requests(final, grading)
     unseen = grading.holdout_votes * sizes.hidden * _requests(measured, grading)
-    verifier = grading.num_votes * sizes.visible * sum(pooled) + fresh + unseen
-    asked_criteria = grading.num_votes * sizes.visible * known
+    verifier = grading.num_votes * sizes.visible * searched + fresh + unseen
+    asked_criteria: float = grading.num_votes * sizes.visible * known
     asked_criteria += grading.finalist_votes * sizes.visible * final + grading.holdout_votes * sizes.hidden * measured
     first = 0 if settings.initializer.initializer_strategy is InitializerStrategy.PRESET else 1
     budget = settings.stop.max_calls_per_prompt

@@ -10,6 +10,7 @@ import pytest
 from autosr_assets.checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
+from autosr_lib.storage.export_check import differences
 from tests.assets.commands import Home, Said, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
 
@@ -128,19 +129,22 @@ def test_grades_that_stay_away_are_counted(home: Home) -> None:
     assert " grades |" in named(home, "few_grades_are_missing")
 
 
-def test_an_export_that_somebody_changed_is_found_by_its_check_alone(home: Home) -> None:
+def test_an_export_that_somebody_changed_is_found(home: Home) -> None:
     search(home, planted("a", "b"))
     path = home.root / "exports" / "calls.json"
     text = path.read_text(encoding="utf-8")
     export = json.loads(text)
     path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
 
-    from autosr_lib.storage.export_check import differences
-
     rows = [rows[0] for rows in home.rows("calls/best_rubrics").values()]
-    assert [name for name, _ in differences(path, rows)] == ["b"] or [name for name, _ in differences(path, rows)] == [
-        "a",
-        "b",
+    assert "b" in dict(differences(path, rows))
+
+    path.write_text(text)
+    assert dict(differences(path, rows)) == {}
+    assert dict(differences(path, rows[:1])) == {"b": "is in the export and not in the tables"}
+    assert list(dict(differences(path, [*rows, rows[0]]))) == ["a"]
+    assert list(differences(path.with_name("other.json"), rows)) == [
+        ("", f"{path.with_name('other.json')} is not there")
     ]
 
 

@@ -59,6 +59,30 @@ def test_everything_can_be_run_as_one_range_from_a_shell() -> None:
     assert policies == {dg.BackfillPolicy.single_run()}
 
 
+def test_each_search_has_jobs_whose_runs_say_what_they_are_about() -> None:
+    jobs = {job.name: job for job in defs().resolve_all_job_defs()}
+
+    assert jobs["demo_dataset"].tags == {"autosr/dataset": "demo"}
+    told = [jobs[f"{name}_{what}"].tags for name in ("evolutionary", "iterative") for what in ("search", "export")]
+    assert [tags["autosr/mode"] for tags in told] == ["evolutionary", "evolutionary", "iterative", "iterative"]
+    assert {tags["autosr/dataset"] for tags in told} == {"demo"}
+    assert told[0] == told[1]
+    assert told[0]["autosr/settings"] != told[2]["autosr/settings"]
+
+
+def test_steps_that_may_ask_one_endpoint_share_a_pool_and_heuristic_ones_have_none() -> None:
+    def pools(backend: str, base_url: str) -> set[str]:
+        settings = SearchRunSettings.model_validate({"backend": {"backend": backend, "llm": {"base_url": base_url}}})
+        search = RubricSearch(dataset="calls", generations=1, settings=settings).definitions("evolved")
+        return {
+            pool for asset in search.assets or () if isinstance(asset, dg.AssetsDefinition) for pool in asset.op.pools
+        }
+
+    assert pools("auto", "https://one.example/v1") == {"endpoint_one_example_v1"}
+    assert pools("llm", "https://two.example:8000/v1") == {"endpoint_two_example_8000_v1"}
+    assert pools("heuristic", "https://one.example/v1") == set()
+
+
 @pytest.mark.parametrize("name", ["", "1st", "a/b", "a b", "ü"])
 def test_a_name_that_dagster_would_not_take_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="name of the search is"):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
+from dagster._core.instance.config import PoolGranularity
 
 from autosr_assets.home import dagster_home, data_home, storage_root
 
@@ -37,6 +39,22 @@ def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytes
     config = dagster_home() / "dagster.yaml"
 
     assert yaml.safe_load(config.read_text())["telemetry"] == {"enabled": False}
+
+
+def test_dagster_takes_what_first_use_writes_with_limits_of_the_queue_and_retries_of_crashes_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
+    dagster_home()
+
+    with dg.DagsterInstance.get() as instance:
+        limits = instance.get_concurrency_config()
+
+        assert limits.pool_config.default_pool_limit == 1
+        assert limits.pool_config.pool_granularity == PoolGranularity.RUN
+        assert limits.run_queue_config is not None
+        assert limits.run_queue_config.max_concurrent_runs == 4
+        assert (instance.run_retries_max_retries, instance.run_retries_retry_on_asset_or_op_failure) == (2, False)
 
 
 def test_a_dagster_yaml_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""What a run is about, as tags to filter runs by, and the pool that keeps two runs from one endpoint."""
+
+import re
+from urllib.parse import urlsplit
+
+from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.search.settings import Structure
+from autosr_lib.settings import BackendName, BackendSettings, SearchRunSettings
+
+NO_RETRY = {"dagster/max_retries": "0"}
+"""Of a run in our own process: the daemon could not start it again, and the same command goes on where it ended."""
+
+
+def dataset_tags(dataset: str) -> dict[str, str]:
+    """Return the tags of a run over a dataset."""
+    return {"autosr/dataset": dataset}
+
+
+def search_tags(dataset: str, search: str, structure: Structure, settings: SearchRunSettings) -> dict[str, str]:
+    """Return the tags of a run of a search; runs with the same settings have the same fingerprint."""
+    told = fingerprint(structure.model_dump(mode="json"), settings.model_dump(mode="json"))
+    return {
+        **dataset_tags(dataset),
+        "autosr/search": search,
+        "autosr/mode": str(structure.mode),
+        "autosr/settings": told,
+    }
+
+
+def endpoint_pool(settings: BackendSettings) -> str | None:
+    """Return the pool of the endpoint that these settings may ask, or None where only heuristics answer.
+
+    `dagster.yaml` gives each pool one run at a time, so that the limits of a run are the limits of the endpoint.
+    """
+    if settings.backend in (BackendName.HEURISTIC, BackendName.MOCK):
+        return None
+    place = urlsplit(settings.llm.base_url)
+    return "endpoint_" + re.sub(r"[^A-Za-z0-9]+", "_", f"{place.netloc}{place.path}").strip("_")
