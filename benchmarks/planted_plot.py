@@ -41,12 +41,12 @@ def plot(points: Sequence[tuple[str, float, list[float], bool]], fit: float, tit
             str(len(numbered)), (calls, mean), xytext=(6, 5), textcoords="offset points", color=INK, fontsize=8
         )
     axes.set_xscale("symlog", linthresh=10)
-    ticks = [1, 10, 30, 60, 120, 240, 500, 1000]
+    ticks = [1, 10, 30, 60, 120, 240, 500, 1000, 5000]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     lowest = min(float(np.mean(accuracy)) for _, _, accuracy, _ in points)
     highest = max(float(np.mean(accuracy)) for _, _, accuracy, _ in points)
     axes.set_ylim(lowest - 0.04, highest + 0.04)
-    axes.set_xlim(0.5, 1500)
+    axes.set_xlim(0.7, 1.5 * max(calls for _, calls, _, _ in points))
     axes.set_xlabel("calls a prompt (mean)")
     axes.set_ylabel("true tail accuracy on fresh candidates")
     axes.set_title(
