@@ -91,7 +91,16 @@ def _draw_objective(axes: Any, histories: Histories) -> None:
         (histories.mean, ORANGE, "--", "mean of the population"),
         (histories.best, BLUE, "-", "best"),
     ):
-        axes.plot(generations, [np.mean(of_one) for of_one in values], style, color=colour, lw=2, marker="o", ms=4, label=label)
+        axes.plot(
+            generations,
+            [np.mean(of_one) for of_one in values],
+            style,
+            color=colour,
+            lw=2,
+            marker="o",
+            ms=4,
+            label=label,
+        )
     if len(histories.best[0]) >= FEWEST_FOR_BAND:
         low, high = np.quantile(np.array(histories.best), [0.25, 0.75], axis=1)
         axes.fill_between(generations, low, high, color=BLUE, alpha=0.15, lw=0, label="best, middle half of prompts")
@@ -132,14 +141,22 @@ def _interval(axes: Any, place: float, figure: Interval, colour: str, label: str
     spread = [[figure.value - figure.low], [figure.high - figure.value]]
     axes.errorbar([figure.value], [place], xerr=spread, fmt="o", ms=7, color=colour, lw=2, capsize=4, label=label)
     axes.annotate(
-        f"{figure.value:.0%}", (figure.value, place), (0, 7), textcoords="offset points", ha="center", color=INK, fontsize=9
+        f"{figure.value:.0%}",
+        (figure.value, place),
+        (0, 7),
+        textcoords="offset points",
+        ha="center",
+        color=INK,
+        fontsize=9,
     )
 
 
 def _draw_operators(axes: Any, wins: Counter[str]) -> None:
     axes.set_title("Steps on the way to the best rubrics")
     if not wins:
-        axes.text(0.5, 0.5, "no step got better than the first rubric", color=INK, ha="center", transform=axes.transAxes)
+        axes.text(
+            0.5, 0.5, "no step got better than the first rubric", color=INK, ha="center", transform=axes.transAxes
+        )
         axes.set(xticks=[], yticks=[])
         return
     names: Sequence[tuple[str, int]] = wins.most_common(8)[::-1]
