@@ -82,7 +82,7 @@ async def test_a_call_ends_at_its_deadline_however_many_retries_are_left(serve: 
     client = client_for(server, llm_max_retries=100, llm_deadline=0.3, llm_retry_backoff_base=0.05)
     started = time.monotonic()
 
-    with pytest.raises(NoReplyError, match=r"no reply within 0.3 s; the last: HTTP 503"):
+    with pytest.raises(NoReplyError, match=r"no reply within 0.3 s; the last: (HTTP 503|no answer)"):
         await graded(client)
 
     assert time.monotonic() - started < 2
