@@ -12,6 +12,7 @@ from upath import UPath
 
 from autosr_assets.home import data_home
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.search_plots import Histories, search_markdown
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.search.fingerprints import METHOD_VERSION
@@ -38,10 +39,12 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
             seen.append([row["prompt_id"], row["status"], row.get("input_fingerprint")])
             yield row
 
-    totals = write_export(target, rows(), manifest)
+    histories = Histories()
+    totals = write_export(target, histories.watched(rows()), manifest)
     record = {"path": str(target), "told": fingerprint(_told(steps)), "content": fingerprint(seen), "run_id": run_id}
     steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
-    return target, export_metadata(totals, target)
+    overview = dg.MetadataValue.md(search_markdown(histories, totals.holdout))
+    return target, {**export_metadata(totals, target), "overview": overview}
 
 
 def export_target(steps: SearchSteps) -> UPath:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from autosr_assets.history_image import history_markdown
 from autosr_assets.lineage import Step, lineage_tree
 from autosr_lib.evaluation.holdout import OWN_FIGURE
 from autosr_lib.storage.rows import Row, read_preferences
@@ -63,6 +64,7 @@ def best_metadata(row: Row) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "rubric": dg.MetadataValue.md(rubric_markdown(row["rubric"])),
         "scores": dg.MetadataValue.md(scores_markdown(row)),
+        "history": dg.MetadataValue.md(history_markdown(row)),
         "lineage": dg.MetadataValue.md(lineage_markdown(row["lineage"])),
         "best_candidate": row["best_candidate_id"],
         "objective": row["best"]["objective"],
