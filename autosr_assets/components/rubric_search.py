@@ -284,7 +284,7 @@ class _Graph:
                 dg.AssetSpec(
                     export,
                     deps=[best, dataset_key(dataset)],
-                    description="The JSON of the whole search, its manifest and replay script.",
+                    description="The JSON of the whole search, with its manifest.",
                     **{**common, "kinds": {"json"}},
                 ),
             ],
