@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast test-integration check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-integration check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +31,11 @@ demo: $(READY) ## search rubrics for the demo dataset, offline, and print the be
 ui: $(READY) ## open the web UI on the same home as the command line
 	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.home)" $(BIN)/dagster dev -w workspace.yaml
 
-test: $(READY) ## run the tests, offline
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not integration' $(ARGS)
+test: $(READY) ## run the tests, offline, but the slow ones
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration)' $(ARGS)
 
-test-fast: $(READY) ## run the tests but the slow ones
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not integration and not slow' $(ARGS)
+test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not integration' $(ARGS)
 
 test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
 	@$(BIN)/python -m pytest -q -m integration $(ARGS)

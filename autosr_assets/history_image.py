@@ -7,8 +7,8 @@ from html import escape
 from autosr_lib.evaluation.holdout import OWN_FIGURE
 from autosr_lib.storage.rows import Row
 
-INK, FAINT = "#7d8590", "#7d859055"
-"""Greys that can be read on white and on near-black; the image has no ground of its own."""
+INK = "#7d8590"
+"""A grey that can be read on white and on near-black; the image has no ground of its own."""
 BLUE, ORANGE, GREEN = "#2f81f7", "#db7b2b", "#2da44e"
 _TOP, _BOTTOM = 34.0, 150.0
 _NAMED_TICKS = 8
@@ -102,7 +102,7 @@ def _generations(xs: Sequence[float]) -> str:
 
 
 def _level(y: float, label: str, left: float, right: float) -> str:
-    line = f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="{FAINT}"/>'
+    line = f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="{INK}" stroke-opacity=".35"/>'
     return line + _text(left - 5, y + 4, label, INK, anchor="end")
 
 

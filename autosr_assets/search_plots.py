@@ -75,8 +75,8 @@ def search_png(histories: Histories, holdout: HoldoutSummary | None) -> bytes:
     _draw_calls(calls, histories)
     _draw_held_out(held_out, holdout)
     _draw_operators(operators, histories.wins)
-    for axes in (objective, calls, held_out, operators):
-        _style(axes)
+    for axes, lines in ((objective, "both"), (calls, "y"), (held_out, "x"), (operators, "x")):
+        _style(axes, lines)
     out = io.BytesIO()
     figure.savefig(out, format="png", transparent=True)
     return out.getvalue()
@@ -161,7 +161,7 @@ def _draw_operators(axes: Any, wins: Counter[str]) -> None:
     names: Sequence[tuple[str, int]] = wins.most_common(8)[::-1]
     bars = axes.barh([name for name, _ in names], [count for _, count in names], color=GREEN, alpha=0.8, height=0.6)
     axes.bar_label(bars, padding=4, color=INK, fontsize=9)
-    axes.set_ylim(-0.6, max(len(names), 3) - 0.4)  # a lone bar stays a bar
+    axes.set_ylim(len(names) - max(len(names), 4) - 0.6, len(names) - 0.4)  # a lone bar stays a bar, on top
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.margins(x=0.12)
 
@@ -171,13 +171,12 @@ def _by_generation(axes: Any, count: int) -> None:
     axes.set_xticks(range(0, count, -(-count // 14)))
 
 
-def _style(axes: Any) -> None:
+def _style(axes: Any, lines: str) -> None:
     axes.set_facecolor("none")
     axes.title.set(color=INK, fontsize=11, fontweight="bold")
-    axes.title.set_ha("center")
     axes.xaxis.label.set_color(INK)
     axes.tick_params(colors=INK, labelsize=9, length=0)
-    axes.grid(visible=True, axis="both", color=INK, alpha=0.2, lw=0.8)
+    axes.grid(visible=True, axis=lines, color=INK, alpha=0.2, lw=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
