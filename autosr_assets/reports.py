@@ -87,7 +87,7 @@ def totals_table(totals: Any) -> RenderableType:
     table.add_row("prompts", f"{totals.prompts}: {totals.done} with a rubric, {len(totals.failed)} failed")
     if totals.incomplete:
         table.add_row(
-            "incomplete", f"{totals.incomplete}: something stayed ungraded and is asked again in the next run"
+            "incomplete", f"{totals.incomplete}: something stayed unanswered and is asked again in the next run"
         )
     for what, figure in accuracy_lines(totals):
         table.add_row(what, figure)

@@ -236,8 +236,8 @@ class SearchSteps:
         return Task(case, self.backend.roles, self.settings, self.structure), preferences, is_whole
 
     def _population(self, prompt: Prompt, fingerprint: str, state: State, calls: Calls, *, is_whole: bool) -> pa.Table:
-        """Return the rows of a state; what stayed ungraded, here or before, is asked again in the next run."""
-        status = Status.DONE if is_whole and not calls.ungraded else Status.INCOMPLETE
+        """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""
+        status = Status.DONE if is_whole and not (calls.ungraded or calls.failed) else Status.INCOMPLETE
         return population_table(prompt.prompt_id, fingerprint, state, status)
 
 

@@ -102,14 +102,14 @@ class FakeProposer:
         """Return the next attribute, by `attempt`, that the parent lacks."""
         self.requests.append(request)
         if not request.pairs:
-            raise ReplyError("no pair to look at")
+            return Proposal(())
         better, worse = attributes(request.pairs[0].better_text), attributes(request.pairs[0].worse_text)
         taken = {c.text for c in request.parent.criteria}
         ahead = sorted(
             (name for name in better if name not in taken), key=lambda name: worse.get(name, 0) - better[name]
         )
         if not ahead:
-            raise ReplyError("nothing new to say")
+            return Proposal(())
         return Proposal((criterion(ahead[request.attempt % min(3, len(ahead))]),))
 
 
@@ -124,7 +124,7 @@ class ScriptedProposer:
         """Return the script's answer."""
         self.requests.append(request)
         if (proposal := self.script(request)) is None:
-            raise ReplyError("nothing to say")
+            return Proposal(())
         return proposal
 
 

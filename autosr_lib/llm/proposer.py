@@ -33,10 +33,12 @@ class LlmProposer:
         self._extractor = extractor
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return one to three new criteria for the parent, in the manner of `request.mode`.
+        """Return one to three new criteria for the parent, in the manner of `request.mode`; none if there is nothing new.
+
+        A model that only repeats the parent is asked once more, and then has nothing new to say.
 
         Raises:
-            ReplyError: no reply came, or none that holds a criterion which the parent lacks.
+            ReplyError: no reply came, or none that can be read.
             EndpointError: the endpoint will not answer; the run ends.
             BudgetExhausted: the call would exceed the run's budget.
             ValueError: the mode is one that asks no model.
@@ -55,7 +57,7 @@ class LlmProposer:
         )
         schema = proposer_schema(tuple(labels))
         question = Question(Role.PROPOSER, request.prompt_id, messages, schema, request.attempt)
-        return await self._client.ask(question, lambda text: read_proposal(text, parent, labels))
+        return await self._client.ask(question, lambda text: read_proposal(text, parent, labels), _fuller)
 
     def _shown_pair(self, number: int, pair: ContrastPair, parent: Rubric) -> dict[str, Any]:
         graded = [
@@ -70,6 +72,10 @@ class LlmProposer:
             "fault": pair.fault,
             "grades": graded,
         }
+
+
+def _fuller(first: Proposal, second: Proposal) -> Proposal:
+    return second if second.criteria else first
 
 
 def _shown_criteria(parent: Rubric, labels: tuple[str, ...]) -> list[dict[str, Any]]:

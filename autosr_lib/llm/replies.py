@@ -112,15 +112,18 @@ def read_proposal(text: str, parent: Rubric, labels: Mapping[str, str]) -> Readi
     """Return the proposal of a proposer's reply; `labels` says which criterion id each label stood for.
 
     Raises:
-        ReplyError: it holds no criterion that the parent lacks.
+        ReplyError: it holds no criterion that can be read, though it tries to.
     """
     reply = _object_with("criteria", text)
     criteria, faults = _criteria(reply, MAX_PROPOSED)
     known = set(parent.keys)
     if criteria and not (criteria := [one for one in criteria if one.key not in known]):
         faults.append("every criterion repeats one of the present rubric")
+        return Reading(Proposal(()), _joined(faults))
+    if faults and not criteria:
+        raise BadReplyError(str(_joined(faults)), text)
     if not criteria:
-        raise BadReplyError(_joined(faults) or "the list of criteria is empty", text)
+        return Reading(Proposal(()), "the list of criteria is empty")
     replaced: list[str] = []
     named = reply.get("replaces") or []
     for name in named if isinstance(named, list) else [named]:

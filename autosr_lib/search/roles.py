@@ -79,7 +79,7 @@ class Proposer(Protocol):
     """Proposes a change to a rubric."""
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return one to three new criteria for the parent, in the manner of `request.mode`.
+        """Return one to three new criteria for the parent, in the manner of `request.mode`; none if there is nothing new.
 
         Raises:
             ReplyError: the reply cannot be read; there is no child.

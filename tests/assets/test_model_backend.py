@@ -197,8 +197,29 @@ def test_with_fail_soft_it_ends_incomplete_and_counted_and_a_later_run_asks_agai
             "moon-shape": "incomplete"
         }
         assert ill["moon-shape"]["calls"]["failed"] == ill["moon-shape"]["calls"]["verifier"] > 0
-        assert "1: something stayed ungraded" in said.out
+        assert "1: something stayed unanswered" in said.out
         assert home.best()["moon-shape"]["status"] == "done"
+
+
+@pytest.mark.slow
+def test_a_proposal_that_cannot_be_read_twice_leaves_its_prompt_incomplete_and_a_later_run_asks_again(
+    tmp_path: Path,
+) -> None:
+    mute = failing_for(text_of("moon-shape"), "proposer")
+    is_ill = True
+    with ModelServer(faults=lambda number, body: mute(number, body) if is_ill else None) as server:
+        home = ModelHome(tmp_path, server.base_url)
+
+        said = home.search(DEMO, *SMALL)
+        ill = {key: row["status"] for key, row in home.best().items()}
+        is_ill, sent = False, len(server.requests)
+        later = home.search(DEMO, *SMALL)
+
+        assert (said.code, later.code) == (0, 0)
+        assert ill == {"moon-shape": "incomplete", "mutable-default": "done", "refund-reply": "done"}
+        assert {blocks(body)[0] for body in server.requests[sent:]} == {text_of("moon-shape")}
+        assert {row["status"] for row in home.best().values()} == {"done"}
+        assert home.best()["moon-shape"]["calls"]["failed"] == 0
 
 
 def text_of(prompt_id: str) -> str:

@@ -16,6 +16,7 @@ from autosr_lib.evaluation.settings import GradingSettings, Scale
 from autosr_lib.llm.fences import by_label
 from autosr_lib.llm.replies import read_grades, read_proposal, read_rubric, read_verdict
 from autosr_lib.llm.schemas import INITIALIZER_SCHEMA, JUDGE_SCHEMA, proposer_schema, verifier_schema
+from autosr_lib.search.roles import Proposal
 from tests.llm.asking import PARENT
 
 LABELS = by_label("C", ["k1", "k2"])
@@ -275,9 +276,22 @@ def test_a_proposal_of_more_than_three_keeps_three() -> None:
     assert reading.fault == "5 criteria are too many; at most 3 are wanted"
 
 
-def test_a_proposal_that_repeats_the_parent_is_a_reply_error() -> None:
-    with pytest.raises(ReplyError, match="repeats one of the present rubric"):
-        read_proposal(json.dumps({"criteria": [_criterion(PARENT.criteria[0].text, check_points=[])]}), PARENT, {})
+@pytest.mark.parametrize(
+    ("criteria", "fault"),
+    [
+        ([{"text": PARENT.criteria[0].text, "check_points": []}], "every criterion repeats one of the present rubric"),
+        ([], "the list of criteria is empty"),
+    ],
+)
+def test_a_proposal_that_repeats_the_parent_or_is_empty_says_nothing_new(criteria: list[Any], fault: str) -> None:
+    reading = read_proposal(json.dumps({"criteria": criteria}), PARENT, {})
+
+    assert reading == (Proposal(()), fault)
+
+
+def test_a_proposal_none_of_whose_criteria_can_be_read_is_a_reply_error() -> None:
+    with pytest.raises(ReplyError, match="criterion 1: text"):
+        read_proposal(json.dumps({"criteria": [{"weight": 3}]}), PARENT, {})
 
 
 def test_replies_that_fit_the_schemas_are_read() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.evolution import breed
 from autosr_lib.search.population import by_merit, evaluate_rubrics
-from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Roles
+from autosr_lib.search.roles import MutationMode, Proposal, Proposer, ProposeRequest, Roles
 from autosr_lib.search.schedule import SCHEDULED
 from autosr_lib.search.search import advance, begin
 from autosr_lib.search.state import State, Task
@@ -358,13 +359,24 @@ def test_when_nothing_at_all_can_be_graded_the_first_rubric_is_the_answer() -> N
     assert conclusion.measured_rubric.criteria
 
 
-def test_proposals_that_cannot_be_read_are_counted_and_make_no_child() -> None:
-    task = task_with(ScriptedProposer(lambda request: None), evolution={"free_modes": ()}, generations=1)
+@dataclass
+class MumblingProposer(FakeProposer):
+    """Never says anything that can be read."""
+
+    async def propose(self, request: ProposeRequest) -> Proposal:
+        raise ReplyError("mumble")
+
+
+@pytest.mark.parametrize(("proposer", "failed"), [(MumblingProposer(), 3), (ScriptedProposer(lambda request: None), 0)])
+def test_a_proposer_that_cannot_be_read_has_failed_and_one_with_nothing_new_to_say_has_not(
+    proposer: Proposer, failed: int
+) -> None:
+    task = task_with(proposer, evolution={"free_modes": ()}, generations=1)
 
     first, second = states_of(task)
 
     assert second.population == first.population == (first.initial,)
-    assert (second.last_calls.proposer, second.last_calls.failed) == (3, 3)
+    assert (second.last_calls.proposer, second.last_calls.failed) == (3, failed)
 
 
 def test_two_siblings_that_say_the_same_are_one_child() -> None:
