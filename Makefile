@@ -38,7 +38,7 @@ test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not integration' $(ARGS)
 
 test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
-	@$(BIN)/python -m pytest -q -m integration $(ARGS)
+	@$(BIN)/python -m pytest -q -m integration $(ARGS) tests/integration
 
 check: lint types imports definitions test ## everything CI checks
 

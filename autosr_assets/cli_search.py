@@ -74,10 +74,9 @@ def search(
 
     store = open_store()
     chosen = search_of_yaml(str(defined), told) if dataset is None else search_of_file(dataset, name, told, store)
-    from autosr_assets.spending import with_prompt_budget  # noqa: PLC0415
+    from autosr_assets.spending import checked_prompt_budget  # noqa: PLC0415
 
-    chosen, note = with_prompt_budget(chosen)
-    if note is not None:
+    if (note := checked_prompt_budget(chosen)) is not None:
         typer.echo(f"autosr: note: {note}", err=True)
     if dry_run:
         _print_counts(chosen, store)

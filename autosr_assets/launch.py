@@ -62,6 +62,7 @@ class Launch:
         """
         settings, table = self.search.dataset_settings, self.search.dataset_table
         dataset, rows = read_all(settings.path, skip_invalid=settings.skip_invalid, store=self.store, table=table)
+        self.steps.foresee(dataset.prompts)
         found = work_left(self.steps, ((prompt, False) for prompt in dataset.prompts))
         found.counts[Status.WITHDRAWN] += rows.num_rows - len(dataset.prompts)
         return found

@@ -21,6 +21,7 @@ from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.holdout import hidden_candidates
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
@@ -116,8 +117,6 @@ class SearchSteps:
         self.prefix = prefix
         self.structure = structure
         self.settings = settings
-        # Where the export goes, and how fast an endpoint is asked, changes no row.
-        self.method = SearchSettings(**{name: getattr(settings, name) for name in SearchSettings.model_fields})
         self.backend = preferences.backends.get(settings.backend, settings.grading, settings.seed)
         self.presets = read_presets(settings.initializer)
 
@@ -131,25 +130,46 @@ class SearchSteps:
 
     def fingerprints(self, prompt: Prompt) -> list[str]:
         """Return the wanted input fingerprints of a prompt: generation 0, 1, …, and last that of its best rubric."""
+        method = self.method(prompt)
         chain = generation_fingerprints(
             self.preferences.fingerprint(prompt),
             self.preferences.settings.holdout,
-            self.method,
+            method,
             self.structure,
             self.backend.identity,
             self._preset(prompt),
             self.together,
         )
-        return [*chain, best_fingerprint(chain[-1], self.method)]
+        return [*chain, best_fingerprint(chain[-1], method)]
+
+    def method(self, prompt: Prompt) -> SearchSettings:
+        """Return what decides the search of a prompt: its settings, with its share of the run's calls as its budget."""
+        # Where the export goes, and how fast an endpoint is asked, changes no row.
+        told = {name: getattr(self.settings, name) for name in SearchSettings.model_fields}
+        stop = self.settings.stop.model_copy(update={"max_calls_per_prompt": self.budget.of(prompt)})
+        return SearchSettings(**{**told, "stop": stop})
+
+    @cached_property
+    def budget(self) -> PromptBudget:
+        """Return how the calls of a run are divided over all prompts of the dataset."""
+        is_divided = self.settings.backend.llm.max_calls is not None
+        return PromptBudget(self.settings, self.preferences.settings, len(self.active) if is_divided else 0)
 
     @cached_property
     def together(self) -> str:
         """Return, in scope `global_batch`, a name for all prompts together: what one becomes depends on the others."""
-        if self.structure.scope is Scope.PROMPT_LOCAL:
-            return ""
+        return "" if self.structure.scope is Scope.PROMPT_LOCAL else fingerprint(self.active)
+
+    @cached_property
+    def active(self) -> list[str]:
+        """Return the fingerprints of all prompts of the dataset, sorted, those left out that have been withdrawn."""
         rows = self.store.read(self.preferences.dataset_table, columns=["fingerprint", "status"])
         known = [] if rows is None else rows.to_pylist()
-        return fingerprint(sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN))
+        return sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN)
+
+    def foresee(self, prompts: Iterable[Prompt]) -> None:
+        """Take these for the prompts of the dataset, which need not be stored yet."""
+        self.active = sorted(prompt.fingerprint for prompt in prompts)
 
     def _preset(self, prompt: Prompt) -> Rubric | None:
         return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
@@ -158,6 +178,7 @@ class SearchSteps:
         """Return the first populations of the prompts of the run."""
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            self.budget.check(prompt)
             task, _, is_whole = self._task(prompt, known)
             state = await begin(task, self.presets)
             return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
@@ -233,7 +254,7 @@ class SearchSteps:
         preferences = read_preferences(rows)
         case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
         is_whole = rows["status"][0].as_py() == Status.DONE
-        return Task(case, self.backend.roles, self.settings, self.structure), preferences, is_whole
+        return Task(case, self.backend.roles, self.method(prompt), self.structure), preferences, is_whole
 
     def _population(self, prompt: Prompt, fingerprint: str, state: State, calls: Calls, *, is_whole: bool) -> pa.Table:
         """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""

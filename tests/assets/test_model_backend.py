@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
+from autosr_assets.components import PromptDataset, RubricSearch
+from autosr_assets.definitions import shared
 from autosr_lib.llm.records import CALLS_SCHEMA
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import Row
 from tests.assets.commands import Home, Said
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, blocks, chance, role_of, user_text
@@ -281,6 +285,39 @@ def test_a_run_s_calls_are_divided_over_its_prompts_beforehand_and_to_reach_them
         assert {entry["stopped"] for entry in export["best_rubrics"]} == {"budget"}
         assert {entry["status"] for entry in export["best_rubrics"]} == {"done"}
         assert export["run_manifest"]["deterministic"] is True
+
+
+@pytest.mark.slow
+def test_a_run_from_dagster_divides_its_calls_as_the_command_line_does_in_whatever_ranges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer() as server:
+        home = ModelHome(tmp_path, server.base_url)
+        assert home.search(DEMO, *QUICK, "--max-calls", "60", "--chunk-size", "1", "--generations", "1").code == 0
+        best, sent = home.best(), len(server.requests)
+
+        found = materialized(home, monkeypatch, {"backend": {"llm": {"max_calls": 60}}}, "refund-reply")
+
+        assert found["calls"] == best["refund-reply"]["calls"]
+        assert found["input_fingerprint"] == best["refund-reply"]["input_fingerprint"]
+        assert found["stopped"] == "budget"
+        assert len(server.requests) == sent
+
+
+def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str, Any], key: str) -> Row:
+    """Return the best rubric of one prompt of the demo, from the components that a YAML of these settings makes."""
+    for name, value in home.environment().items():
+        patch.setenv(name, value)
+    shutil.rmtree(home.root / "storage")
+    dataset = PromptDataset(settings=DatasetRunSettings(path=str(DEMO), backend=settings["backend"]))
+    search = RubricSearch(dataset="demo", generations=1, settings=SearchRunSettings.model_validate(settings))
+    defs = dg.Definitions.merge(shared(), dataset.definitions("demo"), search.definitions("other"))
+    job = defs.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.get_subset(asset_selection={dg.AssetKey(["demo", "dataset"])}).execute_in_process(instance=instance).success
+        rest = {one for one in job.asset_layer.executable_asset_keys if one != dg.AssetKey(["demo", "dataset"])}
+        job.get_subset(asset_selection=rest).execute_in_process(instance=instance, partition_key=key)
+    return home.rows("other/best_rubrics")[key][0]
 
 
 @pytest.mark.slow

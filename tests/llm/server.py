@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -214,6 +215,21 @@ def reply_of(body: Body) -> str:
         ]
         return json.dumps({"analysis": "a", "criteria": criteria[: 3 if role == "initializer" else 2], "replaces": []})
     return '{"ok": true}'
+
+
+class Sampling:
+    """Replies of a model that does not repeat itself: what a proposer is asked again is answered with something else."""
+
+    def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
+
+    def __call__(self, body: Body) -> str:
+        reply = reply_of(body)
+        if role_of(body) != "proposer":
+            return reply
+        text = all_text(body)
+        self._asked[text] += 1
+        return reply.replace("covers point", f"covers point {self._asked[text]} of")
 
 
 def _in_turn(faults: list[Fault | None]) -> FaultScript:
