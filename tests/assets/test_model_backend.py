@@ -314,7 +314,11 @@ def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str,
     defs = dg.Definitions.merge(shared(), dataset.definitions("demo"), search.definitions("other"))
     job = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
-        assert job.get_subset(asset_selection={dg.AssetKey(["demo", "dataset"])}).execute_in_process(instance=instance).success
+        assert (
+            job.get_subset(asset_selection={dg.AssetKey(["demo", "dataset"])})
+            .execute_in_process(instance=instance)
+            .success
+        )
         rest = {one for one in job.asset_layer.executable_asset_keys if one != dg.AssetKey(["demo", "dataset"])}
         job.get_subset(asset_selection=rest).execute_in_process(instance=instance, partition_key=key)
     return home.rows("other/best_rubrics")[key][0]
