@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow.compute as pc
+
 from autosr_assets.partition_keys import partition_key
 from autosr_lib.backends import Backend
 from autosr_lib.storage.store import TableStore
@@ -26,3 +28,20 @@ def keep_calls(backend: Backend, store: TableStore, run_id: str, step: str) -> M
             used[f"{row.role}_{name}"] = used.get(f"{row.role}_{name}", 0) + value
         used["cached_calls"] = used.get("cached_calls", 0) + row.cached
     return sums
+
+
+def spent_on(store: TableStore, search: str) -> dict[str, Any]:
+    """Return what the models of a search have used, its dataset's judge apart, in all runs whose calls are kept."""
+    spent = {"requests": 0, "cached_calls": 0, "tokens": 0, "cost": 0.0}
+    folder = store.root / "calls"
+    for table in sorted(f"calls/{run.name}" for run in folder.iterdir()) if folder.is_dir() else ():
+        steps = [
+            step for step in store.keys(table) if step.startswith(f"{search}/") and step != f"{search}/preferences"
+        ]
+        for _, rows in store.scan(table, ["requests", "cached", "prompt_tokens", "completion_tokens", "cost"], steps):
+            sums = {name: pc.sum(rows[name]).as_py() or 0 for name in rows.column_names}
+            spent["requests"] += sums["requests"]
+            spent["cached_calls"] += sums["cached"]
+            spent["tokens"] += sums["prompt_tokens"] + sums["completion_tokens"]
+            spent["cost"] += sums["cost"]
+    return spent

@@ -59,6 +59,14 @@ class Told:
     dataset: Mapping[str, Any]
     search: Mapping[str, Any]
 
+    def overlaid(self, other: "Told") -> "Told":
+        """Return these settings with the others laid over them."""
+        return Told(
+            {**self.structure, **other.structure},
+            {**self.dataset, **other.dataset},
+            {**self.search, **other.search},
+        )
+
 
 def with_settings(command: Command) -> Command:
     """Return the command with an option for every setting; it gets those that were given as keywords."""

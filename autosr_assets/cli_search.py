@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +42,10 @@ def search(
     profile: Annotated[
         str, typer.Option(help=f"Which defaults: {', '.join(PROFILES)}; options that are given win.")
     ] = "default",
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="File of settings, YAML or JSON; also the manifest of a run. Options that are given win."),
+    ] = None,
     formal: Annotated[
         bool, typer.Option("--formal", metavar="", help="Ask models, never heuristics; needs the key.")
     ] = False,
@@ -65,7 +70,7 @@ def search(
 
     What is done already is not done again: the same command goes on where the last one ended.
     """
-    told = _told(given, iterations=iterations, profile=profile, formal=formal)
+    told = _told(given, iterations=iterations, profile=profile, formal=formal, file=settings)
     if (dataset is None) == (defined is None):
         raise SettingsError("nothing to search; give a dataset's file, or --search with a folder of defs/, not both")
     if defined is not None and name is not None:
@@ -90,8 +95,8 @@ def search(
     _run_search(chosen, store, chunk_size, is_verbose=verbose)
 
 
-def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, formal: bool) -> Told:
-    """Return the settings that were given, with those that other options stand for.
+def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, formal: bool, file: Path | None) -> Told:
+    """Return the settings that were given, with those that a file and other options stand for.
 
     Raises:
         SettingsError: heuristics are asked for, and models only.
@@ -107,11 +112,13 @@ def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, for
             raise SettingsError(f"backend is {backend!r}, but --formal asks models; must be 'llm'")
         known["backend"] = "llm"
     told = told_settings(known)
+    if file is not None:
+        from autosr_assets.settings_file import read_settings  # noqa: PLC0415
+
+        told = read_settings(file).overlaid(told)
     mode = Mode.ITERATIVE if told.structure.get("mode") == Mode.ITERATIVE else Mode.EVOLUTIONARY
     usual = sorted_by_owner(profile_settings(profile, mode))
-    return Told(
-        {**usual.structure, **told.structure}, {**usual.dataset, **told.dataset}, {**usual.search, **told.search}
-    )
+    return usual.overlaid(told)
 
 
 def _print_counts(chosen: "ChosenSearch", store: "TableStore") -> None:

@@ -1,9 +1,6 @@
 """What the asset `rubric_export` does: the JSON of a whole search, from the tables."""
 
-import subprocess
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,12 +8,14 @@ import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.home import data_home
+from autosr_assets.manifest import Manifest, run_manifest, told
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.run_records import keep_record, record_path, with_its_record
 from autosr_assets.search_plots import Histories, search_markdown
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
-from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.storage.export import Totals, holdout_json, write_export
+from autosr_lib.storage.results import result_of
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables import Status
@@ -29,22 +28,37 @@ EXPORTED = pa.schema([("path", pa.string()), ("told", pa.string()), ("content", 
 
 
 def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tuple[UPath, dict[str, Any]]:
-    """Write the export of a search, in the order of the dataset, and return where it is and what is published of it."""
+    """Write the export of a search, in the order of the dataset, and return where it is and what is published of it.
+
+    An export that says something new gets a record beside it; one that says the same again keeps the record it has.
+    """
     target = export_target(steps)
-    manifest = {"run_id": run_id, **_told(steps), "version": version("autosr"), "git": _git_commit()}
-    seen: list[list[str | None]] = []
+    last = _last_export(steps)
+    last_run = last["run_id"] if last and last["path"] == str(target) else None
+    seen, results = list[list[str | None]](), list[Row]()
 
     def rows() -> Iterator[Row]:
         for row in best_rows(steps, dataset):
             seen.append([row["prompt_id"], row["status"], row.get("input_fingerprint")])
+            results.append(result_of(row))
             yield row
 
+    def manifest_of(totals: Totals) -> Manifest:
+        return with_its_record(target, run_manifest(run_id, steps, totals), last_run)
+
     histories = Histories()
-    totals = write_export(target, histories.watched(rows()), manifest)
-    record = {"path": str(target), "told": fingerprint(_told(steps)), "content": fingerprint(seen), "run_id": run_id}
+    totals, manifest = write_export(target, histories.watched(rows()), manifest_of)
+    if manifest["run_id"] == run_id:
+        keep_record(steps.store, target, manifest, results)
+    record = {
+        "path": str(target),
+        "told": fingerprint(told(steps)),
+        "content": fingerprint(seen),
+        "run_id": manifest["run_id"],
+    }
     steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
     overview = dg.MetadataValue.md(search_markdown(histories, totals.holdout))
-    return target, {**export_metadata(totals, target), "overview": overview}
+    return target, {**export_metadata(totals, target), **_manifest_metadata(target, manifest), "overview": overview}
 
 
 def export_target(steps: SearchSteps) -> UPath:
@@ -59,26 +73,15 @@ def is_exported(steps: SearchSteps, content: str) -> bool:
         steps: the search.
         content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
     """
-    target = export_target(steps)
-    rows = steps.store.read(steps.table(EXPORT))
-    if rows is None or not target.is_file():
+    target, last = export_target(steps), _last_export(steps)
+    if last is None or not target.is_file():
         return False
-    last = rows.to_pylist()[0]
-    return (last["path"], last["told"], last["content"]) == (str(target), fingerprint(_told(steps)), content)
+    return (last["path"], last["told"], last["content"]) == (str(target), fingerprint(told(steps)), content)
 
 
-def _told(steps: SearchSteps) -> dict[str, Any]:
-    """Return what the manifest says of the search; no secret is among the settings."""
-    return {
-        "search": steps.prefix,
-        "dataset": steps.preferences.settings.path,
-        "structure": steps.structure.model_dump(mode="json"),
-        "settings": steps.settings.model_dump(mode="json"),
-        "dataset_settings": steps.preferences.settings.model_dump(mode="json"),
-        "backend": {"name": str(steps.backend.name), "roles": dict(steps.backend.identity)},
-        "seed": steps.settings.seed,
-        "method_version": METHOD_VERSION,
-    }
+def _last_export(steps: SearchSteps) -> Row | None:
+    rows = steps.store.read(steps.table(EXPORT))
+    return None if rows is None else rows.to_pylist()[0]
 
 
 def best_rows(steps: SearchSteps, dataset: StoredTable, columns: Sequence[str] | None = None) -> Iterator[Row]:
@@ -113,18 +116,11 @@ def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
     return metadata
 
 
-def _git_commit() -> str | None:
-    """Return the commit of the checkout, marked where it was changed, or None outside of one."""
-    folder = Path(__file__).resolve().parent
-    try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - whichever git there is
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except OSError:
-        return None
-    return said.stdout.strip() or None
+def _manifest_metadata(target: UPath, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest as the materialization has it, and where its record lies."""
+    return {
+        "run_manifest": dg.MetadataValue.json(dict(manifest)),
+        "recorded_run": manifest["run_id"],
+        "record": dg.MetadataValue.path(str(record_path(target, manifest["run_id"]))),
+        "reproduce": dg.MetadataValue.path(str(record_path(target, manifest["run_id"], "reproduce.sh"))),
+    }

@@ -18,13 +18,17 @@ def dataset_tags(dataset: str) -> dict[str, str]:
 
 def search_tags(dataset: str, search: str, structure: Structure, settings: SearchRunSettings) -> dict[str, str]:
     """Return the tags of a run of a search; runs with the same settings have the same fingerprint."""
-    told = fingerprint(structure.model_dump(mode="json"), settings.model_dump(mode="json"))
     return {
         **dataset_tags(dataset),
         "autosr/search": search,
         "autosr/mode": str(structure.mode),
-        "autosr/settings": told,
+        "autosr/settings": settings_fingerprint(structure, settings),
     }
+
+
+def settings_fingerprint(structure: Structure, settings: SearchRunSettings) -> str:
+    """Return the name of a search's settings, wherever its export goes."""
+    return fingerprint(structure.model_dump(mode="json"), settings.model_dump(mode="json", exclude={"output"}))
 
 
 def endpoint_pool(settings: BackendSettings) -> str | None:

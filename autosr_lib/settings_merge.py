@@ -85,6 +85,19 @@ def nested_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return placed
 
 
+def dotted_settings(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings, nested or flat, by dotted name; a name that is unknown stays as it is."""
+    named: dict[str, Any] = {}
+    for name, value in nested(model, values).items():
+        field = model.model_fields.get(name)
+        inner = None if field is None else model_of(field.annotation)
+        if inner is None or not isinstance(value, Mapping):
+            named[f"{prefix}{name}"] = value
+        else:
+            named |= dotted_settings(inner, value, f"{prefix}{name}.")
+    return named
+
+
 def flat_names(model: type[BaseModel]) -> dict[str, str]:
     """Return the dotted name of every setting that its last part alone names."""
     dotted = [name for name, _ in leaves(model)]

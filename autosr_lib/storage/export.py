@@ -1,7 +1,8 @@
 """The JSON of a whole search, in the seed system's format and beyond it."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,11 @@ class Totals:
     judge_calls: int = 0
     stopped: dict[str, int] = field(default_factory=dict)
     counts: list[HoldoutCount] = field(default_factory=list)
+    objective: float = 0.0
+    """Sum of the best rubrics' objectives; what one prompt's says, another's does not."""
+    initial_objective: float = 0.0
+    rubrics_sha256: str = ""
+    """Hash of all entries as the export has them; equal means byte for byte the same rubrics."""
     is_deterministic: bool = True
     """Whether no prompt was cut short by the budget that all share: who it meets depends on who is quicker."""
 
@@ -52,6 +58,8 @@ class Totals:
         # A prompt that ends by its own budget is whole: every run ends it there.
         self.is_deterministic &= not (row["status"] == Status.INCOMPLETE and row["stopped"] == "budget")
         self.stopped[row["stopped"]] = self.stopped.get(row["stopped"], 0) + 1
+        self.objective += row["best"]["objective"]
+        self.initial_objective += row["initial"]["objective"]
         self.judge_calls += row["judge_calls"]
         for name, count in row["calls"].items():
             self.calls[name] = self.calls.get(name, 0) + count
@@ -105,8 +113,28 @@ def _rubric(criteria: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, Any]) -> Totals:
-    """Write the JSON of a search and return its totals; `rows` is read once, one prompt at a time.
+def totals_json(totals: Totals) -> dict[str, Any]:
+    """Return the totals as a manifest tells them."""
+    return {
+        "prompts": totals.prompts,
+        "rubrics": totals.done,
+        "incomplete": totals.incomplete,
+        "failed": len(totals.failed),
+        "objective": totals.objective / totals.done if totals.done else None,
+        "initial_objective": totals.initial_objective / totals.done if totals.done else None,
+        "calls": totals.calls,
+        "judge_calls": totals.judge_calls,
+        "stopped": dict(sorted(totals.stopped.items())),
+        "holdout_accuracy": holdout_json(totals.holdout),
+    }
+
+
+def write_export(
+    path: str | UPath, rows: Iterable[Row], manifest: Callable[[Totals], Mapping[str, Any]]
+) -> tuple[Totals, Mapping[str, Any]]:
+    """Write the JSON of a search and return its totals and manifest; `rows` is read once, one prompt at a time.
+
+    The manifest is asked for once the totals are known.
 
     Raises:
         StorageError: the file cannot be written; an earlier file of that name is then untouched.
@@ -115,6 +143,7 @@ def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, 
     part = target.with_name(target.name + ".part")
     totals = Totals()
     scores: dict[str, float] = {}
+    digest = hashlib.sha256()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8") as out:
@@ -125,15 +154,19 @@ def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, 
                 if row["status"] == Status.FAILED:
                     continue
                 scores[row["prompt_id"]] = row["best"]["objective"]
-                out.write(separator + _json(best_entry(row)))
+                entry = _json(best_entry(row))
+                digest.update(f"{entry}\n".encode("utf-8", "surrogatepass"))
+                out.write(separator + entry)
                 separator = ",\n"
             out.write("\n]")
+            totals.rubrics_sha256 = digest.hexdigest()
+            told = manifest(totals)
             rest = {
                 "best_objective_scores": scores,
                 "best_scores": scores,
                 "failed_prompts": totals.failed,
                 "holdout_accuracy": holdout_json(totals.holdout),
-                "run_manifest": {**manifest, "deterministic": totals.is_deterministic},
+                "run_manifest": told,
             }
             for name, value in rest.items():
                 out.write(f",\n{_json(name)}: {_json(value)}")
@@ -141,7 +174,7 @@ def write_export(path: str | UPath, rows: Iterable[Row], manifest: Mapping[str, 
         part.replace(target)
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error}; allowed: a place that can be written") from error
-    return totals
+    return totals, told
 
 
 def _json(value: Any) -> str:

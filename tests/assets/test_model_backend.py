@@ -13,6 +13,7 @@ import pytest
 
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
+from autosr_assets.manifest import OF_THE_RUN
 from autosr_lib.llm.records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import Row
@@ -63,7 +64,7 @@ class ModelHome(Home):
 
 def without_run(export: Any) -> Any:
     """Return an export without what differs between equal runs, and the state of the checkout."""
-    told = {name: value for name, value in export["run_manifest"].items() if name not in ("run_id", "git")}
+    told = {name: value for name, value in export["run_manifest"].items() if name not in OF_THE_RUN}
     return {**export, "run_manifest": told}
 
 

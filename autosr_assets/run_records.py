@@ -1,0 +1,52 @@
+"""The record of a run beside its export: the manifest, and a script that does it again."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from upath import UPath
+
+from autosr_assets.manifest import OF_THE_RUN, Manifest, says_the_same
+from autosr_assets.reproduce import reproduce_script
+from autosr_lib.errors import StorageError
+from autosr_lib.storage.results import keep_run
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.store import TableStore
+
+
+def record_path(target: UPath, run_id: str, suffix: str = "manifest.json") -> UPath:
+    """Return where a record of the run that wrote this export lies."""
+    stem = target.name.removesuffix(".json")
+    return target.parent / "run_records" / f"{stem}_{run_id}.{suffix}"
+
+
+def with_its_record(target: UPath, manifest: dict[str, Any], last_run: str | None) -> dict[str, Any]:
+    """Return the manifest, or that of the last run where this one came to the very same: no second record is made."""
+    path = None if last_run is None else record_path(target, last_run)
+    if path is None or not path.is_file():
+        return manifest
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return manifest
+    if not isinstance(known, dict) or not says_the_same(known, manifest):
+        return manifest
+    return {**manifest, **{name: known[name] for name in OF_THE_RUN if name in known}}
+
+
+def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: Iterable[Row]) -> None:
+    """Write a run's manifest and script beside its export, and its results into the table of runs.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    path = record_path(target, manifest["run_id"])
+    script = record_path(target, manifest["run_id"], "reproduce.sh")
+    keep_run(store, manifest, results)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(reproduce_script(manifest, target.name.removesuffix(".json")), encoding="utf-8")
+        # Last: a manifest that is there says that all of the record is.
+        path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}; allowed: a place that can be written") from error

@@ -1,0 +1,175 @@
+"""A run is done again from its record alone: in a fresh clone, byte for byte the same rubrics."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.assets.commands import Home, planted, write_prompts
+from tests.llm.server import ModelServer
+
+PROJECT = Path(__file__).parents[2]
+DEMO = PROJECT / "examples" / "demo_dataset.json"
+SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
+
+
+def record_of(home: Home, name: str, suffix: str) -> Path:
+    """Return the one record of a search."""
+    (path,) = (home.root / "exports" / "run_records").glob(f"{name}_*.{suffix}")
+    return path
+
+
+def fresh_clone(folder: Path) -> Path:
+    """Return a clone of what is committed here."""
+    clone = ["git", "clone", "--quiet", str(PROJECT), str(folder)]
+    subprocess.run(clone, check=True, timeout=60)  # noqa: S603 - our own arguments
+    return folder
+
+
+def run_script(
+    script: Path, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder with the packages of these tests and the project of that folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "AUTOSR_", "DAGSTER_"))}
+    told = {
+        **kept,
+        "AUTOSR": f"{sys.executable} -m autosr_assets",
+        "PYTHONPATH": str(folder),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        **(environment or {}),
+    }
+    command = ["bash", str(script), *arguments]
+    return subprocess.run(  # noqa: S603 - our own arguments
+        command, cwd=folder, env=told, capture_output=True, text=True, check=False, timeout=280
+    )
+
+
+def rubrics(path: Path) -> bytes:
+    """Return the part of an export that holds the rubrics, as it stands in the file."""
+    return path.read_bytes().partition(b'"best_objective_scores"')[0]
+
+
+@pytest.mark.slow
+def test_the_script_of_a_run_gives_the_same_rubrics_in_a_fresh_clone(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    told = ("--search", "evolutionary", "--seed", "11", "--max-generations", "2", "--population-size", "5")
+    assert home.autosr("search", *told).code == 0
+    script = shutil.copy(record_of(home, "evolutionary", "reproduce.sh"), tmp_path / "reproduce.sh")
+    clone = fresh_clone(tmp_path / "clone")
+
+    done = run_script(script, clone, "examples/demo_dataset.json", "out.json")
+
+    assert done.returncode == 0, done.stderr
+    assert "byte for byte" in done.stdout
+    assert rubrics(clone / "out.json") == rubrics(home.root / "exports" / "evolutionary.json")
+    assert list((clone / "data" / "storage").glob("replay_*")), "the clone's own code and home were used"
+
+
+@pytest.mark.slow
+def test_a_search_that_asked_a_model_is_done_again_at_another_address(tmp_path: Path) -> None:
+    key = "sk-marked-5a0c7d1e"
+    home, path = Home(tmp_path / "home"), tmp_path / "export.json"
+    clone = fresh_clone(tmp_path / "clone")
+    with ModelServer() as server, ModelServer() as other:
+        first = {"LLM_API_KEY": key, "LLM_BASE_URL": server.base_url, "LLM_MODEL": "scripted"}
+        second = {"LLM_API_KEY": "another", "LLM_BASE_URL": other.base_url}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Home, "environment", lambda self: {**BARE(self), **first})
+            said = home.autosr("search", str(DEMO), *SMALL, "--judge", "model", "--output", str(path))
+        assert said.code == 0, said.err
+        (script,) = (tmp_path / "run_records").glob("*.reproduce.sh")
+
+        done = run_script(script, clone, str(DEMO), str(tmp_path / "again.json"), environment=second)
+
+        assert done.returncode == 0, done.stderr
+        assert rubrics(tmp_path / "again.json") == rubrics(path)
+        assert len(other.requests) == len(server.requests) > 50
+    assert all(key not in file.read_text() for file in (tmp_path / "run_records").iterdir())
+
+
+BARE = Home.environment
+
+
+@pytest.mark.slow
+def test_a_dataset_that_has_changed_is_refused_and_other_rubrics_are_told(tmp_path: Path) -> None:
+    home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
+    assert home.autosr("search", path, *SMALL).code == 0
+    script = record_of(home, "calls", "reproduce.sh")
+    (tmp_path / "changed.json").write_text(Path(path).read_text() + "\n")
+    (tmp_path / "other.sh").write_text(script.read_text().replace('"seed": 7', '"seed": 8'))
+    (tmp_path / "other.sh").write_text(
+        (tmp_path / "other.sh").read_text().replace('"initial_proposals": 4', '"initial_proposals": 1')
+    )
+    environment = {"AUTOSR_HOME": str(tmp_path / "again")}
+
+    changed = run_script(script, PROJECT, str(tmp_path / "changed.json"), environment=environment)
+    other = run_script(tmp_path / "other.sh", PROJECT, path, str(tmp_path / "other.json"), environment=environment)
+
+    assert changed.returncode == 2
+    assert "the sha256 of" in changed.stderr
+    assert other.returncode == 1, other.stderr
+    assert "has other rubrics than run" in other.stderr
+
+
+def test_the_settings_of_a_run_are_a_file_that_a_search_can_be_told_by(tmp_path: Path) -> None:
+    path = write_prompts(tmp_path / "calls.json", planted("a"))
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    assert first.autosr("search", path, *SMALL, "--seed", "5", "--holdout-fraction", "0.4").code == 0
+
+    said = second.autosr("search", path, "--settings", str(record_of(first, "calls", "manifest.json")))
+
+    assert said.code == 0, said.err
+    told = second.export("calls")["run_manifest"]
+    assert (told["seed"], told["dataset_settings"]["holdout"]["holdout_fraction"]) == (5, 0.4)
+    assert told["rubrics_sha256"] == first.export("calls")["run_manifest"]["rubrics_sha256"]
+
+
+def test_a_settings_file_of_ones_own_is_short_and_its_faults_are_told_on_one_line(tmp_path: Path) -> None:
+    home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
+    good, bad, none = (tmp_path / name for name in ("good.yaml", "bad.yaml", "none.yaml"))
+    good.write_text("structure: {generations: 1}\nsettings: {seed: 3, evolution: {population_size: 4}}\n")
+    bad.write_text("settings: {evolution: {population: 4}}\n")
+    none.write_text("seed: 3\n")
+
+    said = [home.autosr("search", path, "--settings", str(file), "--seed", "9") for file in (good, bad, none)]
+
+    assert [one.code for one in said] == [0, 2, 2]
+    told = home.export("calls")["run_manifest"]
+    assert (told["seed"], told["structure"]["generations"]) == (9, 1)
+    assert told["settings"]["evolution"]["population_size"] == 4
+    assert "evolution.population is not a setting" in said[1].err
+    assert "no settings in it; allowed: some of structure" in said[2].err
+
+
+def test_an_export_that_says_the_same_again_makes_no_second_record(tmp_path: Path) -> None:
+    home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
+    assert home.autosr("search", path, *SMALL).code == 0
+    before = home.files()
+    (home.root / "exports" / "calls.json").unlink()
+
+    said = home.autosr("search", path, *SMALL)
+
+    assert said.code == 0
+    after = home.files()
+    assert after.keys() == before.keys()
+    assert {name: content for name, (_, content) in after.items()} == {
+        name: content for name, (_, content) in before.items()
+    }
+
+
+def test_another_result_makes_a_record_of_its_own(tmp_path: Path) -> None:
+    home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
+
+    assert home.autosr("search", path, *SMALL).code == 0
+    assert home.autosr("search", path, *SMALL, "--seed", "8").code == 0
+
+    manifests = list((home.root / "exports" / "run_records").glob("calls_*.manifest.json"))
+    assert sorted(json.loads(file.read_text())["seed"] for file in manifests) == [7, 8]
+    assert {file.name for file in (home.root / "storage" / "runs").iterdir()} == {
+        f"{json.loads(file.read_text())['run_id']}.parquet" for file in manifests
+    }
