@@ -1,4 +1,4 @@
-"""The command line `autosr`: search, validate, show, prompts, cache.
+"""The command line `autosr`: search, validate, show, prompts, runs, cache.
 
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from autosr_assets.cli_cache import app as cache_app
+from autosr_assets.cli_runs import app as runs_app
 from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, YOUR_FAULT, Debug, Run, open_store, stdout
 from autosr_lib.errors import AutosrError, SettingsError, StorageError
 
@@ -33,6 +34,7 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode="rich")
 prompts_app = typer.Typer(rich_markup_mode="rich")
 app.add_typer(prompts_app, name="prompts", help="The templates of what a model is told.")
+app.add_typer(runs_app, name="runs", help="The runs on record: what they were told, and what they came to.")
 app.add_typer(cache_app, name="cache", help="The replies of models that are kept on disk.")
 
 

@@ -83,7 +83,7 @@ def print_outcome(console: Console, outcome: Any, *, name: str, places: Mapping[
 
 def totals_table(totals: Any) -> RenderableType:
     """Return the figures of a whole search, as its export has them."""
-    table = _plain_table()
+    table = plain_table()
     table.add_row("prompts", f"{totals.prompts}: {totals.done} with a rubric, {len(totals.failed)} failed")
     if totals.incomplete:
         table.add_row(
@@ -174,7 +174,7 @@ def lineage_view(steps: Iterable[Step]) -> Tree:
 
 def counts_table(counts: Mapping[str, int], kinds: Sequence[str]) -> Table:
     """Return how many prompts are missing, failed, stale, incomplete, done, withdrawn."""
-    table = _plain_table()
+    table = plain_table()
     for kind in kinds:
         table.add_row(str(kind), str(counts.get(kind, 0)))
     return table
@@ -184,7 +184,7 @@ def dataset_summary(dataset: Any, references: Mapping[str, int]) -> RenderableTy
     """Return what a dataset holds, and what is to be said about it."""
     sizes = [len(prompt.candidates) for prompt in dataset.prompts]
     sources = {candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""}
-    table = _plain_table()
+    table = plain_table()
     table.add_row("prompts", str(len(sizes)))
     table.add_row("candidates", f"{sum(sizes)} ({min(sizes)} to {max(sizes)} a prompt)")
     table.add_row("sources", str(len(sources)) if sources else "not given")
@@ -196,16 +196,17 @@ def dataset_summary(dataset: Any, references: Mapping[str, int]) -> RenderableTy
 
 
 def _accuracy(pooled: Any, which: str) -> str:
-    figures = f"initial {pooled.initial}, best {pooled.best}, gain {_points(pooled.gain)}"
+    figures = f"initial {pooled.initial}, best {pooled.best}, gain {points(pooled.gain)}"
     return f"{figures} ({pooled.pairs} pairs {which}, {pooled.prompts} prompts)"
 
 
-def _points(gain: Any) -> str:
+def points(gain: Any) -> str:
     """Return a gain with its interval in percentage points."""
     return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
 
 
-def _plain_table() -> Table:
+def plain_table() -> Table:
+    """Return a table of names and what is to be said of them."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

@@ -87,19 +87,20 @@ class HoldoutSummary(NamedTuple):
 
 
 def summarise_holdout(counts: Sequence[HoldoutCount], seed: int = 7) -> HoldoutSummary | None:
-    """Return the pooled figures of many prompts, or None when no pair touches a hidden candidate.
-
-    Prompts are resampled with replacement 2,000 times; best and initial on the same resamples, so that the gain's
-    interval is a paired one.
-    """
-    touching = _summarise([count.touching for count in counts], seed)
+    """Return the pooled figures of many prompts, or None when no pair touches a hidden candidate."""
+    touching = summarise_pairs([count.touching for count in counts], seed)
     if touching is None:
         return None
     remembered = sum(count.remembered for count in counts) / touching.pairs
-    return HoldoutSummary(_summarise([count.unseen for count in counts], seed), touching, remembered)
+    return HoldoutSummary(summarise_pairs([count.unseen for count in counts], seed), touching, remembered)
 
 
-def _summarise(counts: Sequence[PairCount], seed: int) -> PairSummary | None:
+def summarise_pairs(counts: Sequence[PairCount], seed: int = 7) -> PairSummary | None:
+    """Return the pooled accuracy of two rubrics a prompt, and of their difference, or None without a pair.
+
+    Prompts are resampled with replacement 2,000 times, both rubrics on the same resamples, so that the difference's
+    interval is a paired one.
+    """
     table = np.array([count for count in counts if count.pairs > 0], dtype=float).reshape(-1, 3)
     if not len(table):
         return None

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,19 @@ from tests.llm.server import ModelServer
 
 PROJECT = Path(__file__).parents[2]
 DEMO = PROJECT / "examples" / "demo_dataset.json"
+KEY = "sk-marked-5a0c7d1e"
 SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
+
+
+@dataclass(frozen=True)
+class ModelHome(Home):
+    """A home whose commands ask a server, with a key."""
+
+    base_url: str = ""
+
+    def environment(self) -> Mapping[str, str]:
+        asked = {"LLM_API_KEY": KEY, "LLM_BASE_URL": self.base_url, "LLM_MODEL": "scripted"}
+        return {**super().environment(), **asked}
 
 
 def record_of(home: Home, name: str, suffix: str) -> Path:
@@ -72,27 +85,21 @@ def test_the_script_of_a_run_gives_the_same_rubrics_in_a_fresh_clone(tmp_path: P
 
 @pytest.mark.slow
 def test_a_search_that_asked_a_model_is_done_again_at_another_address(tmp_path: Path) -> None:
-    key = "sk-marked-5a0c7d1e"
-    home, path = Home(tmp_path / "home"), tmp_path / "export.json"
-    clone = fresh_clone(tmp_path / "clone")
+    path, clone = tmp_path / "export.json", fresh_clone(tmp_path / "clone")
     with ModelServer() as server, ModelServer() as other:
-        first = {"LLM_API_KEY": key, "LLM_BASE_URL": server.base_url, "LLM_MODEL": "scripted"}
-        second = {"LLM_API_KEY": "another", "LLM_BASE_URL": other.base_url}
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Home, "environment", lambda self: {**BARE(self), **first})
-            said = home.autosr("search", str(DEMO), *SMALL, "--judge", "model", "--output", str(path))
+        home = ModelHome(tmp_path / "home", server.base_url)
+        quick = ("--llm-retry-backoff-base", "0.005")
+        said = home.autosr("search", str(DEMO), *SMALL, *quick, "--judge", "model", "--output", str(path))
         assert said.code == 0, said.err
         (script,) = (tmp_path / "run_records").glob("*.reproduce.sh")
 
-        done = run_script(script, clone, str(DEMO), str(tmp_path / "again.json"), environment=second)
+        environment = {"LLM_API_KEY": "another", "LLM_BASE_URL": other.base_url}
+        done = run_script(script, clone, str(DEMO), str(tmp_path / "again.json"), environment=environment)
 
         assert done.returncode == 0, done.stderr
         assert rubrics(tmp_path / "again.json") == rubrics(path)
         assert len(other.requests) == len(server.requests) > 50
-    assert all(key not in file.read_text() for file in (tmp_path / "run_records").iterdir())
-
-
-BARE = Home.environment
+    assert all(KEY not in file.read_text() for file in (tmp_path / "run_records").iterdir())
 
 
 @pytest.mark.slow
@@ -101,10 +108,8 @@ def test_a_dataset_that_has_changed_is_refused_and_other_rubrics_are_told(tmp_pa
     assert home.autosr("search", path, *SMALL).code == 0
     script = record_of(home, "calls", "reproduce.sh")
     (tmp_path / "changed.json").write_text(Path(path).read_text() + "\n")
-    (tmp_path / "other.sh").write_text(script.read_text().replace('"seed": 7', '"seed": 8'))
-    (tmp_path / "other.sh").write_text(
-        (tmp_path / "other.sh").read_text().replace('"initial_proposals": 4', '"initial_proposals": 1')
-    )
+    told = script.read_text()
+    (tmp_path / "other.sh").write_text(told.replace('"holdout_fraction": 0.25', '"holdout_fraction": 0.5'))
     environment = {"AUTOSR_HOME": str(tmp_path / "again")}
 
     changed = run_script(script, PROJECT, str(tmp_path / "changed.json"), environment=environment)
