@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 
 from autosr_assets.cli_options import Told
 from autosr_assets.components import PromptDataset, RubricSearch
+from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.dataset_step import Origin, full_path
 from autosr_assets.definitions import shared
 from autosr_assets.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
@@ -150,12 +150,7 @@ def components_in_defs() -> tuple[dict[str, RubricSearch], dict[str, PromptDatas
 
 def names_in_defs() -> set[str]:
     """Return the names that the YAML of `defs/` uses; nothing of it is loaded."""
-    names = set()
-    for path in DEFS.glob("*/defs.yaml"):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            attributes = document.get("attributes") if isinstance(document, dict) else None
-            names.add((attributes or {}).get("name") or path.parent.name)
-    return names
+    return {one.name for one in defined_in(DEFS)}
 
 
 def name_of_file(path: str) -> str:

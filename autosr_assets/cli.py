@@ -1,4 +1,4 @@
-"""The command line `autosr`: search, validate, show, prompts, runs, cache.
+"""The command line `autosr`: search, validate, show, compare, prompts, runs, cache.
 
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from autosr_assets.cli_cache import app as cache_app
 from autosr_assets.cli_runs import app as runs_app
+from autosr_assets.cli_runs import compare
 from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, YOUR_FAULT, Debug, Run, open_store, stdout
 from autosr_lib.errors import AutosrError, SettingsError, StorageError
 
@@ -109,6 +110,9 @@ def show(
         console.print(failures({prompt: found.row["error"] or found.row["status"]}))
     else:
         console.print(best_panel(found.row, lineage=True))
+
+
+app.command()(compare)
 
 
 @prompts_app.callback()

@@ -1,4 +1,4 @@
-"""The commands `autosr runs list`, `show` and `diff`: the manifests read back."""
+"""The commands `autosr runs list`, `show` and `diff`, and `autosr compare`: what is on record, side by side."""
 
 import json
 from typing import Annotated, Any
@@ -70,6 +70,25 @@ def diff(
         _print_json(difference_json(found))
     else:
         stdout().print(difference_view(found))
+
+
+def compare(
+    searches: Annotated[list[str], typer.Argument(help="Searches over one dataset; all are compared with the first.")],
+    *,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Set searches over one dataset side by side: accuracy on the same held-out pairs, calls, cost."""
+    from autosr_assets.comparison_step import compare_searches  # noqa: PLC0415
+    from autosr_assets.recorded_runs import dataset_of  # noqa: PLC0415
+    from autosr_assets.run_reports import compared_json, compared_view  # noqa: PLC0415
+
+    store = open_store()
+    found = compare_searches(store, dataset_of(store, searches), searches)
+    if as_json:
+        _print_json(compared_json(found))
+    else:
+        stdout().print(compared_view(found))
 
 
 def _print_json(value: Any) -> None:

@@ -102,6 +102,27 @@ def all_manifests(store: TableStore, search: str | None = None) -> list[dict[str
     return found
 
 
+def dataset_of(store: TableStore, searches: Sequence[str]) -> str:
+    """Return the dataset that these searches are over.
+
+    Raises:
+        SettingsError: there is only one search, one of them has no run on record, or they are over different datasets.
+    """
+    if len(set(searches)) < max(2, len(searches)):
+        raise SettingsError(f"searches are {', '.join(searches)}; must be two or more, each once")
+    known: dict[str, str] = {}
+    for one in read_manifests(store):  # the latest first
+        known.setdefault(one["search"], one["dataset_name"])
+    if missing := [name for name in searches if name not in known]:
+        raise SettingsError(
+            f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(known)) or 'none yet'}"
+        )
+    if len({known[name] for name in searches}) > 1:
+        told = ", ".join(f"{name} over {known[name]}" for name in searches)
+        raise SettingsError(f"searches are over different datasets: {told}; must be over one")
+    return known[searches[0]]
+
+
 def _flat(manifest: Manifest) -> Iterator[tuple[str, Any]]:
     def within(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping):

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from autosr_assets.comparison_step import Compared
 from autosr_assets.recorded_runs import Manifest, RunDifference
 from autosr_assets.reports import plain_table, points
 from autosr_lib.evaluation.holdout import PairSummary
@@ -137,6 +138,56 @@ def accuracy_line(summary: PairSummary) -> str:
     """Return two accuracies and their difference on one line."""
     figures = f"{summary.initial} → {summary.best}, difference {points(summary.gain)}"
     return f"{figures} ({summary.pairs} pairs, {summary.prompts} prompts)"
+
+
+def compared_view(found: Compared) -> RenderableType:
+    """Return searches side by side, and each against the first."""
+    each = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    each.add_column("search", no_wrap=True)
+    for name in ("rubrics", "unseen pairs", "touching pairs", "calls", "tokens", "cost"):
+        each.add_column(name, justify="right")
+    for one in found.searches:
+        accuracies = ["" if summary is None else str(summary.best) for summary in (one.unseen, one.touching)]
+        spent = (f"{one.spent['tokens']:,}", f"${one.spent['cost']:,.2f}")
+        rubrics = _of(one.done, found.prompts)
+        each.add_row(escape(one.name), rubrics, *map(escape, accuracies), f"{one.calls:,}", *spent)
+    against = plain_table()
+    for name, one_difference in found.differences.items():
+        title = f"{name} − {found.searches[0].name}"
+        against.add_row(title, f"{one_difference.paired} of {found.prompts} prompts compared")
+        for which, summary in (("unseen", one_difference.unseen), ("touching", one_difference.touching)):
+            if summary is not None:
+                against.add_row("", f"{which}: {escape(points(summary.gain))} ({summary.pairs} pairs)")
+    note = Text(
+        "touching pairs flatter a rubric that remembers; objectives are no accuracy and are not compared", "dim"
+    )
+    return Group(each, Text(), against, note)
+
+
+def compared_json(found: Compared) -> dict[str, Any]:
+    """Return the same for a script."""
+    return {
+        "prompts": found.prompts,
+        "searches": [
+            {
+                "search": one.name,
+                "rubrics": one.done,
+                "unseen_accuracy": None if one.unseen is None else one.unseen.best._asdict(),
+                "touching_accuracy": None if one.touching is None else one.touching.best._asdict(),
+                "calls": one.calls,
+                "spent": dict(one.spent),
+            }
+            for one in found.searches
+        ],
+        "against_the_first": {
+            name: {
+                "prompts_compared": one.paired,
+                "unseen_pairs": pairs_json(one.unseen),
+                "pairs_touching_hidden": pairs_json(one.touching),
+            }
+            for name, one in found.differences.items()
+        },
+    }
 
 
 def _accuracies(found: RunDifference) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from pydantic import BaseModel, Field
 
+from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.prompt_dataset import SHARED, backfill_policy, preference_step, published
 from autosr_assets.export_step import export_search
 from autosr_assets.graph_names import (
@@ -53,7 +53,7 @@ class RubricSearchScaffolder(dg.Scaffolder[RubricSearchParams]):
 
     def scaffold(self, request: dg.ScaffoldRequest[RubricSearchParams]) -> None:
         """Write `defs.yaml`."""
-        datasets = list(_datasets_beside(request))
+        datasets = [one.name for one in defined_in(request.target_path.parent) if one.kind == "PromptDataset"]
         dataset = request.params.dataset or (datasets[0] if datasets else "")
         if not dataset:
             raise SettingsError(
@@ -331,12 +331,3 @@ def failure_text(failed: Mapping[str, str], shown: int = 20) -> str:
     named = "; ".join(f"{key!r}: {error}" for key, error in list(failed.items())[:shown])
     more = f"; and {len(failed) - shown} more" if len(failed) > shown else ""
     return f"{len(failed)} prompts failed; the others are stored and exported. {named}{more}"
-
-
-def _datasets_beside(request: dg.ScaffoldRequest[RubricSearchParams]) -> Iterator[str]:
-    """Yield the names of the datasets that are defined in the same folder."""
-    for path in sorted(request.target_path.parent.glob("*/defs.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            if isinstance(document, dict) and str(document.get("type", "")).endswith(".PromptDataset"):
-                attributes = document.get("attributes") or {}
-                yield attributes.get("name") or path.parent.name

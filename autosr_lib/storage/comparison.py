@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
+from autosr_lib.storage.results import has_rubric
 from autosr_lib.storage.rows import Row
-from autosr_lib.storage.tables import Status
 
 
 class Changed(NamedTuple):
@@ -35,14 +35,19 @@ class Comparison:
     touching: PairSummary | None
     """Likewise over pairs that touch a hidden candidate; it flatters a rubric that remembers (METHOD §5)."""
 
+    @property
+    def paired(self) -> int:
+        """Return how many prompts the accuracies are compared on."""
+        return self.prompts - self.unpaired
+
 
 def compare(first: Iterable[Row], second: Iterable[Row]) -> Comparison:
     """Return what differs between two sets of results (`results.RESULTS`).
 
     Only how many pairs were held out is compared here: that they were the same ones is the caller's to know.
     """
-    ours = {row["prompt_id"]: row for row in first if row["status"] != Status.FAILED}
-    theirs = {row["prompt_id"]: row for row in second if row["status"] != Status.FAILED}
+    ours = {row["prompt_id"]: row for row in first if has_rubric(row)}
+    theirs = {row["prompt_id"]: row for row in second if has_rubric(row)}
     both = [(row, theirs[name]) for name, row in ours.items() if name in theirs]
     paired = [(one, other) for one, other in both if _pairs(one) == _pairs(other)]
     touching = [PairCount(one["holdout_pairs"], one["holdout_best"], other["holdout_best"]) for one, other in paired]

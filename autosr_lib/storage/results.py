@@ -43,7 +43,7 @@ BEST_COLUMNS = [
 
 def result_of(row: Row) -> Row:
     """Return the result of one row of the table of best rubrics."""
-    if row["status"] == Status.FAILED:
+    if row["status"] in (Status.FAILED, Status.WITHDRAWN):
         return {"prompt_id": row["prompt_id"], "status": row["status"]}
     calls = row["calls"]
     return {
@@ -52,6 +52,11 @@ def result_of(row: Row) -> Row:
         "objective": row["best"]["objective"],
         "calls": calls["initializer"] + calls["proposer"] + calls["verifier"],
     }
+
+
+def has_rubric(result: Row) -> bool:
+    """Return whether the prompt neither failed nor left the dataset."""
+    return result.get("rubric") is not None
 
 
 def keep_run(store: TableStore, manifest: Mapping[str, Any], results: Iterable[Row]) -> None:

@@ -25,6 +25,7 @@ def test_the_keys_of_all_assets() -> None:
     assert keys == {
         "demo/dataset",
         "demo/preferences",
+        "demo/comparison",
         *(f"evolutionary/{asset}" for asset in [*ends, *evolutionary]),
         *(f"iterative/{asset}" for asset in [*ends, *iterative]),
     }

@@ -1,0 +1,105 @@
+"""Searches over one dataset in the graph, side by side."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from autosr_assets.comparison_step import compare_searches, comparison_metadata, comparison_table
+from autosr_assets.components.defs_folder import defined_in
+from autosr_assets.graph_names import TABLES, checked_name, dataset_key
+from autosr_lib.errors import SettingsError
+from autosr_lib.search.fingerprints import METHOD_VERSION
+
+
+class SearchComparisonParams(BaseModel):
+    """What `dg scaffold defs` asks for a comparison."""
+
+    searches: str | None = Field(
+        None, description="Names of the searches, with commas; by default all those over the first dataset with two."
+    )
+
+
+class SearchComparisonScaffolder(dg.Scaffolder[SearchComparisonParams]):
+    """Writes YAML that loads: the searches exist and are over one dataset."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[SearchComparisonParams]:
+        """Return what may be said on the command line."""
+        return SearchComparisonParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[SearchComparisonParams]) -> None:
+        """Write `defs.yaml`."""
+        known = {
+            one.name: one.attributes.get("dataset")
+            for one in defined_in(request.target_path.parent)
+            if one.kind == "RubricSearch"
+        }
+        named = request.params.searches
+        if named is not None:
+            searches = [name.strip() for name in named.split(",")]
+        else:
+            together = [[name for name in known if known[name] == dataset] for dataset in known.values()]
+            searches = next((names for names in together if len(names) > 1), [])
+        if not searches:
+            raise SettingsError(
+                "no dataset in defs/ has two searches; first: dg scaffold defs autosr_assets.components.RubricSearch NAME"
+            )
+        one_dataset(searches, known)
+        dg.scaffold_component(request, {"searches": searches})
+
+
+@dg.scaffold_with(SearchComparisonScaffolder)
+class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
+    """What searches over one dataset have found, prompt by prompt on the same held-out pairs."""
+
+    name: str | None = None
+    """Name of the asset; by default that of its folder in `defs/`."""
+    searches: Sequence[str]
+    """Names of the searches; all others are compared with the first."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the asset, named after the component's folder if it has no name."""
+        found = defined_in(context.defs_module_path)
+        known = {one.name: one.attributes.get("dataset") for one in found if one.kind == "RubricSearch"}
+        return self.definitions(self.name or context.path.name, one_dataset(self.searches, known))
+
+    def definitions(self, name: str, dataset: str) -> dg.Definitions:
+        """Return the asset that compares the searches, all of them over this dataset."""
+        checked_name(name, "comparison")
+        searches = tuple(self.searches)
+
+        @dg.asset(
+            key=dg.AssetKey([dataset, name]),
+            deps=[dataset_key(dataset), *(dg.AssetKey([search, "rubric_export"]) for search in searches)],
+            group_name=dataset,
+            description="One row is one prompt in one search: its held-out pairs, those ordered rightly, and its calls.",
+            io_manager_key=TABLES,
+            required_resource_keys={TABLES},
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            code_version=METHOD_VERSION,
+            kinds={"parquet"},
+        )
+        def comparison(context: dg.AssetExecutionContext) -> pa.Table:
+            found = compare_searches(getattr(context.resources, TABLES).store, dataset, searches)
+            context.add_output_metadata(comparison_metadata(found))
+            return comparison_table(found)
+
+        return dg.Definitions(assets=[comparison])
+
+
+def one_dataset(searches: Sequence[str], known: dict[str, str | None]) -> str:
+    """Return the one dataset of these searches.
+
+    Raises:
+        SettingsError: there are fewer than two, one is not known, or they are over different datasets.
+    """
+    if missing := [name for name in searches if name not in known]:
+        raise SettingsError(f"searches: {missing[0]!r} is no search; allowed: {', '.join(sorted(known)) or 'none yet'}")
+    if len(set(searches)) < 2 or len(set(searches)) < len(searches):
+        raise SettingsError(f"searches are {', '.join(searches) or 'none'}; must be two or more, each once")
+    if len({known[name] for name in searches}) > 1:
+        told = ", ".join(f"{name} over {known[name]}" for name in searches)
+        raise SettingsError(f"searches are over different datasets: {told}; must be over one")
+    return str(known[searches[0]])
