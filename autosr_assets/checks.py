@@ -1,12 +1,13 @@
 """What must hold of the dataset and its preferences: one result a run over all prompts, naming those at fault."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
 
 from autosr_assets.graph_names import TABLES, dataset_key, dataset_settings_key, preferences_key
-from autosr_assets.metadata import cell
+from autosr_assets.metadata import table
 from autosr_assets.partition_keys import partition_key
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.rows import read_preferences, read_prompt
@@ -27,13 +28,16 @@ _PREFERENCE_COLUMNS = ["status", "judge", "first", "second", "verdict", "forward
 
 def faults_metadata(faults: Mapping[str, str]) -> dict[str, Any]:
     """Return the number of prompts at fault and a table of the first of them."""
-    lines = [f"| {cell(name, 100)} | {cell(fault, 300)} |" for name, fault in list(faults.items())[:NAMED]]
-    if (more := len(faults) - NAMED) > 0:
-        lines.append(f"| … | and {more} more |")
-    if not lines:
+    if not faults:
         return {"prompts_at_fault": 0}
-    table = "\n".join(["| prompt | what is wrong |", "|---|---|", *lines])
-    return {"prompts_at_fault": len(faults), "at_fault": dg.MetadataValue.md(table)}
+    rows = [
+        {"prompt": name, "what is wrong": shorten(fault, 300, placeholder=" …")}
+        for name, fault in list(faults.items())[:NAMED]
+    ]
+    if (more := len(faults) - NAMED) > 0:
+        rows.append({"prompt": "…", "what is wrong": f"and {more} more"})
+    columns = {"prompt": "Id of the prompt.", "what is wrong": "With the figures that say so."}
+    return {"prompts_at_fault": len(faults), "at_fault": table(columns, rows)}
 
 
 def dataset_checks(name: str) -> list[dg.AssetChecksDefinition]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -10,7 +11,7 @@ import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.graph_names import prompts_of
-from autosr_assets.metadata import cell
+from autosr_assets.metadata import cell, table
 from autosr_assets.partition_keys import partition_key
 from autosr_lib.storage.datasets import Dataset, read_dataset
 from autosr_lib.storage.rows import dataset_table, read_prompt
@@ -99,10 +100,19 @@ def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
     """Return what the asset publishes."""
     sizes = [len(prompt.candidates) for prompt in dataset.prompts]
     sources = sorted({candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""})
-    preview = "\n".join(
-        f"| {cell(prompt.prompt_id, 80)} | {cell(prompt.prompt, 80)} | {len(prompt.candidates)} |"
+    columns = {
+        "prompt": "Id of the prompt.",
+        "text": "How the task begins.",
+        "candidates": "How many responses it has.",
+    }
+    preview: list[dict[str, str | int]] = [
+        {
+            "prompt": prompt.prompt_id,
+            "text": shorten(prompt.prompt, 120, placeholder=" …"),
+            "candidates": len(prompt.candidates),
+        }
         for prompt in dataset.prompts[:PREVIEWED]
-    )
+    ]
     return {
         "dagster/row_count": len(dataset.prompts) + withdrawn,
         "prompts": len(dataset.prompts),
@@ -115,7 +125,7 @@ def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
         "path": dg.MetadataValue.path(dataset.path),
         "faults": dg.MetadataValue.md(_listing(dataset.faults)),
         "warnings": dg.MetadataValue.md(_listing(dataset.warnings)),
-        "preview": dg.MetadataValue.md(f"| prompt | text | candidates |\n|---|---|---|\n{preview}"),
+        "preview": table(columns, preview),
     }
 
 

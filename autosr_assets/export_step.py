@@ -7,11 +7,12 @@ import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
+from autosr_assets.histories import Histories
 from autosr_assets.home import data_home
 from autosr_assets.manifest import Manifest, run_manifest, told
+from autosr_assets.metadata import held_out_table, picture
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.run_records import keep_record, record_path, with_its_record
-from autosr_assets.search_plots import Histories, search_markdown
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.storage.export import Totals, holdout_json, write_export
@@ -57,8 +58,8 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
         "run_id": manifest["run_id"],
     }
     steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
-    overview = dg.MetadataValue.md(search_markdown(histories, totals.holdout))
-    return target, {**export_metadata(totals, target), **_manifest_metadata(target, manifest), "overview": overview}
+    charts = {name: picture(name.replace("_", " "), svg) for name, svg in histories.charts(totals.holdout).items()}
+    return target, {**charts, **export_metadata(totals, target), **_manifest_metadata(target, manifest)}
 
 
 def export_target(steps: SearchSteps) -> UPath:
@@ -111,8 +112,9 @@ def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
         "judge_calls": totals.judge_calls,
         **{f"calls_{name}": count for name, count in totals.calls.items()},
     }
-    if (figures := holdout_json(totals.holdout)) is not None:
-        metadata["holdout_accuracy"] = dg.MetadataValue.json(figures)
+    if (summary := totals.holdout) is not None:
+        metadata["held_out"] = held_out_table(summary)
+        metadata["holdout_accuracy"] = dg.MetadataValue.json(holdout_json(summary) or {})
     return metadata
 
 

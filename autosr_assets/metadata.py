@@ -1,14 +1,14 @@
 """What assets publish of a prompt: few numbers, and of the best rubric a page to read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.history_image import history_markdown
+from autosr_assets.charts import INLINE, calls_chart, image, objective_chart
 from autosr_assets.lineage import Step, lineage_tree
-from autosr_lib.evaluation.holdout import OWN_FIGURE
+from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, Interval, PairSummary
 from autosr_lib.storage.rows import Row, read_preferences
 from autosr_lib.storage.tables import Status
 
@@ -60,11 +60,13 @@ def population_metadata(rows: pa.Table) -> dict[str, Any]:
 
 def best_metadata(row: Row) -> dict[str, Any]:
     """Return what is published of a prompt's best rubric."""
-    calls = row["calls"]
+    calls, history = row["calls"], row["history"]
+    best, mean = ([one[name] for one in history] for name in ("best", "mean"))
     metadata: dict[str, Any] = {
-        "rubric": dg.MetadataValue.md(rubric_markdown(row["rubric"])),
-        "scores": dg.MetadataValue.md(scores_markdown(row)),
-        "history": dg.MetadataValue.md(history_markdown(row)),
+        **rubric_metadata(row["rubric"]),
+        "scores": scores_table(row),
+        "objective_by_generation": picture("best and mean objective", objective_chart(best, mean)),
+        "calls_by_generation": picture("calls by generation", calls_chart([one["calls"] for one in history])),
         "lineage": dg.MetadataValue.md(lineage_markdown(row["lineage"])),
         "best_candidate": row["best_candidate_id"],
         "objective": row["best"]["objective"],
@@ -83,21 +85,88 @@ def best_metadata(row: Row) -> dict[str, Any]:
     return metadata
 
 
+def rubric_metadata(criteria: Sequence[Row]) -> dict[str, Any]:
+    """Return a rubric as markdown; and as a table where the web UI would put the markdown behind a click."""
+    markdown = rubric_markdown(criteria)
+    metadata: dict[str, Any] = {"rubric": dg.MetadataValue.md(markdown)}
+    if len(markdown) >= INLINE:
+        columns = {"weight": "Share of the rubric.", "criterion": "What is graded."}
+        rows = [{"weight": f"{one['weight']:.0%}", "criterion": _criterion(one)} for one in heaviest_first(criteria)]
+        metadata["criteria_by_weight"] = table(columns, rows)
+    return metadata
+
+
 def rubric_markdown(criteria: Sequence[Row]) -> str:
     """Return a rubric as a table, the heaviest criterion first."""
-    rows = sorted(criteria, key=lambda one: -one["weight"])
-    lines = [f"| {one['weight']:.0%} | {cell(one['text'])} | {one['measure'] or ''} |" for one in rows]
-    return "\n".join(["| weight | criterion | measure |", "|---:|---|---|", *lines])
+    lines = [f"| {one['weight']:.0%} | {cell(_criterion(one))} |" for one in heaviest_first(criteria)]
+    return "\n".join(["| weight | criterion |", "|---:|---|", *lines])
 
 
-def scores_markdown(row: Row) -> str:
-    """Return every candidate's score as a table, the best first; those held out from the search are marked."""
+def heaviest_first(criteria: Iterable[Row]) -> list[Row]:
+    """Return the criteria by weight."""
+    return sorted(criteria, key=lambda one: -one["weight"])
+
+
+def _criterion(one: Row) -> str:
+    measure = one["measure"]
+    return one["text"] if not measure or measure in one["text"] else f"{one['text']} ({measure})"
+
+
+def scores_table(row: Row) -> dg.TableMetadataValue:
+    """Return every candidate's score, the best first; those held out from the search are marked."""
     known = sorted(row["candidate_scores"], key=lambda one: -(one["score"] if one["score"] is not None else -1))
-    lines = [
-        f"| {cell(one['candidate_id'])} | {_score(one['score'])} | {'held out' if one['is_hidden'] else ''} |"
+    columns = {
+        "candidate": "Id of the candidate.",
+        "score": "0 to 1 under the rubric.",
+        "held out": "Whether the search could not see it.",
+    }
+    rows = [
+        {
+            "candidate": one["candidate_id"],
+            "score": _score(one["score"]),
+            "held out": "held out" if one["is_hidden"] else "",
+        }
         for one in known
     ]
-    return "\n".join(["| candidate | score | |", "|---|---:|---|", *lines])
+    return table(columns, rows)
+
+
+def table(columns: Mapping[str, str], rows: Iterable[Mapping[str, str | int | float]]) -> dg.TableMetadataValue:
+    """Return a table with its schema, column by description; the web UI shows it at once, however long."""
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, description=says) for name, says in columns.items()])
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema)
+
+
+def picture(alt: str, svg: str) -> dg.MarkdownMetadataValue:
+    """Return a chart as metadata."""
+    return dg.MetadataValue.md(image(alt, svg))
+
+
+def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
+    """Return the held-out figures to read; unseen pairs first, and beside the others what labels alone would earn."""
+    columns = {
+        "of": "Accuracy of the first and the best rubrics with 95% intervals over prompts; the gain in points.",
+        "unseen": "Pairs of two hidden candidates: nothing about them can be remembered.",
+        "touching": "Pairs with a hidden candidate; most have a visible one beside it, whose label was known.",
+    }
+    sides = [_figures(summary.unseen, "nothing to remember"), _figures(summary.touching, f"{summary.remembered:.1%}")]
+    names = ("pairs", "prompts", "first rubrics", "best rubrics", "gain", "visible labels alone")
+    rows = [
+        {"of": name, "unseen": unseen, "touching": touching}
+        for name, unseen, touching in zip(names, *sides, strict=True)
+    ]
+    return table(columns, rows)
+
+
+def _figures(one: PairSummary | None, alone: str) -> tuple[str, ...]:
+    if one is None:
+        return ("0", "0", "", "", "", "")
+    return f"{one.pairs:,}", f"{one.prompts:,}", str(one.initial), str(one.best), points(one.gain), alone
+
+
+def points(gain: Interval) -> str:
+    """Return a gain in points, with its interval."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def lineage_markdown(ancestors: Iterable[Row]) -> str:

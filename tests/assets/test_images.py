@@ -1,20 +1,20 @@
-"""The pictures in the metadata: there, small, and of what was measured."""
+"""The charts in the metadata: well formed, short enough to be shown at once, and of what was measured."""
 
-import base64
-import re
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from autosr_assets.history_image import history_markdown, history_svg
-from autosr_assets.search_plots import Histories, search_markdown
+from autosr_assets.charts import INLINE, calls_chart, held_out_chart, image, objective_chart, operators_chart
+from autosr_assets.histories import Histories
+from autosr_assets.metadata import best_metadata
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
 from autosr_lib.storage.rows import Row
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import fake_roles
 
-MOST_BYTES = 15_000
+HOLDOUT = summarise_holdout([HoldoutCount(PairCount(4000, 2000, 3000), PairCount(2000, 1000, 1100), 2200.0)] * 3)
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +26,55 @@ def best_rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return [rows[0] for rows in home.rows("calls/best_rubrics").values()]
 
 
-def test_a_prompts_history_is_a_small_well_formed_image(best_rows: list[Row]) -> None:
+def test_a_prompts_pictures_are_shown_at_once(best_rows: list[Row]) -> None:
     for row in best_rows:
-        root = ET.fromstring(history_svg(row))  # noqa: S314 - our own text
+        metadata = best_metadata(row)
 
-        assert root.tag.endswith("svg")
-        assert len(history_markdown(row)) < MOST_BYTES
+        for name in ("objective_by_generation", "calls_by_generation"):
+            assert len(metadata[name].md_str) < INLINE
+            assert drawn(metadata[name].md_str).tag.endswith("svg")
 
 
-def test_the_search_is_shown_as_one_png(best_rows: list[Row]) -> None:
+def test_a_searchs_charts_are_of_all_its_prompts(best_rows: list[Row]) -> None:
     histories = Histories()
     assert list(histories.watched(best_rows)) == best_rows
-    holdout = summarise_holdout([HoldoutCount(PairCount(4, 2, 3), PairCount(2, 1, 1), 2.0)] * 3)
 
-    text = search_markdown(histories, holdout)
+    charts = histories.charts(HOLDOUT)
 
-    found = re.fullmatch(r"!\[[^\]]+\]\(data:image/png;base64,(.+)\)", text)
-    assert found
-    assert base64.b64decode(found[1]).startswith(b"\x89PNG")
+    assert set(charts) == {
+        "objective_by_generation",
+        "calls_by_generation",
+        "held_out_accuracy",
+        "steps_to_the_best",
+    }
+    assert max(len(image(name, svg)) for name, svg in charts.items()) < INLINE
     assert histories.calls[0] == sum(row["history"][0]["calls"] for row in best_rows)
 
 
-def test_a_search_without_any_rubric_says_so() -> None:
-    assert search_markdown(Histories(), None) == "No prompt has a history yet."
+def test_the_held_out_chart_says_both_figures_and_the_unseen_first() -> None:
+    assert HOLDOUT is not None
+
+    told = held_out_chart(HOLDOUT)
+
+    assert told.index("unseen, 6000 pairs: 50.0% → 55.0%") < told.index("touching, 12000 pairs: 50.0% → 75.0%")
+
+
+def test_any_number_of_generations_can_be_drawn() -> None:
+    for count in (1, 2, 40, 100):
+        for svg in (objective_chart([0.5] * count, [0.4] * count), calls_chart([0] * count)):
+            assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own text
+
+
+def test_a_name_in_a_chart_is_text() -> None:
+    root = ET.fromstring(operators_chart([("<b>&", 3)]))  # noqa: S314 - our own text
+
+    assert "<b>&" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_search_without_any_rubric_has_no_charts() -> None:
+    assert Histories().charts(None) == {}
+
+
+def drawn(markdown: str) -> ET.Element:
+    address = markdown.split("](<data:image/svg+xml,")[1].removesuffix(">)")
+    return ET.fromstring(unquote(address.replace("\\<", "<").replace("\\>", ">")))  # noqa: S314 - our own text
