@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-integration check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-integration test-event-log check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
 
 test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
 	@$(BIN)/python -m pytest -q -m integration $(ARGS) tests/integration
+
+test-event-log: $(READY) ## run Dagster's own tests of event logs on ours (downloads Dagster's sources)
+	@$(BIN)/python tests/assets/dagster_suite.py -n $(WORKERS) $(ARGS)
 
 check: lint types imports definitions test ## everything CI checks
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from autosr_assets.event_log import ask_for_batches
 from autosr_assets.graph_names import TABLES
 from autosr_assets.io_manager import ParquetIOManager
 from autosr_assets.resources import Progress, run_resources
+
+ask_for_batches()  # for runs on Postgres; our own event log asks by itself
 
 
 def shared(progress: Progress | None = None) -> dg.Definitions:

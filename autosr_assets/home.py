@@ -10,6 +10,11 @@ _DAGSTER_YAML = """\
 # Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
 telemetry:
   enabled: false
+event_log_storage:
+  # Dagster's SQLite event log, on the same files, but written many events at a time. Without these lines it is Dagster's
+  # own again; for Postgres put `storage:` in their place.
+  module: autosr_assets.event_log
+  class: BatchedSqliteEventLog
 concurrency:
   runs:
     max_concurrent_runs: 4  # one run keeps many requests under way already

@@ -23,6 +23,7 @@ from autosr_assets.graph_names import (
 from autosr_assets.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_assets.range_events import log_materializations
 from autosr_assets.run_tags import endpoint_pool, search_tags
 from autosr_assets.search_checks import check_search, check_specs
 from autosr_assets.settings_config import settings_resource
@@ -301,9 +302,13 @@ class _Graph:
             if best in context.selected_asset_keys:
                 filled = steps.run_best(handle, context.partition_keys)
                 failed = filled.failed
-                for key, stored in filled.handles.items():
-                    if key not in failed and key not in filled.withdrawn:
-                        context.log_event(_materialized(best, key, stored, filled.used.get(key, {})))
+                good = {
+                    key: h for key, h in filled.handles.items() if key not in failed and key not in filled.withdrawn
+                }
+                used = filled.used
+                log_materializations(
+                    context, (_materialized(best, key, h, used.get(key, {})) for key, h in good.items())
+                )
             if export in context.selected_asset_keys:
                 path, metadata = export_search(steps, handle, context.run.run_id)
                 context.log_event(dg.AssetMaterialization(export, metadata=metadata))

@@ -1,0 +1,138 @@
+"""The batched event log keeps what Dagster's own keeps, in the same files, and can be exchanged for it."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+
+from autosr_assets.event_log import BATCH_VARIABLE, BatchedSqliteEventLog
+from autosr_assets.range_events import log_materializations
+
+PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
+RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}
+FIRST, BEST = dg.AssetKey("first"), dg.AssetKey("best")
+OURS = "event_log_storage: {module: autosr_assets.event_log, class: BatchedSqliteEventLog}\n"
+
+
+def _job(bad: str) -> dg.JobDefinition:
+    @dg.asset(partitions_def=PROMPTS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="1")
+    def first(context: dg.AssetExecutionContext) -> None:
+        context.add_asset_metadata({"objective": 0.5}, partition_key="b")
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(BEST, deps=[FIRST], partitions_def=PROMPTS, skippable=True)],
+        check_specs=[dg.AssetCheckSpec("good", asset=BEST)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def best(context: dg.AssetExecutionContext) -> Any:
+        good = [key for key in context.partition_keys if key != bad]
+        tags = {"dagster/data_version": "v"}
+        log_materializations(context, (dg.AssetMaterialization(BEST, partition=key, tags=tags) for key in good))
+        yield dg.AssetCheckResult(passed=True, asset_key=BEST, check_name="good")
+        if bad:
+            raise dg.Failure(f"failed: {bad}", allow_retries=False)
+
+    return dg.Definitions([first, best]).resolve_implicit_global_asset_job_def()
+
+
+def _run(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch, bad: str = "b") -> dg.DagsterInstance:
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + yaml)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    instance = dg.DagsterInstance.get()
+    instance.add_dynamic_partitions("prompts", list("abcd"))
+    _job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False)
+    return instance
+
+
+def _kept(home: Path) -> Mapping[str, list[Any]]:
+    """Return what the database of all runs holds, without ids and times."""
+    with sqlite3.connect(home / "history" / "runs" / "index.db") as db:
+        return {
+            "events": sorted(
+                db.execute("SELECT dagster_event_type, asset_key, partition, step_key FROM event_logs").fetchall(),
+                key=str,
+            ),
+            "tags": sorted(
+                db.execute(
+                    "SELECT t.asset_key, t.key, t.value, e.partition FROM asset_event_tags t "
+                    "JOIN event_logs e ON e.id = t.event_id WHERE t.key NOT LIKE '%pointer%'"
+                ).fetchall()
+            ),
+            "assets": sorted(
+                db.execute(
+                    "SELECT asset_key, last_materialization IS NOT NULL, last_run_id = (SELECT max(run_id) FROM event_logs) "
+                    "FROM asset_keys"
+                ).fetchall()
+            ),
+        }
+
+
+@pytest.fixture(autouse=True)
+def _undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BATCH_VARIABLE, "")  # so that what the storage sets is undone
+    monkeypatch.delenv(BATCH_VARIABLE)
+
+
+def test_a_range_run_leaves_what_dagsters_own_event_log_would_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(tmp_path / "theirs", "", monkeypatch)
+
+    _run(tmp_path / "ours", OURS, monkeypatch)
+
+    theirs, ours = _kept(tmp_path / "theirs"), _kept(tmp_path / "ours")
+    assert ours == theirs
+    assert sum(row[0] == "ASSET_MATERIALIZATION" for row in ours["events"]) == 7
+    assert len(ours["assets"]) == 2
+
+
+def test_good_prompts_are_green_and_the_failed_one_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = _run(tmp_path / "ours", OURS, monkeypatch)
+
+    assert instance.get_materialized_partitions(BEST) == set("acd")
+    status = get_and_update_asset_status_cache_value(instance, BEST, PROMPTS, dynamic_partitions_loader=instance)
+    assert status is not None
+    assert set(status.deserialize_failed_partition_subsets(PROMPTS).get_partition_keys()) == {"b"}
+
+
+def test_the_events_of_a_range_arrive_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    batched = BatchedSqliteEventLog.store_event_batch
+    monkeypatch.setattr(
+        BatchedSqliteEventLog,
+        "store_event_batch",
+        lambda self, events: (sizes.append(len(events)), batched(self, events)),
+    )
+
+    _run(tmp_path / "ours", OURS, monkeypatch, bad="")
+
+    # What is planned (two assets of four prompts, and a check), then the materializations of each asset.
+    assert sizes == [9, 4, 4]
+
+
+def test_dagsters_own_class_reads_what_ours_wrote_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    _run(home, OURS, monkeypatch)
+    monkeypatch.delenv(BATCH_VARIABLE)
+
+    instance = _run(home, "", monkeypatch, bad="")
+
+    assert type(instance.event_log_storage) is not BatchedSqliteEventLog
+    assert isinstance(instance.event_log_storage, SqliteEventLogStorage)
+    assert instance.get_materialized_partitions(BEST) == set("abcd")
+    assert len(instance.fetch_materializations(BEST, limit=100).records) == 7
+
+
+def test_a_batch_size_that_is_set_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BATCH_VARIABLE, "7")
+
+    _run(tmp_path / "ours", OURS, monkeypatch)
+
+    assert os.environ[BATCH_VARIABLE] == "7"
