@@ -17,10 +17,9 @@ from autosr_assets.home import dagster_home
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import read_prompts
 from autosr_assets.resources import Progress
-from autosr_assets.run_tags import NO_RETRY, search_tags
-from autosr_assets.work_left import WORTH_A_RUN, WorkLeft, range_runs, work_left
+from autosr_assets.run_tags import NO_RETRY, range_tags, search_tags
+from autosr_assets.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError
-from autosr_lib.search.settings import Scope
 from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.export import Totals
 from autosr_lib.storage.rows import Row
@@ -131,11 +130,7 @@ class _Runs:
         if not keys <= set(order):  # a new Dagster home beside an older storage
             self.read_dataset()
             order = self._registered()
-        if self.search.structure.scope is Scope.GLOBAL_BATCH:  # a generation needs the one before of all prompts
-            chunk_size = gap = len(order)
-        else:
-            gap = WORTH_A_RUN
-        runs = range_runs(order, keys, chunk_size, gap)
+        runs = search_ranges(order, keys, chunk_size, self.search.structure.scope)
         self.progress.expect(sum(map(len, runs)))
         per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
         is_one = len(runs) == 1
@@ -164,10 +159,7 @@ class _Runs:
         job = self._job.get_subset(
             asset_selection=set(assets), asset_check_selection=None if checks is None else set(checks)
         )
-        tags = {
-            "dagster/asset_partition_range_start": prompts[0],
-            "dagster/asset_partition_range_end": prompts[-1],
-        } if prompts else {}  # fmt: skip
+        tags = range_tags(prompts) if prompts else {}
         tags |= search_tags(self.search.dataset, self.search.name, self.search.structure, self.search.settings)
         try:
             with warnings.catch_warnings():

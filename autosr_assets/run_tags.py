@@ -1,6 +1,7 @@
 """What a run is about, as tags to filter runs by, and the pool that keeps two runs from one endpoint."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from autosr_lib.domain.fingerprint import fingerprint
@@ -9,6 +10,12 @@ from autosr_lib.settings import BackendName, BackendSettings, SearchRunSettings
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Of a run in our own process: the daemon could not start it again, and the same command goes on where it ended."""
+
+SEARCH = "autosr/search"
+ASKED_BY, INCOMING = "autosr/asked_by", "incoming file"
+"""What made a run that nobody started by hand."""
+EXPORT_LATER = {"autosr/export": "later"}
+"""Of a run over one of several ranges of prompts."""
 
 
 def dataset_tags(dataset: str) -> dict[str, str]:
@@ -20,7 +27,7 @@ def search_tags(dataset: str, search: str, structure: Structure, settings: Searc
     """Return the tags of a run of a search; runs with the same settings have the same fingerprint."""
     return {
         **dataset_tags(dataset),
-        "autosr/search": search,
+        SEARCH: search,
         "autosr/mode": str(structure.mode),
         "autosr/settings": settings_fingerprint(structure, settings),
     }
@@ -29,6 +36,14 @@ def search_tags(dataset: str, search: str, structure: Structure, settings: Searc
 def settings_fingerprint(structure: Structure, settings: SearchRunSettings) -> str:
     """Return the name of a search's settings, wherever its export goes."""
     return fingerprint(structure.model_dump(mode="json"), settings.model_dump(mode="json", exclude={"output"}))
+
+
+def range_tags(keys: Sequence[str]) -> dict[str, str]:
+    """Return the tags of a run over the partitions from the first of `keys` to the last."""
+    return {
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[-1],
+    }
 
 
 def endpoint_pool(settings: BackendSettings) -> str | None:

@@ -21,7 +21,10 @@ _SCALARS: Mapping[Any, Any] = {bool: dg.Bool, int: dg.Int, float: dg.Float, str:
 
 
 def settings_resource(
-    base: Model, description: str, check: Callable[[Model], object] | None = None
+    base: Model,
+    description: str,
+    check: Callable[[Model], object] | None = None,
+    now: Callable[[], Model] | None = None,
 ) -> dg.ResourceDefinition:
     """Return the resource whose value is `base` with the run's overrides, validated before any work.
 
@@ -29,10 +32,11 @@ def settings_resource(
         base: the values of the YAML.
         description: what the settings are of, for the web UI.
         check: raises `SettingsError` for what only this component forbids.
+        now: returns the values that stand for `base` when a run begins, where they may have changed since it was loaded.
     """
 
     def settings(context: dg.InitResourceContext) -> Model:
-        merged = merge_settings(base, context.resource_config or {})
+        merged = merge_settings(base if now is None else now(), context.resource_config or {})
         if check is not None:
             check(merged)
         return merged

@@ -8,6 +8,7 @@ from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
+from autosr_lib.search.settings import Scope
 from autosr_lib.storage.tables import Status
 
 MISSING, STALE = "missing", "stale"
@@ -64,6 +65,13 @@ def _kind(status: str | None, *, is_current: bool) -> str:
     if status == Status.FAILED:
         return Status.FAILED
     return status if is_current else STALE
+
+
+def search_ranges(order: Sequence[str], wanted: Collection[str], chunk_size: int, scope: Scope) -> list[list[str]]:
+    """Return the runs of a search in which each of the wanted keys is, as ranges of `order`."""
+    if scope is Scope.GLOBAL_BATCH:  # a generation needs the one before of all prompts
+        return [list(order)] if wanted else []
+    return range_runs(order, wanted, chunk_size)
 
 
 def range_runs(

@@ -1,6 +1,7 @@
 """A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import dagster as dg
@@ -18,6 +19,8 @@ from autosr_assets.graph_names import (
     preferences_key,
     prompts_of,
 )
+from autosr_assets.incoming import Inbox
+from autosr_assets.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import preferences_metadata
 from autosr_assets.prompt_rows import Filled
@@ -60,6 +63,10 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
     """The file, the reference and what is hidden."""
     chunk_size: int | None = None
     """Prompts of one run of a backfill; by default all of them share a run."""
+    incoming: str | None = None
+    """Folder, or address such as `s3://…`, that is watched for new files of the dataset; by default `data/incoming`."""
+    watch_seconds: int = WATCH_SECONDS
+    """Seconds between two looks at it; a file that did not change between two is taken in."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the assets of the dataset, named after the component's folder if it has no name."""
@@ -68,22 +75,34 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the dataset."""
         checked_name(name, "dataset")
+        job = dg.define_asset_job(
+            f"{name}_dataset",
+            dg.AssetSelection.assets(dataset_key(name)),
+            description=f"Reads the dataset {name} and registers its prompts.",
+            tags=dataset_tags(name),
+            executor_def=dg.in_process_executor,
+        )
         return dg.Definitions(
             assets=[_dataset(name), _preferences(name, self.chunk_size, endpoint_pool(self.settings.backend))],
             asset_checks=dataset_checks(name),
-            jobs=[
-                dg.define_asset_job(
-                    f"{name}_dataset",
-                    dg.AssetSelection.assets(dataset_key(name)),
-                    description=f"Reads the dataset {name} and registers its prompts.",
-                    tags=dataset_tags(name),
-                    executor_def=dg.in_process_executor,
-                )
-            ],
+            jobs=[job],
+            sensors=[incoming_sensor(name, job, partial(self.inbox, name), self.watch_seconds)],
             resources={
-                dataset_settings_key(name): settings_resource(self.settings, f"Settings of the dataset {name}.")
+                dataset_settings_key(name): settings_resource(
+                    self.settings, f"Settings of the dataset {name}.", now=partial(self.current_settings, name)
+                )
             },
         )
+
+    def inbox(self, name: str) -> Inbox:
+        """Return where files that are dropped for the dataset are looked for."""
+        return Inbox.of(name, self.incoming)
+
+    def current_settings(self, name: str) -> DatasetRunSettings:
+        """Return the settings with the file that was taken in last, if there is one, in place of the YAML's `path`."""
+        settings: DatasetRunSettings = self.settings
+        accepted = self.inbox(name).accepted()
+        return settings if accepted is None else settings.model_copy(update={"path": str(accepted)})
 
 
 def _dataset(name: str) -> dg.AssetsDefinition:
@@ -128,7 +147,7 @@ def _preferences(name: str, chunk_size: int | None, pool: str | None) -> dg.Asse
         kinds={"parquet"},
     )
     def preferences(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        filled = preference_step(context, name).run(dataset, context.partition_keys)
+        filled = preference_step(context.resources, name).run(dataset, context.partition_keys)
         return published(context, filled, preferences_metadata)
 
     return preferences
@@ -138,9 +157,8 @@ SHARED = (TABLES, BACKENDS, PROGRESS)
 """Resources that every step over prompts uses."""
 
 
-def preference_step(context: dg.AssetExecutionContext, dataset: str) -> PreferenceStep:
+def preference_step(resources: Any, dataset: str) -> PreferenceStep:
     """Return the step that makes, and fingerprints, the preferences of a dataset."""
-    resources = context.resources
     return PreferenceStep(
         getattr(resources, TABLES).store,
         "/".join(preferences_key(dataset).path),

@@ -21,11 +21,14 @@ from autosr_assets.graph_names import (
     search_settings_key,
 )
 from autosr_assets.hard_prompts import hard_prompts, read_chosen
+from autosr_assets.incoming_sensor import WATCH_SECONDS
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_assets.range_events import log_materializations
 from autosr_assets.run_tags import endpoint_pool, search_tags
 from autosr_assets.search_checks import check_search, check_specs
+from autosr_assets.search_jobs import Times, search_jobs
+from autosr_assets.search_requests import CHUNK, SearchRequests
 from autosr_assets.settings_config import settings_resource
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
@@ -85,7 +88,11 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     )
     """Everything else; every one of them can be overridden for one run."""
     chunk_size: int | None = None
-    """Prompts of one run of a backfill; by default all of them share a run."""
+    """Prompts of one run of a backfill; by default all of them share a run, but at most 1000 one that starts by itself."""
+    watch_seconds: int = WATCH_SECONDS
+    """Seconds between two looks at whether there are new prompts."""
+    nightly: str = "0 3 * * *"
+    """When the schedule, which is off until somebody turns it on, looks for prompts to search again: cron, UTC."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the assets of the search, named after the component's folder if it has no name."""
@@ -93,32 +100,26 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
 
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the search."""
-        assets = _Graph(checked_name(name, "search"), self).assets()
-        tags = search_tags(self.dataset, name, self.structure, self.effective_settings)
-        return dg.Definitions(
+        graph = _Graph(checked_name(name, "search"), self)
+        assets = graph.assets()
+        per_prompt = [preferences_key(self.dataset), *(key for of in assets for key in of.keys if key != graph.export)]
+        own = dg.Definitions(
             assets=assets,
-            jobs=[
-                dg.define_asset_job(
-                    f"{name}_search",
-                    dg.AssetSelection.assets(preferences_key(self.dataset), *assets),
-                    description=f"Searches for the best rubric of every prompt of {self.dataset}.",
-                    tags=tags,
-                    executor_def=dg.in_process_executor,
-                ),
-                dg.define_asset_job(
-                    f"{name}_export",
-                    dg.AssetSelection.assets(dg.AssetKey([name, "rubric_export"])),
-                    description=f"Writes the export of {name} from what is stored.",
-                    tags=tags,
-                    executor_def=dg.in_process_executor,
-                ),
-            ],
             resources={
                 search_settings_key(name): settings_resource(
                     self.effective_settings, f"Settings of the search {name}.", self.check_settings
                 )
             },
         )
+        jobs = search_jobs(
+            assets,
+            search_tags(self.dataset, name, self.structure, self.effective_settings),
+            SearchRequests(name, self.dataset, per_prompt, self.chunk_size or CHUNK),
+            graph.steps,
+            graph.resources,
+            Times(self.watch_seconds, self.nightly),
+        )
+        return dg.Definitions.merge(own, jobs)
 
     @property
     def effective_settings(self) -> SearchRunSettings:
@@ -156,6 +157,7 @@ class _Graph:
         self.search = search
         self.pool = endpoint_pool(search.effective_settings.backend)
         self.resources = {search_settings_key(name), dataset_settings_key(search.dataset), *SHARED}
+        self.export = self._key("rubric_export")
 
     def assets(self) -> list[dg.AssetsDefinition]:
         chain, choices = [self._initial_rubrics()], list[dg.AssetsDefinition]()
@@ -165,9 +167,10 @@ class _Graph:
             chain.append(self._generation(number, chain[-1].key, choices[-1].key if choices else None))
         return [*chain, *choices, self._best_rubrics(chain[-1].key)]
 
-    def _steps(self, context: dg.AssetExecutionContext) -> SearchSteps:
-        settings: SearchRunSettings = getattr(context.resources, search_settings_key(self.name))
-        return SearchSteps(preference_step(context, self.search.dataset), self.name, self.search.structure, settings)
+    def steps(self, resources: Any) -> SearchSteps:
+        """Return what the assets do, with the settings of a run."""
+        settings: SearchRunSettings = getattr(resources, search_settings_key(self.name))
+        return SearchSteps(preference_step(resources, self.search.dataset), self.name, self.search.structure, settings)
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])
@@ -206,7 +209,7 @@ class _Graph:
         def initial_rubrics(
             context: dg.AssetExecutionContext, dataset: StoredTable, preferences: dict[str, StoredTable]
         ) -> PartitionRows:
-            filled = self._steps(context).run_initial(dataset, context.partition_keys, preferences)
+            filled = self.steps(context.resources).run_initial(dataset, context.partition_keys, preferences)
             return published(context, filled, population_metadata, POPULATION_COLUMNS)
 
         return initial_rubrics
@@ -228,7 +231,7 @@ class _Graph:
             kinds={"parquet"},
         )
         def hard(context: dg.AssetExecutionContext, dataset: StoredTable) -> pa.Table:
-            steps = self._steps(context)
+            steps = self.steps(context.resources)
             table = steps.table(steps.generation_name(number - 1))
             rows = hard_prompts(steps.store, table, dataset, steps.settings.evolution.batch_size)
             context.add_output_metadata({"prompts": rows.num_rows, "hard": pc.sum(rows["is_hard"]).as_py()})
@@ -250,7 +253,7 @@ class _Graph:
             previous: dict[str, StoredTable],
             **hard: StoredTable,
         ) -> PartitionRows:
-            steps = self._steps(context)
+            steps = self.steps(context.resources)
             chosen = read_chosen(hard["hard"]) if hard else None
             filled = steps.run_generation(number, dataset, context.partition_keys, preferences, previous, chosen)
             return published(context, filled, population_metadata, POPULATION_COLUMNS)
@@ -263,7 +266,7 @@ class _Graph:
         Nothing is returned through the IO manager: the step stores its rows itself, logs a materialization for each
         good prompt and for the export, checks both, and then fails if a prompt did.
         """
-        best, export = self._key("best_rubrics"), self._key("rubric_export")
+        best, export = self._key("best_rubrics"), self.export
         common: dict[str, Any] = {
             "group_name": self.name,
             "skippable": True,
@@ -296,7 +299,7 @@ class _Graph:
             pool=self.pool,
         )
         def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
-            steps = self._steps(context)
+            steps = self.steps(context.resources)
             handle = steps.store.stored("/".join(dataset_key(dataset).path))
             failed: dict[str, str] = {}
             if best in context.selected_asset_keys:

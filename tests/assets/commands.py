@@ -43,7 +43,7 @@ class Home:
     def autosr(self, *arguments: str, roles: Roles | None = None) -> Said:
         """Run a command; with `roles`, every backend that it opens is answered by them."""
         if not (self.root / "dagster").exists():
-            shutil.copytree(_fresh_dagster_home(), self.root / "dagster")
+            shutil.copytree(fresh_dagster_home(), self.root / "dagster")
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("LLM_API_KEY", raising=False)
@@ -88,7 +88,7 @@ class Home:
 
 
 @cache
-def _fresh_dagster_home() -> Path:
+def fresh_dagster_home() -> Path:
     """Return a Dagster home as first use leaves it; to make its databases takes longer than most tests."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
