@@ -1,0 +1,172 @@
+"""Operated by a real daemon and web server: files are dropped, runs start by themselves, a killed run is started again."""
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_graphql import DagsterGraphQLClient
+
+from autosr_lib.domain.prompt import Prompt
+from tests.assets.commands import planted, write_prompts
+from tests.assets.dagster_dev import Deployment, dagster_dev
+from tests.llm.server import Body, Fault, ModelServer, Stall, user_text
+
+# One worker runs all of them: they share the daemon, and each goes on where the one before ended.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("daemon")]
+
+DATASET = (
+    "type: autosr_assets.components.PromptDataset\nattributes:\n  watch_seconds: 3\n  settings: {path: none.json}\n"
+)
+SEARCH = """\
+type: autosr_assets.components.RubricSearch
+attributes:
+  dataset: calls
+  mode: %s
+  generations: 1
+  watch_seconds: 3
+  settings:
+    evolution: {mutations_per_round: 2}
+"""
+PROMPTS = planted("a", "b", "c")
+CHANGED = PROMPTS[1].model_copy(update={"prompt": "Write another thing for b."})
+METADATA = """
+query Metadata($key: AssetKeyInput!, $partition: String!) {
+  assetOrError(assetKey: $key) { ... on Asset {
+    assetMaterializations(partitions: [$partition], limit: 1) { runId metadataEntries { label
+      ... on MarkdownMetadataEntry { mdStr }
+      ... on FloatMetadataEntry { floatValue }
+    } }
+  } }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Operated:
+    """The deployment, and the endpoint that it asks, which can be told to keep its answers back."""
+
+    dagster: Deployment
+    server: ModelServer
+    stalls: threading.Event
+
+    def drop(self, name: str, *prompts: Prompt) -> None:
+        write_prompts(self.dagster.home.root / "incoming" / name, prompts)
+
+    def asked_about(self, since: int) -> set[str]:
+        """Return the prompts that the requests from the given one on are about."""
+        said = [user_text(body) for body in self.server.requests[since:]]
+        return {p.prompt for p in (*PROMPTS, CHANGED) if any(p.prompt in text for text in said)}
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    stalls = threading.Event()
+
+    def script(number: int, body: Body) -> Fault | None:
+        return Stall(60) if stalls.is_set() else None
+
+    components = {
+        "calls": DATASET,
+        "mails": DATASET,
+        "evolved": SEARCH % "evolutionary",
+        "refined": SEARCH % "iterative",
+    }
+    with ModelServer(faults=script) as server:
+        environment = {"LLM_API_KEY": "sk-test", "LLM_BASE_URL": server.base_url, "LLM_MODEL": "scripted"}
+        with dagster_dev(tmp_path_factory.mktemp("daemon"), components, environment) as here:
+            yield Operated(here, server, stalls)
+
+
+def test_a_dropped_file_is_searched_by_both_searches_while_the_bad_one_beside_it_is_set_aside(
+    operated: Operated,
+) -> None:
+    here, home = operated.dagster, operated.dagster.home
+    operated.drop("calls.json", *PROMPTS)
+    (home.root / "incoming" / "mails.json").write_text('{"prompts": [{"prompt_id": "x"')
+
+    evolved, refined = (here.ended(f"{name}_search", 1)[0] for name in ("evolved", "refined"))
+
+    assert [run.dagster_run.status for run in (evolved, refined)] == [dg.DagsterRunStatus.SUCCESS] * 2
+    assert {entry["prompt_id"] for entry in home.export("evolved")["best_rubrics"]} == {"a", "b", "c"}
+    assert {entry["prompt_id"] for entry in home.export("refined")["best_rubrics"]} == {"a", "b", "c"}
+    assert "cut short" in (home.root / "rejected" / "mails.json.error.txt").read_text()
+    # They ask one endpoint, so the pool lets them do so one after the other.
+    first, second = sorted((evolved, refined), key=lambda run: run.start_time or 0)
+    assert (first.end_time or 0) <= (second.start_time or 0)
+    assert evolved.dagster_run.tags.items() >= {
+        "autosr/dataset": "calls", "autosr/search": "evolved", "autosr/mode": "evolutionary",
+    }.items()  # fmt: skip
+
+
+def test_of_a_changed_copy_only_the_changed_prompt_is_computed_again(operated: Operated) -> None:
+    here, home = operated.dagster, operated.dagster.home
+    before, asked = home.files(), len(operated.server.requests)
+
+    operated.drop("calls.json", PROMPTS[0], CHANGED, PROMPTS[2])
+    runs = [here.ended(f"{name}_search", 2)[1].dagster_run for name in ("evolved", "refined")]
+
+    after = home.files()
+    written = {name for name, known in after.items() if before.get(name) != known}
+    rows = {name for name in written if re.match(r"storage/(calls|evolved|refined)/\w+/", name)}
+    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
+    assert {run.tags["dagster/asset_partition_range_start"] for run in runs} == {"b"}
+    assert {Path(name).stem for name in rows} == {"b"}
+    assert {"storage/evolved/best_rubrics/b.parquet", "storage/refined/best_rubrics/b.parquet"} <= rows
+    assert operated.asked_about(asked) == {CHANGED.prompt}
+
+
+def test_two_prompts_are_launched_and_their_rubrics_read_by_graphql(operated: Operated) -> None:
+    client = DagsterGraphQLClient("127.0.0.1", operated.dagster.port)
+    two = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
+
+    run_id = client.submit_job_execution("evolved_search", tags=two)
+    operated.dagster.wait("the end of the run", lambda: is_over(client, run_id) or None)
+    found = {key: metadata(client, "best_rubrics", key) for key in ("a", "b", "c")}
+
+    assert client.get_run_status(run_id) is dg.DagsterRunStatus.SUCCESS
+    assert [found[key]["run"] == run_id for key in ("a", "b", "c")] == [True, True, False]
+    assert "The response covers point" in found["a"]["rubric"]["mdStr"]
+
+
+def test_a_run_whose_process_is_killed_is_started_again_and_ends_what_it_began(operated: Operated) -> None:
+    here, count = operated.dagster, len(operated.dagster.runs("evolved_search"))
+    operated.stalls.set()
+    operated.drop("calls.json", *PROMPTS[:2], PROMPTS[2].model_copy(update={"prompt": "Write a third thing."}))
+
+    killed, process = here.wait("a run that asks", lambda: working(here, count))
+    os.kill(process, signal.SIGKILL)
+    operated.stalls.clear()
+    runs = here.ended(killed.job_name, count + 2)
+
+    assert [run.dagster_run.status for run in runs[-2:]] == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS]
+    assert runs[-1].dagster_run.parent_run_id == killed.run_id
+
+
+def is_over(client: DagsterGraphQLClient, run_id: str) -> bool:
+    return client.get_run_status(run_id) in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+
+
+def metadata(client: DagsterGraphQLClient, asset: str, partition: str) -> dict[str, Any]:
+    """Return the entries of the last materialization of a prompt, and its run, as the web UI asks for them."""
+    known = client._execute(METADATA, {"key": {"path": ["evolved", asset]}, "partition": partition})
+    (latest,) = known["assetOrError"]["assetMaterializations"]
+    return {"run": latest["runId"], **{entry["label"]: entry for entry in latest["metadataEntries"]}}
+
+
+def working(here: Deployment, count: int) -> tuple[dg.DagsterRun, int] | None:
+    """Return the run of either search that executes its steps now, and its process."""
+    with here.instance() as instance:
+        for job in ("evolved_search", "refined_search"):
+            started = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.STARTED])
+            for run in instance.get_runs(filters=started):
+                for entry in instance.all_logs(run.run_id):
+                    if found := re.search(r"Executing steps in process \(pid: (\d+)\)", entry.user_message):
+                        return run, int(found[1])
+    return None
