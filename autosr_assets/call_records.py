@@ -45,3 +45,20 @@ def spent_on(store: TableStore, search: str) -> dict[str, Any]:
             spent["tokens"] += sums["prompt_tokens"] + sums["completion_tokens"]
             spent["cost"] += sums["cost"]
     return spent
+
+
+def spent_by_role(store: TableStore, search: str, dataset: str) -> dict[str, dict[str, float]]:
+    """Return tokens and cost by role, of a search and its dataset's judge, in all runs whose calls are kept."""
+    spent: dict[str, dict[str, float]] = {}
+    folder = store.root / "calls"
+    for table in sorted(f"calls/{run.name}" for run in folder.iterdir()) if folder.is_dir() else ():
+        steps = [
+            step for step in store.keys(table) if step.startswith(f"{search}/") or step == f"{dataset}/preferences"
+        ]
+        for _, rows in store.scan(table, ["role", "prompt_tokens", "completion_tokens", "cost"], steps):
+            sums = rows.group_by("role").aggregate([(name, "sum") for name in rows.column_names if name != "role"])
+            for row in sums.to_pylist():
+                used = spent.setdefault(row["role"], {"tokens": 0, "cost": 0.0})
+                used["tokens"] += row["prompt_tokens_sum"] + row["completion_tokens_sum"]
+                used["cost"] += row["cost_sum"]
+    return spent

@@ -1,4 +1,4 @@
-"""The command line `autosr`: search, validate, show, compare, prompts, runs, cache.
+"""The command line `autosr`: search, validate, show, report, compare, prompts, runs, cache.
 
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from autosr_assets.cli_cache import app as cache_app
+from autosr_assets.cli_report import report
 from autosr_assets.cli_runs import app as runs_app
 from autosr_assets.cli_runs import compare
 from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, YOUR_FAULT, Debug, Run, open_store, stdout
@@ -112,6 +113,7 @@ def show(
         console.print(best_panel(found.row, lineage=True))
 
 
+app.command()(report)
 app.command()(compare)
 
 

@@ -7,18 +7,18 @@ import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
-from autosr_assets.histories import Histories
 from autosr_assets.home import data_home
 from autosr_assets.manifest import Manifest, run_manifest, told
 from autosr_assets.metadata import held_out_table, picture
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.report import Digest, report_path, write_report
 from autosr_assets.run_records import keep_record, record_path, with_its_record
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.storage.export import Totals, holdout_json, write_export
 from autosr_lib.storage.results import result_of
 from autosr_lib.storage.rows import Row
-from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status
 
 EXPORT = "rubric_export"
@@ -47,8 +47,8 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
     def manifest_of(totals: Totals) -> Manifest:
         return with_its_record(target, run_manifest(run_id, steps, totals), last_run)
 
-    histories = Histories()
-    totals, manifest = write_export(target, histories.watched(rows()), manifest_of)
+    digest = Digest()
+    totals, manifest = write_export(target, digest.watched(rows()), manifest_of)
     if manifest["run_id"] == run_id:
         keep_record(steps.store, target, manifest, results)
     record = {
@@ -58,7 +58,10 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
         "run_id": manifest["run_id"],
     }
     steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
-    charts = {name: picture(name.replace("_", " "), svg) for name, svg in histories.charts(totals.holdout).items()}
+    write_report(steps.store, target, manifest, totals, digest)
+    charts = {
+        name: picture(name.replace("_", " "), svg) for name, svg in digest.histories.charts(totals.holdout).items()
+    }
     return target, {**charts, **export_metadata(totals, target), **_manifest_metadata(target, manifest)}
 
 
@@ -87,11 +90,17 @@ def _last_export(steps: SearchSteps) -> Row | None:
 
 def best_rows(steps: SearchSteps, dataset: StoredTable, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one counts as failed."""
-    table = steps.table("best_rubrics")
+    return rows_in_order(steps.store, steps.table("best_rubrics"), dataset, columns)
+
+
+def rows_in_order(
+    store: TableStore, table: str, dataset: StoredTable, columns: Sequence[str] | None = None
+) -> Iterator[Row]:
+    """Yield the rows of a table of best rubrics, as `best_rows` does; it takes no settings."""
     for entry in dataset.read(["prompt_id", "status"]).to_pylist():
         if entry["status"] == Status.WITHDRAWN:
             continue
-        rows = steps.store.read(table, partition_key(entry["prompt_id"]), columns)
+        rows = store.read(table, partition_key(entry["prompt_id"]), columns)
         row = None if rows is None else rows.to_pylist()[0]
         if row is None or row["status"] == Status.WITHDRAWN:
             yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}
@@ -103,6 +112,7 @@ def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
     """Return what the export publishes: accuracy with its interval, totals, paths."""
     metadata: dict[str, Any] = {
         "path": dg.MetadataValue.path(str(target)),
+        "report": dg.MetadataValue.path(str(report_path(target))),
         "prompts": totals.prompts,
         "rubrics": totals.done,
         "incomplete": totals.incomplete,

@@ -34,6 +34,21 @@ def with_its_record(target: UPath, manifest: dict[str, Any], last_run: str | Non
     return {**manifest, **{name: known[name] for name in OF_THE_RUN if name in known}}
 
 
+def read_record(path: str, run_id: str) -> tuple[UPath, Manifest]:
+    """Return where the export is that a run wrote to `path`, and the manifest beside it.
+
+    Raises:
+        StorageError: there is none.
+    """
+    target = UPath(path)
+    record = record_path(target, run_id)
+    try:
+        manifest: Manifest = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {record}: {error}; run the search again to write it") from error
+    return target, manifest
+
+
 def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: Iterable[Row]) -> None:
     """Write a run's manifest and script beside its export, and its results into the table of runs.
 
