@@ -33,6 +33,8 @@ class Filled:
     failed: dict[str, str] = field(default_factory=dict)
     """Error by partition key, of prompts that failed here or before."""
     withdrawn: set[str] = field(default_factory=set)
+    described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By partition key, what is published of rows that were made here; they need not be read again for it."""
     used: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """By partition key, what its model calls have used: requests, tokens, cost."""
 
@@ -41,7 +43,8 @@ class Filled:
 class PromptTable:
     """A table with one partition a prompt, and how its rows are made.
 
-    `wanted` returns the input fingerprint that a prompt's rows should have, `work` makes them.
+    `wanted` returns the input fingerprint that a prompt's rows should have, `work` makes them, and `describe` says what
+    is published of them.
     """
 
     store: TableStore
@@ -49,6 +52,7 @@ class PromptTable:
     schema: pa.Schema
     wanted: Callable[[Prompt], str]
     work: Callable[[Prompt, str], Awaitable[pa.Table]]
+    describe: Callable[[pa.Table], Mapping[str, Any]] | None = None
 
     async def fill(self, dataset: StoredTable, keys: Iterable[str], progress: Progress, step: str) -> Filled:
         """Return handles on the rows of all `keys`, after making those that are missing, stale, incomplete or failed.
@@ -100,7 +104,10 @@ class PromptTable:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
             said = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
             rows = self._failed(filled, prompt, fingerprint, said)
-        self.store.write(self.name, key, rows)
+        if self.describe is not None:
+            filled.described[key] = self.describe(rows)
+        # In a thread: to pack the rows and wait for the disk would hold up every reply that is under way.
+        await asyncio.to_thread(self.store.write, self.name, key, rows)
 
     def _failed(self, filled: Filled, prompt: Prompt, fingerprint: str, said: str) -> pa.Table:
         filled.failed[partition_key(prompt.prompt_id)] = said

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from autosr_assets.call_records import keep_calls
 from autosr_assets.hard_prompts import Chosen
+from autosr_assets.metadata import population_metadata, preferences_metadata
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
@@ -25,13 +26,14 @@ from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
-from autosr_lib.search.search import DEFAULT_PRESET, advance, begin
+from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.search.state import Calls, State, StopReason, Task
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
     best_table,
+    carried_table,
     population_table,
     preferences_table,
     read_preferences,
@@ -77,7 +79,7 @@ class PreferenceStep:
 
     def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
         """Return the preferences of the prompts of the run."""
-        table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work)
+        table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work, preferences_metadata)
         return run_with(
             self.backend, self.backends, self.store, self.table, table.fill(dataset, keys, self.progress, "preferences")
         )
@@ -201,13 +203,12 @@ class SearchSteps:
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
-            if chosen is not None and prompt.prompt_id not in chosen.prompt_ids:
-                state, is_whole = read_state(rows).carried(), rows["status"][0].as_py() == Status.DONE
-                is_whole = is_whole and chosen.is_whole
-                return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+            is_whole = rows["status"][0].as_py() == Status.DONE and (chosen is None or chosen.is_whole)
+            is_idle = is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
+            if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
+                return carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
             task, _, _ = self._task(prompt, known)
-            before, is_whole = read_state(rows), rows["status"][0].as_py() == Status.DONE
-            is_whole = is_whole and (chosen is None or chosen.is_whole)
+            before = read_state(rows)
             try:
                 state = await advance(task, before)
             except BudgetExhausted:
@@ -241,7 +242,12 @@ class SearchSteps:
     def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
         name = self.generation_name(number)
         table = PromptTable(
-            self.store, self.table(name), POPULATION, lambda prompt: self.fingerprints(prompt)[number], work
+            self.store,
+            self.table(name),
+            POPULATION,
+            lambda prompt: self.fingerprints(prompt)[number],
+            work,
+            population_metadata,
         )
         return self._run(table, name, dataset, keys)
 

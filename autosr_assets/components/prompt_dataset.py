@@ -175,10 +175,11 @@ def published(
     columns: list[str] | None = None,
 ) -> PartitionRows:
     """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
-    add_metadata(
-        context,
-        {key: {**describe(handle.read(columns)), **filled.used.get(key, {})} for key, handle in filled.handles.items()},
-    )
+    metadata: dict[str, Mapping[str, Any]] = {}
+    for key, handle in filled.handles.items():
+        told = filled.described[key] if key in filled.described else describe(handle.read(columns))
+        metadata[key] = {**told, **filled.used.get(key, {})}
+    add_metadata(context, metadata)
     for key, error in filled.failed.items():
         context.log.error("prompt %r failed: %s", key, error)
     return dict(filled.handles)

@@ -16,7 +16,7 @@ from autosr_lib.search.randomness import generator
 from autosr_lib.search.refinement import refine
 from autosr_lib.search.roles import InitializeRequest, MutationMode
 from autosr_lib.search.schedule import SCHEDULED
-from autosr_lib.search.settings import InitializerStrategy, Mode
+from autosr_lib.search.settings import InitializerStrategy, Mode, StopSettings
 from autosr_lib.search.state import Calls, State, Task
 from autosr_lib.search.stopping import settle
 
@@ -93,11 +93,15 @@ async def _first_rubric(task: Task, presets: Mapping[str, Rubric]) -> tuple[Rubr
 
 async def advance(task: Task, state: State) -> State:
     """Return the state after the next generation; a prompt that has stopped is carried along unchanged."""
-    limit = task.settings.stop.max_generations
-    if state.stopped is not None or (limit is not None and state.generation >= limit):
+    if is_over(state.generation, state.stopped, task.settings.stop):
         return state.carried()
     step = refine if task.structure.mode is Mode.ITERATIVE else evolve
     return settle(task, await step(task, state))
+
+
+def is_over(generation: int, stopped: str | None, stop: StopSettings) -> bool:
+    """Return whether a prompt is only carried along after this generation."""
+    return stopped is not None or (stop.max_generations is not None and generation >= stop.max_generations)
 
 
 async def search_prompt(task: Task, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autosr_lib.domain.preference import Preference, Verdict
 from autosr_lib.domain.prompt import Candidate, Prompt
@@ -136,6 +137,24 @@ def population_table(prompt_id: str, fingerprint: str, state: State, status: Sta
         "bank": _bank_rows(state.bank),
     }
     return pa.Table.from_pylist(rows, schema=POPULATION)
+
+
+def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
+    """Return a population's rows after a generation in which nothing was done: those of its state, `carried`."""
+    others = [None] * (rows.num_rows - 1)
+    changed: Row = {
+        "status": [str(status)] * rows.num_rows,
+        "input_fingerprint": [fingerprint] * rows.num_rows,
+        "generation": pc.add(rows["generation"], 1),
+        "last_calls": [_calls_row(Calls()), *others],
+        "tried": [[], *others],
+        "kept": [[], *others],
+    }
+    for name, values in changed.items():
+        field = POPULATION.field(name)
+        column = pa.array(values, field.type) if isinstance(values, list) else values.cast(field.type)
+        rows = rows.set_column(rows.schema.get_field_index(name), field, column)
+    return rows.cast(POPULATION)
 
 
 def read_state(table: pa.Table) -> State:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -178,7 +178,12 @@ def _write_local(path: Path, rows: Rows, schema: pa.Schema) -> None:
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     try:
         with temporary.open("xb") as sink:
-            _encode(sink, rows, schema)
+            if isinstance(rows, pa.Table):
+                packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times
+                _encode(packed, rows, schema)
+                sink.write(packed.getvalue())
+            else:
+                _encode(sink, rows, schema)
             sink.flush()
             os.fsync(sink.fileno())
         temporary.replace(path)
@@ -206,7 +211,7 @@ def _put(path: UPath, rows: Rows, schema: pa.Schema) -> None:
         path.fs.put_file(str(local), path.path)
 
 
-def _encode(sink: IO[bytes], rows: Rows, schema: pa.Schema) -> None:
+def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
     batches = rows.to_batches(max_chunksize=_ROWS_PER_GROUP) if isinstance(rows, pa.Table) else rows
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in batches:

@@ -24,6 +24,7 @@ from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import Calls, Milestone, State, StopReason, Task
 from autosr_lib.storage.rows import (
     best_table,
+    carried_table,
     common,
     dataset_table,
     lineage,
@@ -162,6 +163,19 @@ def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
     assert_same(again(state), state)
     places = population_table("p1", "input", state, Status.DONE).column("place").to_pylist()
     assert places == [0, None]
+
+
+@pytest.mark.parametrize("population_size", [1, 5])
+def test_rows_that_are_carried_along_are_those_of_the_carried_state(population_size: int) -> None:
+    told = search_settings(evolution={"population_size": population_size})
+    state = states_of(task_of(planted_prompt(8, seed=2), fake_roles(), told))[-1]
+    stored = through_a_file(population_table("p1", "before", state, Status.DONE))
+
+    carried = carried_table(stored, "after", Status.INCOMPLETE)
+
+    wanted = population_table("p1", "after", state.carried(), Status.INCOMPLETE)
+    assert carried.equals(wanted)
+    assert carried.schema.equals(wanted.schema, check_metadata=True)
 
 
 def test_a_first_rubric_that_was_made_a_second_time_is_not_taken_for_the_first() -> None:
