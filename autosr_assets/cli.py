@@ -3,6 +3,7 @@
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
 
+import signal
 import sys
 import traceback
 from collections import Counter
@@ -17,7 +18,8 @@ from autosr_assets.cli_cache import app as cache_app
 from autosr_assets.cli_report import report
 from autosr_assets.cli_runs import app as runs_app
 from autosr_assets.cli_runs import compare
-from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, YOUR_FAULT, Debug, Run, open_store, stdout
+from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, TERMINATED, YOUR_FAULT, Debug, Run, open_store, stdout
+from autosr_assets.interrupts import noted_signals
 from autosr_lib.errors import AutosrError, SettingsError, StorageError
 
 
@@ -153,12 +155,21 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error is one line on stderr."""
     told = Run()
+    with noted_signals() as last_signal:
+        code = _run(arguments, told)
+        return TERMINATED if code == STOPPED and last_signal() == signal.SIGTERM else code
+
+
+def _run(arguments: list[str], told: Run) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="autosr", standalone_mode=False, obj=told)
     except (KeyboardInterrupt, typer.Abort):
         code = STOPPED
     except AutosrError as error:
         return _said(told, YOUR_FAULT, str(error))
+    except OSError as error:  # a disk that is full, a folder that may not be written: whoever runs the machine mends it
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _said(told, YOUR_FAULT, f"{where}{error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line, and the way to see more
         if (usage := getattr(error, "format_message", None)) is not None:  # an option that does not exist, and the like
             return _said(told, YOUR_FAULT, usage())

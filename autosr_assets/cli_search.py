@@ -1,6 +1,5 @@
 """The command `autosr search`, with an option for every setting."""
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 import typer.main
 
 from autosr_assets.cli_options import Told, sorted_by_owner, told_settings, with_settings
-from autosr_assets.cli_shared import SOME_FAILED, Debug, open_store, stdout
+from autosr_assets.cli_shared import SOME_FAILED, Debug, open_store, stdout, tell_warnings
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.profiles import PROFILES
 from autosr_lib.search.profiles import profile as profile_settings
@@ -140,7 +139,7 @@ def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *,
     from autosr_assets.launch import Launch  # noqa: PLC0415
     from autosr_assets.reports import Bars, print_outcome  # noqa: PLC0415
 
-    logging.getLogger("autosr_lib").setLevel(logging.INFO if is_verbose else logging.ERROR)
+    tell_warnings(is_verbose=is_verbose)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with Bars(Console(stderr=True)) as bars:
         launch = Launch(chosen, store, bars)

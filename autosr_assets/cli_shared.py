@@ -1,5 +1,6 @@
 """What the commands of the command line share."""
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +10,8 @@ if TYPE_CHECKING:
 
     from autosr_lib.storage.store import TableStore
 
-DONE, OUR_FAULT, YOUR_FAULT, SOME_FAILED, STOPPED = 0, 1, 2, 3, 130
-"""Exit codes: done; a fault of ours, of yours; some prompts failed and the others are stored; stopped by Ctrl-C."""
+DONE, OUR_FAULT, YOUR_FAULT, SOME_FAILED, STOPPED, TERMINATED = 0, 1, 2, 3, 130, 143
+"""Exit codes: done; a fault of ours, of yours; some prompts failed and the others are stored; Ctrl-C; SIGTERM."""
 
 
 class Run:
@@ -28,6 +29,21 @@ Debug = Annotated[
     bool,
     typer.Option("--debug", help="Show the traceback of an error.", callback=_set_debug, is_eager=True, metavar=""),
 ]
+
+
+class _Warnings(logging.Handler):
+    """Tells what the library warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = " ".join(record.getMessage().split())
+        typer.echo(f"autosr: {record.levelname.lower()}: {told}", err=True)  # above the progress, not into it
+
+
+def tell_warnings(*, is_verbose: bool) -> None:
+    """Show on stderr what the library warns of, and with `is_verbose` what it does."""
+    logger = logging.getLogger("autosr_lib")
+    logger.setLevel(logging.INFO if is_verbose else logging.WARNING)
+    logger.handlers = [_Warnings()]
 
 
 def open_store() -> "TableStore":

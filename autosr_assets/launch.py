@@ -1,12 +1,14 @@
 """A whole search in this process: the dataset, range runs over its prompts, and the export; heavy to import."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.chosen_search import ChosenSearch
 from autosr_assets.dataset_step import Origin, dataset_path, read_all
@@ -19,7 +21,7 @@ from autosr_assets.prompt_rows import read_prompts
 from autosr_assets.resources import Progress
 from autosr_assets.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.work_left import WorkLeft, search_ranges, work_left
-from autosr_lib.errors import AutosrError
+from autosr_lib.errors import AutosrError, StorageError
 from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.export import Totals
 from autosr_lib.storage.rows import Row
@@ -78,7 +80,11 @@ class Launch:
             AutosrError: nothing more can be done, and why.
             KeyboardInterrupt: somebody stopped it; what is stored stays.
         """
-        runs = _Runs(self.search, self.progress, log_level)
+        with _dagster_told():
+            left = self._do(_Runs(self.search, self.progress, log_level), chunk_size)
+        return self._outcome(left, shown)
+
+    def _do(self, runs: "_Runs", chunk_size: int) -> WorkLeft:
         if not self._is_read():
             runs.read_dataset()
         ids = self.dataset.read(["prompt_id"])["prompt_id"].to_pylist()
@@ -87,7 +93,7 @@ class Launch:
             runs.search_prompts(left.keys, chunk_size)
         elif not is_exported(self.steps, left.content):
             runs.write_export()
-        return self._outcome(left, shown)
+        return left
 
     def _is_read(self) -> bool:
         """Return whether what is stored is what the dataset's file holds.
@@ -218,3 +224,13 @@ def _named_by(error: BaseException | None) -> AutosrError | None:
     while error is not None and not isinstance(error, AutosrError):
         error = getattr(error, "user_exception", None) or error.__cause__
     return error
+
+
+@contextmanager
+def _dagster_told() -> Iterator[None]:
+    """Say where Dagster keeps its records when they cannot be read or written: on a full disk, say."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = " ".join(str(error.orig).split())
+        raise StorageError(f"{dagster_home()}: Dagster's records cannot be used: {said}") from error

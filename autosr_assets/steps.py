@@ -1,6 +1,5 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from autosr_assets.call_records import keep_calls
 from autosr_assets.hard_prompts import Chosen
+from autosr_assets.interrupts import run_to_its_end
 from autosr_assets.metadata import population_metadata, preferences_metadata
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
@@ -59,7 +59,7 @@ def run_with(
 
     used: Mapping[str, Mapping[str, Any]] = {}
     try:
-        filled = asyncio.run(step())
+        filled = run_to_its_end(step())
     finally:
         filling.close()
         used = keep_calls(backend, store, backends.run_id, table)

@@ -28,7 +28,6 @@ from autosr_lib.llm.settings import LlmSettings, Role
 T = TypeVar("T")
 
 LONGEST_PATIENCE = 30.0
-PATIENCE_WHEN_INTERRUPTED = 2.0
 
 _PREFLIGHT = Rendered("You check a connection.", 'Reply with this JSON object and nothing else: {"ok": true}')
 _PREFLIGHT_SCHEMA = {
@@ -101,9 +100,7 @@ class ModelClient:
         self._entered -= 1
         if self._entered == 0:
             self._loop = None
-            interrupted = kind is not None and issubclass(kind, asyncio.CancelledError | KeyboardInterrupt | SystemExit)
-            longest = PATIENCE_WHEN_INTERRUPTED if interrupted else LONGEST_PATIENCE
-            await self._exchange.close(min(longest, self.settings.llm_timeout))
+            await self._exchange.close(min(LONGEST_PATIENCE, self.settings.llm_timeout))
 
     async def preflight(self) -> None:
         """Find a bad address, key or model by one tiny call for each model, before any work is spent.

@@ -27,6 +27,9 @@ T = TypeVar("T")
 SILENT_CALLS = 10
 SILENT_PROMPTS = 3
 
+UNTOLD_PATIENCE = 1.0
+"""Seconds for which replies are waited for without a word."""
+
 _LATE = Failure(NO_ANSWER, "no time was left to send it")
 
 
@@ -81,8 +84,10 @@ class Exchange:
         """Wait at most `patience` seconds for requests whose asker is gone, as they are paid for; then close."""
         transport, self._transport = self._transport, None
         try:
-            if self._flying:
-                _, late = await asyncio.wait(self._flying, timeout=patience)
+            late = await _unfinished(self._flying, min(patience, UNTOLD_PATIENCE))
+            if late:
+                logger.warning("waiting at most %g s for %d replies that are paid for", patience, len(late))
+                late = await _unfinished(late, patience - UNTOLD_PATIENCE)
                 for task in late:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
@@ -212,3 +217,10 @@ class Exchange:
         # Its asker may be gone: look at the exception, so that asyncio does not report it as never retrieved.
         if not task.cancelled():
             task.exception()
+
+
+async def _unfinished(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
+    """Return the tasks that have not ended after so many seconds."""
+    if not tasks:
+        return set()
+    return (await asyncio.wait(tasks, timeout=max(0, seconds)))[1]

@@ -71,7 +71,7 @@ class ModelServer:
     ) -> None:
         self._reply = reply or reply_of
         self._faults = faults if callable(faults) else _in_turn(list(faults))
-        self._latency = latency
+        self.latency = latency
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -79,12 +79,22 @@ class ModelServer:
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
+        self.answered: dict[int, float] = {}
         self.most_at_once = 0
         self._at_once = 0
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
+
+    def now(self) -> float:
+        """Return the time by the clock of `times` and `answered`."""
+        return self._loop.time()
+
+    def forget(self) -> None:
+        """Forget all requests."""
+        for kept in (self.requests, self.headers, self.times, self.answered):
+            kept.clear()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -120,10 +130,11 @@ class ModelServer:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            if self._latency:
-                await asyncio.sleep(self._latency)
+            if self.latency:
+                await asyncio.sleep(self.latency)
             return await self._answer(request, body, self._faults(number, body))
         finally:
+            self.answered[number] = self._loop.time()
             self._at_once -= 1
 
     async def _answer(self, request: web.Request, body: Body, fault: Fault | None) -> web.StreamResponse:
