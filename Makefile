@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-integration test-event-log check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-ui pictures test-integration test-event-log check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,10 +32,16 @@ ui: $(READY) ## open the web UI on the same home as the command line
 	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.home)" $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## run the tests, offline, but the slow ones
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration)' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not integration' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not (integration or ui)' $(ARGS)
+
+test-ui: $(READY) ## look at the web UI and the report in a browser (chromium)
+	@$(BIN)/python -m pytest -q -m ui $(ARGS)
+
+pictures: $(READY) ## take the pictures of docs/images again, from the web UI (chromium)
+	@$(BIN)/python -m tests.assets.pictures
 
 test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
 	@$(BIN)/python -m pytest -q -m integration $(ARGS) tests/integration

@@ -1,0 +1,124 @@
+"""The report of a search: what it says, and what it never says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autosr_assets import report as reports
+from autosr_assets.report import verdict
+from autosr_lib.evaluation.holdout import HoldoutCount, HoldoutSummary, PairCount, summarise_holdout
+from autosr_lib.search.roles import Roles
+from tests.assets.commands import Home, planted, write_prompts
+from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
+
+EVIL = "<script>document.title='taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a home with a small search, one of whose candidates is markup."""
+    folder: Path = tmp_path_factory.mktemp("report")
+    prompts = [prompt.model_dump(mode="json") for prompt in planted("one", "two", "three")]
+    prompts[0]["candidates"][0]["text"] = EVIL
+    (folder / "planted.json").write_text(json.dumps(prompts))
+    home = Home(folder / "home")
+    assert home.autosr("search", str(folder / "planted.json"), roles=fake_roles()).code == 0
+    return home
+
+
+def page(home: Home) -> str:
+    return (home.root / "exports" / "planted.html").read_text(encoding="utf-8")
+
+
+def test_every_prompt_is_told_with_its_rubrics_scores_and_figures(home: Home) -> None:
+    told = page(home)
+
+    for entry in home.export("planted")["best_rubrics"]:
+        assert f"<strong>{entry['prompt_id']}</strong>" in told
+        assert all(one["text"] in told for one in entry["rubric"]["criteria"])
+        assert all(f"{score:.3f}" in told for score in entry["candidate_scores"].values() if score is not None)
+        assert f"{entry['initial_objective_score']:.3f} → {entry['objective_score']:.3f}" in told
+    assert told.index('<th scope="row">unseen</th>') < told.index('<th scope="row">touching</th>')
+
+
+def test_it_is_one_file_that_runs_and_fetches_nothing(home: Home) -> None:
+    told = page(home)
+
+    assert "<script" not in told
+    assert "src=" not in told
+    assert "default-src 'none'" in told
+    assert "&lt;script&gt;document.title=" in told
+
+
+def test_it_is_written_again_from_storage_byte_for_byte(home: Home) -> None:
+    path = home.root / "exports" / "planted.html"
+    before = path.read_bytes()
+    path.unlink()
+
+    said = home.autosr("report", "planted")
+
+    assert (said.code, said.out.strip()) == (0, str(path))
+    assert path.read_bytes() == before
+
+
+def test_a_search_that_is_not_there_is_named_with_those_that_are(home: Home) -> None:
+    said = home.autosr("report", "plantd")
+
+    assert said.code == 2
+    assert "'plantd'" in said.err
+    assert "planted" in said.err
+
+
+def test_of_many_prompts_those_that_changed_most_are_told_in_full_and_all_are_in_the_table(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = page(home)
+    monkeypatch.setattr(reports, "TOLD_IN_FULL", 1)
+
+    home.autosr("report", "planted")
+
+    told = page(home)
+    assert (whole.count('<details id="prompt-'), told.count('<details id="prompt-')) == (3, 1)
+    gains = {
+        entry["prompt_id"]: entry["objective_score"] - entry["initial_objective_score"]
+        for entry in home.export("planted")["best_rubrics"]
+    }
+    assert f"<summary><strong>{max(gains, key=lambda name: abs(gains[name]))}</strong>" in told
+    assert all(name in told.split('id="all"')[1] for name in gains)
+
+
+def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    roles = Roles(FakeInitializer(failing=frozenset({"bad"})), FakeProposer(), FakeVerifier(), FakeJudge())
+
+    home.autosr("search", write_prompts(tmp_path / "failing.json", planted("good", "bad")), roles=roles)
+
+    told = (home.root / "exports" / "failing.html").read_text(encoding="utf-8")
+
+    assert "1 failed" in told
+    assert "<strong>bad</strong>: " in told
+
+
+@pytest.mark.parametrize(
+    ("unseen", "remembered", "said"),
+    [
+        ((2, 1.0, 2.0), 2.0, "more than chance explains"),
+        ((2, 1.0, 1.0), 2.0, "cannot be told from chance"),
+        ((2, 2.0, 1.0), 2.0, "worse than the first ones"),
+        ((0, 0.0, 0.0), 2.0, "nothing here is free of what was remembered"),
+        ((2, 1.0, 2.0), 4.0, "visible labels alone earn as much"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_unseen_pairs_show(
+    unseen: tuple[int, float, float], remembered: float, said: str
+) -> None:
+    count = HoldoutCount(PairCount(4, 2.0, 3.0), PairCount(*unseen), remembered)
+
+    assert said in verdict(summary_of(count))
+
+
+def summary_of(count: HoldoutCount) -> HoldoutSummary:
+    summary = summarise_holdout([count] * 5)
+    assert summary is not None
+    return summary
