@@ -102,14 +102,14 @@ def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
     sources = sorted({candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""})
     columns = {
         "prompt": "Id of the prompt.",
-        "text": "How the task begins.",
         "candidates": "How many responses it has.",
+        "text": "How the task begins.",
     }
     preview: list[dict[str, str | int]] = [
         {
             "prompt": prompt.prompt_id,
-            "text": shorten(prompt.prompt, 120, placeholder=" …"),
             "candidates": len(prompt.candidates),
+            "text": shorten(prompt.prompt, 120, placeholder=" …"),
         }
         for prompt in dataset.prompts[:PREVIEWED]
     ]

@@ -10,6 +10,8 @@ _DAGSTER_YAML = """\
 # Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
 telemetry:
   enabled: false
+nux:
+  enabled: false  # a dialog over the first page that asks for an address
 event_log_storage:
   # Dagster's SQLite event log, on the same files, but written many events at a time. Without these lines it is Dagster's
   # own again; for Postgres put `storage:` in their place.

@@ -26,6 +26,8 @@ from autosr_lib.storage.tables import Status
 
 TOLD_IN_FULL = 100
 """Prompts with a section of their own; all are in the table. With 12 candidates a section is about 20 kB."""
+FOLDED_AT = 500
+"""Rows of the table from which on it is in folds: a browser lays out only those that are open."""
 NAMED = 200
 """Prompts in trouble that are named; the others are counted."""
 _ROLES = ("initializer", "proposer", "verifier", "judge")
@@ -135,6 +137,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], totals: Totals, dig
         "sections": sections,
         "details": _details(store, dataset, search, sections),
         "rows": digest.lines,
+        "folded_at": FOLDED_AT,
     }
 
 

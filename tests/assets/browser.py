@@ -63,9 +63,6 @@ def webserver(home: Home) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = home.root / "dagster" / "dagster.yaml"
-    if "nux:" not in config.read_text(encoding="utf-8"):  # a dialog that asks for an address lies over the first page
-        config.write_text(config.read_text(encoding="utf-8") + "nux:\n  enabled: false\n", encoding="utf-8")
     log = home.root / "webserver.log"
     command = [
         str(Path(sys.executable).parent / "dagster-webserver"),

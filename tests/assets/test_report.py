@@ -88,6 +88,16 @@ def test_of_many_prompts_those_that_changed_most_are_told_in_full_and_all_are_in
     assert all(name in told.split('id="all"')[1] for name in gains)
 
 
+def test_a_long_table_is_in_folds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "FOLDED_AT", 2)
+
+    home.autosr("report", "planted")
+
+    table = page(home).split('id="all"')[1]
+    assert [f"<summary>{fold}</summary>" in table for fold in ("one to two", "three to three")] == [True, True]
+    assert table.count('<th scope="row">') == 3
+
+
 def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     roles = Roles(FakeInitializer(failing=frozenset({"bad"})), FakeProposer(), FakeVerifier(), FakeJudge())
