@@ -1,14 +1,16 @@
 """What must hold of the dataset and its preferences: one result a run over all prompts, naming those at fault."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import shorten
 from typing import Any
 
 import dagster as dg
 
-from autosr_assets.graph_names import TABLES, dataset_key, dataset_settings_key, preferences_key
+from autosr_assets.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
 from autosr_assets.metadata import table
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.step_resources import SHARED, preference_step
+from autosr_lib.domain.prompt import Prompt
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.rows import read_preferences, read_prompt
 from autosr_lib.storage.soundness import (
@@ -40,22 +42,23 @@ def faults_metadata(faults: Mapping[str, str]) -> dict[str, Any]:
     return {"prompts_at_fault": len(faults), "at_fault": table(columns, rows)}
 
 
-def dataset_checks(name: str) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of a dataset and its preferences."""
-    return [_no_repeated_texts(name), _enough_tail_candidates(name), _preferences_are_consistent(name)]
+def dataset_checks(name: str, *, is_sampled: bool = False) -> list[dg.AssetChecksDefinition]:
+    """Return the checks of a dataset and its preferences; those of candidates wait until all are sampled."""
+    whole = candidates_key(name) if is_sampled else dataset_key(name)
+    return [_no_repeated_texts(name, whole), _enough_tail_candidates(name, whole), _preferences_are_consistent(name)]
 
 
-def _no_repeated_texts(name: str) -> dg.AssetChecksDefinition:
+def _no_repeated_texts(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=dataset_key(name),
+        asset=asset,
         name="no_candidate_texts_repeat",
         description="No prompt has two candidates with the same text: they would be judged as if they were two.",
-        required_resource_keys={TABLES},
+        required_resource_keys={dataset_settings_key(name), *SHARED},
     )
     def no_candidate_texts_repeat(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         faults = {
             prompt.prompt_id: fault
-            for prompt in _prompts(_dataset(context, name))
+            for prompt in _prompts(context, name)
             if (fault := repeated_text_fault(prompt)) is not None
         }
         return dg.AssetCheckResult(
@@ -65,19 +68,19 @@ def _no_repeated_texts(name: str) -> dg.AssetChecksDefinition:
     return no_candidate_texts_repeat
 
 
-def _enough_tail_candidates(name: str) -> dg.AssetChecksDefinition:
+def _enough_tail_candidates(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=dataset_key(name),
+        asset=asset,
         name="enough_tail_candidates",
         description="Every prompt has two visible candidates that differ in text and label. A warning while one "
         "prompt has, an error when none has: then there is nothing to search.",
-        required_resource_keys={TABLES, dataset_settings_key(name)},
+        required_resource_keys={dataset_settings_key(name), *SHARED},
     )
     def enough_tail_candidates(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
         faults: dict[str, str] = {}
         count = 0
-        for prompt in _prompts(_dataset(context, name)):
+        for prompt in _prompts(context, name):
             count += 1
             if (fault := tail_fault(prompt, settings.holdout, settings.reference)) is not None:
                 faults[prompt.prompt_id] = fault
@@ -126,10 +129,11 @@ def present_prompts(dataset: StoredTable) -> list[str]:
     return [row["prompt_id"] for row in rows if row["status"] != Status.WITHDRAWN]
 
 
-def _prompts(dataset: StoredTable) -> Any:
-    """Yield the prompts that have not left the dataset, a few hundred in memory at a time."""
+def _prompts(context: dg.AssetCheckExecutionContext, name: str) -> Iterator[Prompt]:
+    """Yield the prompts that have not left the dataset, a few hundred in memory at a time, as a search sees them."""
+    dataset, step = _dataset(context, name), preference_step(context.resources, name)
     for rows in dataset.read_where("prompt_id", present_prompts(dataset)):
-        yield from map(read_prompt, rows.to_pylist())
+        yield from (step.completed(read_prompt(row)) for row in rows.to_pylist())
 
 
 def _dataset(context: dg.AssetCheckExecutionContext, name: str) -> StoredTable:

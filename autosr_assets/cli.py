@@ -76,16 +76,27 @@ def validate(
             "--skip-invalid", help="Drop faulty prompts and report them, instead of refusing the file.", metavar=""
         ),
     ] = False,
+    few_candidates: Annotated[
+        bool,
+        typer.Option(
+            "--few-candidates", help="Prompts may have fewer than two candidates, as with response_models.", metavar=""
+        ),
+    ] = False,
     _debug: Debug = False,
 ) -> None:
     """Check a dataset: every fault with its place, or a summary."""
     from autosr_assets.reports import dataset_summary  # noqa: PLC0415
     from autosr_lib.evaluation.reference import choose_judge  # noqa: PLC0415
+    from autosr_lib.evaluation.responses import FEWEST_CANDIDATES, needs_responses  # noqa: PLC0415
     from autosr_lib.evaluation.settings import JudgeSetting  # noqa: PLC0415
     from autosr_lib.storage.datasets import read_dataset  # noqa: PLC0415
 
-    known = read_dataset(dataset, skip_invalid=skip_invalid)
-    references = Counter(str(choose_judge(prompt, JudgeSetting.AUTO)) for prompt in known.prompts)
+    fewest = 0 if few_candidates else FEWEST_CANDIDATES
+    known = read_dataset(dataset, skip_invalid=skip_invalid, min_candidates=fewest)
+    references = Counter(
+        "response_models, then model" if needs_responses(prompt) else str(choose_judge(prompt, JudgeSetting.AUTO))
+        for prompt in known.prompts
+    )
     console = stdout()
     console.print(f"{known.path}: fit for a search", markup=False, soft_wrap=True)
     console.print(dataset_summary(known, references))

@@ -62,7 +62,7 @@ def _table(spending: Spending) -> "Table":
         table.add_column(name)
     for name in ("calls", "tokens sent", "tokens answered", "cost"):
         table.add_column(name, justify="right")
-    for role, use in spending.uses.items():
+    for (role, _), use in spending.uses.items():
         table.add_row(role.value, use.model, *_figures(use, use.cost))
     if spending.uses:
         whole = ExpectedUse(

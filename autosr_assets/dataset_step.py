@@ -13,6 +13,8 @@ from upath import UPath
 from autosr_assets.graph_names import prompts_of
 from autosr_assets.metadata import cell, table
 from autosr_assets.partition_keys import partition_key
+from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
+from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Dataset, read_dataset
 from autosr_lib.storage.rows import dataset_table, read_prompt
 from autosr_lib.storage.store import TableStore
@@ -82,18 +84,33 @@ def register_prompts(instance: dg.DagsterInstance, name: str, dataset: Dataset) 
     return keys
 
 
-def read_all(path: str, *, skip_invalid: bool, store: TableStore, table: str) -> tuple[Dataset, pa.Table]:
+def read_prompts_of(settings: DatasetSettings) -> Dataset:
+    """Return the dataset of a file; with a pool of models its prompts need no candidates.
+
+    Raises:
+        DatasetError: the file cannot be used; names every fault.
+    """
+    fewest = fewest_candidates(settings)
+    return read_dataset(dataset_path(settings.path), skip_invalid=settings.skip_invalid, min_candidates=fewest)
+
+
+def fewest_candidates(settings: DatasetSettings) -> int:
+    """Return how many candidates a prompt needs in the file: none where a pool of models answers it."""
+    return 0 if settings.responses.samples else FEWEST_CANDIDATES
+
+
+def read_all(settings: DatasetSettings, store: TableStore, table: str) -> tuple[Dataset, pa.Table]:
     """Return the dataset of a file, and its rows with those of the prompts that were stored and are not in it any more.
 
     Raises:
         DatasetError: the file cannot be used; names every fault.
     """
-    dataset = read_dataset(dataset_path(path), skip_invalid=skip_invalid)
+    dataset = read_prompts_of(settings)
     present = {prompt.prompt_id for prompt in dataset.prompts}
     stored = store.read(table)
     gone = [row for row in stored.to_pylist() if row["prompt_id"] not in present] if stored is not None else []
     rows = dataset_table(dataset.prompts, [read_prompt(row) for row in gone])
-    return dataset, Origin(full_path(path), dataset.sha256, str(not skip_invalid)).marked(rows)
+    return dataset, Origin(full_path(settings.path), dataset.sha256, str(not settings.skip_invalid)).marked(rows)
 
 
 def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:

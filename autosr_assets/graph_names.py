@@ -33,6 +33,11 @@ def dataset_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey([dataset, "dataset"])
 
 
+def candidates_key(dataset: str) -> dg.AssetKey:
+    """Return the key of the asset that holds what was sampled for prompts without candidates; only there with a pool."""
+    return dg.AssetKey([dataset, "candidates"])
+
+
 def preferences_key(dataset: str) -> dg.AssetKey:
     """Return the key of the asset that holds the preferences of a dataset's prompts."""
     return dg.AssetKey([dataset, "preferences"])

@@ -8,6 +8,7 @@ from upath import UPath
 
 from autosr_assets.home import data_home
 from autosr_lib.errors import DatasetError
+from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_formats import READERS
 from autosr_lib.storage.datasets import read_dataset
 
@@ -42,7 +43,7 @@ class Inbox:
         names = (place.name for place in _listed(self.folder) if not place.name.startswith("."))
         return sorted(name for name in names if not any(_is_file_of(one, name) for one in datasets))
 
-    def take_in(self, file: UPath, *, skip_invalid: bool) -> str | None:
+    def take_in(self, file: UPath, *, skip_invalid: bool, min_candidates: int = FEWEST_CANDIDATES) -> str | None:
         """Move a file that was dropped to `datasets/`, or to `rejected/` with its faults beside it; return those.
 
         A file that has changed since it was read is left for the next look.
@@ -50,7 +51,7 @@ class Inbox:
         before = stamp_of(file)
         fault = None
         try:
-            read_dataset(file, skip_invalid=skip_invalid)
+            read_dataset(file, skip_invalid=skip_invalid, min_candidates=min_candidates)
         except DatasetError as error:
             fault = "\n".join([f"{file.name} was not taken in as the dataset {self.dataset}:", *error.faults, ""])
         if stamp_of(file) != before:

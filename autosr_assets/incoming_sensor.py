@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from upath import UPath
 
-from autosr_assets.dataset_step import Origin
+from autosr_assets.dataset_step import Origin, fewest_candidates
 from autosr_assets.graph_names import TABLES, dataset_key, dataset_settings_key
 from autosr_assets.incoming import Inbox, stamp_of
 from autosr_assets.known_runs import unfinished_run
@@ -36,7 +36,7 @@ def incoming_sensor(
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
         inbox = inbox_of()
         known = read_cursor(context.cursor)
-        seen = _look(context, inbox, known.get("seen", {}), skip_invalid=settings.skip_invalid)
+        seen = _look(context, inbox, known.get("seen", {}), settings)
         asked = known.get("asked")
 
         def result(said: str | None = None, *requests: dg.RunRequest) -> dg.SensorResult:
@@ -68,7 +68,7 @@ def read_cursor(cursor: str | None) -> Mapping[str, Any]:
 
 
 def _look(
-    context: dg.SensorEvaluationContext, inbox: Inbox, before: Mapping[str, Any], *, skip_invalid: bool
+    context: dg.SensorEvaluationContext, inbox: Inbox, before: Mapping[str, Any], settings: DatasetRunSettings
 ) -> dict[str, Any]:
     """Take in the files that did not change since the last look, and return the state of the others."""
     seen: dict[str, Any] = {}
@@ -77,11 +77,16 @@ def _look(
         # An object store has no half-written files, but a folder mounted from one may.
         if before.get(file.name) != stamp:
             seen[file.name] = stamp
-        elif (fault := inbox.take_in(file, skip_invalid=skip_invalid)) is not None:
+        elif (fault := _take_in(inbox, file, settings)) is not None:
             context.log.error(fault)
         else:
             context.log.info("%s is taken in", file.name)
     return seen
+
+
+def _take_in(inbox: Inbox, file: UPath, settings: DatasetRunSettings) -> str | None:
+    fewest = fewest_candidates(settings)
+    return inbox.take_in(file, skip_invalid=settings.skip_invalid, min_candidates=fewest)
 
 
 def _is_stored(accepted: UPath, settings: DatasetRunSettings, resources: Any, name: str) -> bool:

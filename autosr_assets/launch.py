@@ -11,7 +11,7 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.chosen_search import ChosenSearch
-from autosr_assets.dataset_step import Origin, dataset_path, read_all
+from autosr_assets.dataset_step import Origin, read_all, read_prompts_of
 from autosr_assets.dead_runs import mark_dead_runs, process_tags
 from autosr_assets.export_step import best_rows, export_target, is_exported
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
@@ -22,7 +22,6 @@ from autosr_assets.resources import Progress
 from autosr_assets.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError, StorageError
-from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.export import Totals
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
@@ -61,8 +60,7 @@ class Launch:
         Raises:
             DatasetError: the file cannot be used.
         """
-        settings, table = self.search.dataset_settings, self.search.dataset_table
-        dataset, rows = read_all(settings.path, skip_invalid=settings.skip_invalid, store=self.store, table=table)
+        dataset, rows = read_all(self.search.dataset_settings, self.store, self.search.dataset_table)
         self.steps.foresee(dataset.prompts)
         found = work_left(self.steps, ((prompt, False) for prompt in dataset.prompts))
         found.counts[Status.WITHDRAWN] += rows.num_rows - len(dataset.prompts)
@@ -104,7 +102,7 @@ class Launch:
         settings = self.search.dataset_settings
         offered = Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
         if offered is None:  # said before Dagster is started for it
-            read_dataset(dataset_path(settings.path))
+            read_prompts_of(settings)
         return offered == Origin.of_stored(self.store, self.search.dataset_table)
 
     def _outcome(self, left: WorkLeft, shown: int) -> Outcome:
@@ -215,6 +213,7 @@ class _Runs:
     @property
     def _search_keys(self) -> list[dg.AssetKey]:
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
+        # What samples candidates, where there is such an asset, runs with the search.
         dataset = {dataset_key(self.search.dataset), preferences_key(self.search.dataset)}
         return sorted(keys - dataset)
 

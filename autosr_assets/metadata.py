@@ -18,6 +18,21 @@ POPULATION_COLUMNS = [
 ]  # fmt: skip
 
 
+def candidates_metadata(rows: pa.Table) -> dict[str, Any]:
+    """Return what is published of what was sampled for a prompt."""
+    if (bad := _unsuccessful(rows)) is not None:
+        return bad
+    row = rows.to_pylist()[0]
+    sources = sorted({one["source"] for one in row["candidates"]})
+    return {
+        "sampled": len(row["candidates"]),
+        "sources": ", ".join(sources) or "none: the prompt has candidates of its own",
+        "calls": row["calls"],
+        "failed": row["failed"],
+        "repeated": row["repeated"],
+    }
+
+
 def preferences_metadata(rows: pa.Table) -> dict[str, Any]:
     """Return what is published of a prompt's preferences."""
     if (bad := _unsuccessful(rows)) is not None:

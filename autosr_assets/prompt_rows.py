@@ -44,7 +44,7 @@ class PromptTable:
     """A table with one partition a prompt, and how its rows are made.
 
     `wanted` returns the input fingerprint that a prompt's rows should have, `work` makes them, and `describe` says what
-    is published of them.
+    is published of them; `complete` gives a prompt the candidates that it lacks in the dataset.
     """
 
     store: TableStore
@@ -53,6 +53,7 @@ class PromptTable:
     wanted: Callable[[Prompt], str]
     work: Callable[[Prompt, str], Awaitable[pa.Table]]
     describe: Callable[[pa.Table], Mapping[str, Any]] | None = None
+    complete: Callable[[Prompt], Prompt] = lambda prompt: prompt
 
     async def fill(self, dataset: StoredTable, keys: Iterable[str], progress: Progress, step: str) -> Filled:
         """Return handles on the rows of all `keys`, after making those that are missing, stale, incomplete or failed.
@@ -95,7 +96,7 @@ class PromptTable:
             return
         filled.computed.add(key)
         try:
-            rows = await self.work(prompt, fingerprint)
+            rows = await self.work(self.complete(prompt), fingerprint)
         except (EndpointError, StorageError):
             raise
         except BudgetExhausted as error:

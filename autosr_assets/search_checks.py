@@ -131,6 +131,7 @@ class _Findings:
             known = steps.store.read(steps.preferences.table, partition_key(prompt.prompt_id))
             if known is None or known["status"][0].as_py() not in (Status.DONE, Status.INCOMPLETE):
                 continue
+            prompt = steps.preferences.completed(prompt)  # noqa: PLW2901 - the prompt as the search saw it
             if (fault := length_fault(rows[prompt.prompt_id], prompt, read_preferences(known))) is not None:
                 self.by_length[prompt.prompt_id] = fault
 

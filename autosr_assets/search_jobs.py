@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from autosr_assets.graph_names import preferences_key
+from autosr_assets.graph_names import dataset_key, preferences_key
 from autosr_assets.search_requests import SearchRequests
 from autosr_assets.search_triggers import StepsOf, new_prompts_sensor, nightly_schedule
 
@@ -39,7 +39,10 @@ def search_jobs(
     preferences, best = preferences_key(requests.dataset), dg.AssetKey([name, "best_rubrics"])
     search = dg.define_asset_job(
         f"{name}_search",
-        dg.AssetSelection.assets(preferences, *assets),
+        # The preferences, and before them the candidates where the dataset samples some.
+        dg.AssetSelection.assets(preferences).upstream(depth=1)
+        - dg.AssetSelection.assets(dataset_key(requests.dataset))
+        | dg.AssetSelection.assets(*assets),
         description=f"Searches for the best rubric of every prompt of {requests.dataset}.",
         tags=tags,
         executor_def=dg.in_process_executor,

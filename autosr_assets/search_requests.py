@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from autosr_assets.graph_names import prompts_of
+from autosr_assets.graph_names import candidates_key, prompts_of
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import read_prompts
 from autosr_assets.run_tags import ASKED_BY, EXPORT_LATER, range_tags
@@ -41,6 +41,7 @@ class SearchRequests:
         """
         order = instance.get_dynamic_partitions(str(prompts_of(self.dataset).name))
         ranges = search_ranges(order, left.keys, self.chunk_size, steps.structure.scope)
+        sampled = [] if steps.preferences.candidates is None else [candidates_key(self.dataset)]
         tags, job = {ASKED_BY: asked_by}, f"{self.search}_search"
         if len(ranges) == 1:
             return [dg.RunRequest(job_name=job, tags={**tags, **range_tags(ranges[0])})]
@@ -48,7 +49,7 @@ class SearchRequests:
             dg.RunRequest(
                 job_name=job,
                 tags={**tags, **EXPORT_LATER, **range_tags(keys)},
-                asset_selection=list(self.per_prompt),
+                asset_selection=[*sampled, *self.per_prompt],
                 asset_check_keys=[],
             )
             for keys in ranges

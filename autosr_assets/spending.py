@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from autosr_assets.chosen_search import ChosenSearch
-from autosr_assets.dataset_step import dataset_path
+from autosr_assets.dataset_step import read_prompts_of
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import is_up_to_date
 from autosr_assets.resources import Silence
 from autosr_assets.work_left import work_left
 from autosr_lib.domain.prompt import Prompt
+from autosr_lib.evaluation.responses import foreseen, needs_responses
 from autosr_lib.llm.estimate import ExpectedUse, UseEstimator, total_cost
-from autosr_lib.llm.settings import Role
+from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, Role
 from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.estimate import expected_calls, judge_calls
 from autosr_lib.search.hardness import reachable
 from autosr_lib.search.settings import Scope
 from autosr_lib.settings import BackendName
-from autosr_lib.storage.datasets import read_dataset
 from autosr_lib.storage.store import TableStore
 
 
@@ -27,8 +27,8 @@ class Spending:
 
     prompts: int
     """Those that there is something to do for."""
-    uses: Mapping[Role, ExpectedUse] = field(default_factory=dict)
-    """By role, of those roles that a model fills."""
+    uses: Mapping[tuple[Role, str], ExpectedUse] = field(default_factory=dict)
+    """By role and model, of those roles that a model fills."""
     reached: int | None = None
     """In scope `global_batch`, the most prompts that can evolve at all."""
 
@@ -48,7 +48,7 @@ def checked_prompt_budget(chosen: ChosenSearch) -> str | None:
     whole = settings.backend.llm.max_calls
     if whole is None or settings.stop.max_calls_per_prompt or settings.backend.resolved is not BackendName.LLM:
         return None
-    prompts = _prompts(chosen)
+    prompts = [foreseen(prompt, chosen.dataset_settings.responses) for prompt in _prompts(chosen)]
     budget = PromptBudget(settings, chosen.dataset_settings, len(prompts))
     dearest = min(prompts, key=budget.surplus)
     budget.check(dearest)
@@ -71,23 +71,29 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
     todo = [prompt for prompt in prompts if partition_key(prompt.prompt_id) in left]
     settings, dataset = chosen.settings, chosen.dataset_settings
     evolved, reached = _share_of_generations(chosen, len(prompts))
-    uses: dict[Role, ExpectedUse] = {}
+    uses: dict[tuple[Role, str], ExpectedUse] = {}
 
     def add(role: Role, use: ExpectedUse) -> None:
-        uses[role] = uses[role] + use if role in uses else use
+        name = role, use.model
+        uses[name] = uses[name] + use if name in uses else use
 
     search = settings.backend.resolved is BackendName.LLM
     judge = dataset.backend.resolved is BackendName.LLM
     pairs = settings.mutation.contrast_pairs
     searching = UseEstimator(settings.backend.llm, pairs) if search else None
     judging = UseEstimator(dataset.backend.llm, pairs) if judge else None
-    for prompt in todo:
+    for known in todo:
+        prompt = steps.preferences.completed(known)
+        if needs_responses(prompt) and judging is not None:
+            for model in dataset.responses.response_models:
+                add(Role.RESPONDER, judging.responses(model, prompt, dataset.responses.responses_per_model))
+        prompt = foreseen(prompt, dataset.responses)
         expected = expected_calls(prompt, steps.method(prompt), chosen.structure, dataset.holdout, evolved)
         key = partition_key(prompt.prompt_id)
         preferences = steps.preferences
         is_judged = is_up_to_date(store, preferences.table, key, preferences.fingerprint(prompt))
         expected = replace(expected, judge=0 if is_judged else judge_calls(prompt, dataset.reference))
-        for role in Role:
+        for role in ROLES_WITH_A_MODEL:
             estimator = judging if role is Role.JUDGE else searching
             if estimator is not None:
                 add(role, estimator.use(role, prompt, expected))
@@ -95,8 +101,7 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
 
 
 def _prompts(chosen: ChosenSearch) -> Sequence[Prompt]:
-    settings = chosen.dataset_settings
-    return read_dataset(dataset_path(settings.path), skip_invalid=settings.skip_invalid).prompts
+    return read_prompts_of(chosen.dataset_settings).prompts
 
 
 def _share_of_generations(chosen: ChosenSearch, prompts: int) -> tuple[float, int | None]:

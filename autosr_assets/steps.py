@@ -1,19 +1,19 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
-from autosr_assets.call_records import keep_calls
+from autosr_assets.candidate_step import CandidateStep
 from autosr_assets.hard_prompts import Chosen
-from autosr_assets.interrupts import run_to_its_end
 from autosr_assets.metadata import population_metadata, preferences_metadata
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.resources import Backends, Progress
+from autosr_assets.running import run_with
 from autosr_lib.backends import Backend
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
@@ -45,28 +45,6 @@ from autosr_lib.storage.tables import BEST, POPULATION, PREFERENCES, Status
 JUDGE_SEED = 7
 
 
-def run_with(
-    backend: Backend, backends: Backends, store: TableStore, table: str, filling: Coroutine[Any, Any, Filled]
-) -> Filled:
-    """Return what became of a step's prompts, after running it in an event loop in which the backend is open.
-
-    The calls that it took are kept, also when it fails.
-    """
-
-    async def step() -> Filled:
-        async with backend.session():
-            return await filling
-
-    used: Mapping[str, Mapping[str, Any]] = {}
-    try:
-        filled = run_to_its_end(step())
-    finally:
-        filling.close()
-        used = keep_calls(backend, store, backends.run_id, table)
-    filled.used.update(used)
-    return filled
-
-
 @dataclass(frozen=True)
 class PreferenceStep:
     """The asset `preferences`: the reference of every prompt, asked for once."""
@@ -79,7 +57,9 @@ class PreferenceStep:
 
     def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
         """Return the preferences of the prompts of the run."""
-        table = PromptTable(self.store, self.table, PREFERENCES, self.fingerprint, self._work, preferences_metadata)
+        table = PromptTable(
+            self.store, self.table, PREFERENCES, self.fingerprint, self._work, preferences_metadata, self.complete
+        )
         return run_with(
             self.backend, self.backends, self.store, self.table, table.fill(dataset, keys, self.progress, "preferences")
         )
@@ -94,14 +74,36 @@ class PreferenceStep:
         """Return the table of the dataset, which lies beside this one."""
         return f"{self.table.rpartition('/')[0]}/dataset"
 
+    @cached_property
+    def candidates(self) -> CandidateStep | None:
+        """Return the step that gives prompts candidates; None where the dataset has no pool of models."""
+        if not self.settings.responses.response_models:
+            return None
+        table = f"{self.table.rpartition('/')[0]}/candidates"
+        return CandidateStep.of(self.store, table, self.settings, self.backend, self.backends, self.progress)
+
+    def completed(self, prompt: Prompt) -> Prompt:
+        """Return a prompt of the dataset with the candidates that it was given, where it needed some and has them."""
+        return prompt if self.candidates is None else self.candidates.completed(prompt)
+
+    def complete(self, prompt: Prompt) -> Prompt:
+        """Return a prompt of the dataset with the candidates that it was given, where it needed some.
+
+        Raises:
+            UpstreamError: it still has too few.
+        """
+        return prompt if self.candidates is None else self.candidates.complete(prompt)
+
     def fingerprint(self, prompt: Prompt) -> str:
         """Return the input fingerprint of a prompt's preferences."""
+        prompt = self.completed(prompt)
         return preferences_fingerprint(prompt, self.settings.reference, self.backend.identity["judge"])
 
     async def _work(self, prompt: Prompt, fingerprint: str) -> pa.Table:
         known = await gather_preferences(prompt, self.settings.reference, self.backend.roles.judge)
         hidden = hidden_candidates(prompt, self.settings.holdout)
-        return preferences_table(prompt.prompt_id, fingerprint, known, hidden)
+        is_whole = self.candidates is None or self.candidates.is_whole(prompt)
+        return preferences_table(prompt.prompt_id, fingerprint, known, hidden, is_whole=is_whole)
 
 
 class SearchSteps:
@@ -132,6 +134,7 @@ class SearchSteps:
 
     def fingerprints(self, prompt: Prompt) -> list[str]:
         """Return the wanted input fingerprints of a prompt: generation 0, 1, …, and last that of its best rubric."""
+        prompt = self.preferences.completed(prompt)
         method = self.method(prompt)
         chain = generation_fingerprints(
             self.preferences.fingerprint(prompt),
@@ -160,7 +163,10 @@ class SearchSteps:
     @cached_property
     def together(self) -> str:
         """Return, in scope `global_batch`, a name for all prompts together: what one becomes depends on the others."""
-        return "" if self.structure.scope is Scope.PROMPT_LOCAL else fingerprint(self.active)
+        if self.structure.scope is Scope.PROMPT_LOCAL:
+            return ""
+        pool = self.preferences.settings.responses
+        return fingerprint([*self.active, pool.model_dump(mode="json")] if pool.samples else self.active)
 
     @cached_property
     def active(self) -> list[str]:
@@ -235,7 +241,12 @@ class SearchSteps:
             return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status)
 
         table = PromptTable(
-            self.store, self.table("best_rubrics"), BEST, lambda prompt: self.fingerprints(prompt)[-1], work
+            self.store,
+            self.table("best_rubrics"),
+            BEST,
+            lambda prompt: self.fingerprints(prompt)[-1],
+            work,
+            complete=self.preferences.complete,
         )
         return self._run(table, "best_rubrics", dataset, keys)
 
@@ -248,6 +259,7 @@ class SearchSteps:
             lambda prompt: self.fingerprints(prompt)[number],
             work,
             population_metadata,
+            self.preferences.complete,
         )
         return self._run(table, name, dataset, keys)
 

@@ -1,6 +1,6 @@
 """Backends: who answers the roles, a model behind an endpoint or heuristics."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from autosr_lib.domain.preference import Verdict
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import ReplyError, RoleError
-from autosr_lib.evaluation.roles import Grade, GradeRequest, JudgeRequest
+from autosr_lib.evaluation.roles import Grade, GradeRequest, JudgeRequest, Responder
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.llm import ModelClient, llm_roles
+from autosr_lib.llm import ModelClient, llm_responder, llm_roles
 from autosr_lib.llm.prompts import PromptSet
 from autosr_lib.llm.settings import LlmSettings, Role
 from autosr_lib.search.fingerprints import Identity
@@ -30,11 +30,16 @@ class Backend:
     roles: Roles
     identity: Identity
     client: ModelClient | None = None
-    _is_known_good: bool = field(default=False, repr=False)
+    responder: Responder | None = None
+    """Who answers prompts; nobody offline."""
+    _known_good: set[str] | None = field(default=None, repr=False)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
+    async def session(self, responders: Sequence[str] = ()) -> AsyncIterator[None]:
         """Open what the roles need in the running event loop, and see at the first time that the endpoint answers.
+
+        Args:
+            responders: the models of a pool that is to be asked.
 
         Raises:
             EndpointError: it does not; nothing has been spent.
@@ -43,9 +48,9 @@ class Backend:
             yield
             return
         async with self.client:
-            if not self._is_known_good:
-                await self.client.preflight()
-                self._is_known_good = True
+            if self._known_good is None or not self._known_good.issuperset(responders):
+                await self.client.preflight(responders)
+                self._known_good = (self._known_good or set()) | set(responders)
             yield
 
 
@@ -65,9 +70,9 @@ def open_backend(
     if name is BackendName.LLM:
         client = (client_for or ModelClient)(settings.llm)
         roles = llm_roles(client, settings.llm, grading)
-        return Backend(
-            name, roles if settings.llm.llm_fail_soft else _failing_hard(roles), _models(settings.llm), client
-        )
+        asked = roles if settings.llm.llm_fail_soft else _failing_hard(roles)
+        responder = llm_responder(client, settings.llm)
+        return Backend(name, asked, _models(settings.llm), client, responder)
     noisy: Mapping[str, Any] = {"noise": settings.noise, "seed": seed} if settings.noise else {}
     identity = {role.value: {"backend": str(name)} for role in Role}
     identity[Role.VERIFIER.value] |= noisy
@@ -81,7 +86,7 @@ def _models(settings: LlmSettings) -> Identity:
         role.value: {
             "backend": str(BackendName.LLM),
             "base_url": settings.base_url,
-            "model": settings.model_for(role),
+            **({} if role is Role.RESPONDER else {"model": settings.model_for(role)}),
             "asking": settings.asking(role).model_dump(mode="json"),
             "prompts": prompts.fingerprint,
             "extraction": settings.extraction.model_dump(mode="json"),

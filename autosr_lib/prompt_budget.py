@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.settings import Role
+from autosr_lib.evaluation.responses import sampling_calls
 from autosr_lib.search.estimate import judge_calls, least_calls
 from autosr_lib.settings import BackendName, DatasetRunSettings, SearchRunSettings
 
@@ -21,7 +21,7 @@ class PromptBudget:
     def of(self, prompt: Prompt) -> int | None:
         """Return the requests that the search of a prompt may make, None without a limit.
 
-        The preflight comes off the whole, and the prompt's own comparisons by the judge off its share.
+        The preflight comes off the whole, the prompt's own samples and comparisons by the judge off its share.
         """
         if (own := self.settings.stop.max_calls_per_prompt) is not None:
             return own
@@ -42,7 +42,7 @@ class PromptBudget:
         enough = (least + self._apart(prompt)) * self.prompts + self._preflight
         raise SettingsError(
             f"max_calls is {self.settings.backend.llm.max_calls}, {share} for prompt {prompt.prompt_id!r}, one of "
-            f"{self.prompts}, after {self._apart(prompt)} for its judge: too few to grade a first rubric, which takes "
+            f"{self.prompts}, after {self._apart(prompt)} for its judge and samples: too few to grade a first rubric, which takes "
             f"{least}; allowed: at least {enough}, or max_calls_per_prompt"
         )
 
@@ -55,9 +55,12 @@ class PromptBudget:
 
     def _apart(self, prompt: Prompt) -> int:
         """Return the prompt's calls outside of its search that are paid from the same budget."""
-        is_one_client = self.dataset.backend.llm == self.settings.backend.llm
-        return judge_calls(prompt, self.dataset.reference) if is_one_client else 0
+        if self.dataset.backend.llm != self.settings.backend.llm:
+            return 0
+        return judge_calls(prompt, self.dataset.reference) + sampling_calls(prompt, self.dataset.responses)
 
     @property
     def _preflight(self) -> int:
-        return len({self.settings.backend.llm.model_for(role) for role in Role})
+        llm = self.settings.backend.llm
+        pool = self.dataset.responses.response_models if self.dataset.backend.llm == llm else ()
+        return len(llm.models.union(pool))

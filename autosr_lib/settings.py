@@ -5,8 +5,9 @@ Nothing here imports what is slow to import, so that `autosr --help` can list ev
 
 import os
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import Settings
@@ -64,4 +65,11 @@ class DatasetRunSettings(DatasetSettings):
     """All settings of a dataset: its file, what is true and hidden, and who judges where labels do not."""
 
     backend: BackendSettings = BackendSettings()
-    """Who judges."""
+    """Who judges, and who answers prompts that have too few candidates."""
+
+    @model_validator(mode="after")
+    def _a_cost_limit_can_be_held(self) -> Self:
+        llm = self.backend.llm
+        if llm.max_cost is not None and (missing := sorted(set(self.responses.response_models) - set(llm.prices))):
+            raise ValueError(f"max_cost is set but prices has no entry for {missing}; give each model a price")
+        return self

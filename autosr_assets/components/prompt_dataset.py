@@ -13,6 +13,7 @@ from autosr_assets.checks import dataset_checks
 from autosr_assets.dataset_step import dataset_metadata, read_all, register_prompts
 from autosr_assets.graph_names import (
     TABLES,
+    candidates_key,
     checked_name,
     dataset_key,
     dataset_settings_key,
@@ -22,12 +23,12 @@ from autosr_assets.graph_names import (
 from autosr_assets.incoming import Inbox
 from autosr_assets.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.metadata import preferences_metadata
+from autosr_assets.metadata import candidates_metadata, preferences_metadata
 from autosr_assets.prompt_rows import Filled
-from autosr_assets.resources import BACKENDS, PROGRESS
 from autosr_assets.run_tags import dataset_tags, endpoint_pool
 from autosr_assets.settings_config import settings_resource
-from autosr_assets.steps import PreferenceStep
+from autosr_assets.step_resources import SHARED, preference_step
+from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.store import StoredTable
@@ -75,6 +76,9 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
     def definitions(self, name: str) -> dg.Definitions:
         """Return the assets, job and settings of the dataset."""
         checked_name(name, "dataset")
+        settings: DatasetRunSettings = self.settings
+        is_sampled = bool(settings.responses.response_models)
+        pool = endpoint_pool(settings.backend)
         job = dg.define_asset_job(
             f"{name}_dataset",
             dg.AssetSelection.assets(dataset_key(name)),
@@ -83,13 +87,20 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
             executor_def=dg.in_process_executor,
         )
         return dg.Definitions(
-            assets=[_dataset(name), _preferences(name, self.chunk_size, endpoint_pool(self.settings.backend))],
-            asset_checks=dataset_checks(name),
+            assets=[
+                _dataset(name),
+                *([_candidates(name, self.chunk_size, pool)] if is_sampled else []),
+                _preferences(name, self.chunk_size, pool, is_sampled=is_sampled),
+            ],
+            asset_checks=dataset_checks(name, is_sampled=is_sampled),
             jobs=[job],
             sensors=[incoming_sensor(name, job, partial(self.inbox, name), self.watch_seconds)],
             resources={
                 dataset_settings_key(name): settings_resource(
-                    self.settings, f"Settings of the dataset {name}.", now=partial(self.current_settings, name)
+                    settings,
+                    f"Settings of the dataset {name}.",
+                    self.check_settings,
+                    partial(self.current_settings, name),
                 )
             },
         )
@@ -103,6 +114,19 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         settings: DatasetRunSettings = self.settings
         accepted = self.inbox(name).accepted()
         return settings if accepted is None else settings.model_copy(update={"path": str(accepted)})
+
+    def check_settings(self, settings: DatasetRunSettings) -> None:
+        """Refuse what a run may not change, since it decides which assets exist.
+
+        Raises:
+            SettingsError: the run has a pool of models and the graph no `candidates`, or the other way round.
+        """
+        pool = list(settings.responses.response_models)
+        if bool(pool) != bool(self.settings.responses.response_models):
+            raise SettingsError(
+                f"responses.response_models is {pool}, but whether there is a pool decides which assets exist; "
+                "allowed: in the dataset's YAML"
+            )
 
 
 def _dataset(name: str) -> dg.AssetsDefinition:
@@ -120,7 +144,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
         store = getattr(context.resources, TABLES).store
         table = "/".join(dataset_key(name).path)
-        known, rows = read_all(settings.path, skip_invalid=settings.skip_invalid, store=store, table=table)
+        known, rows = read_all(settings, store, table)
         for line in (*known.warnings, *known.faults):
             context.log.warning(line)
         register_prompts(context.instance, name, known)
@@ -131,10 +155,37 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     return dataset
 
 
-def _preferences(name: str, chunk_size: int | None, pool: str | None) -> dg.AssetsDefinition:
+def _candidates(name: str, chunk_size: int | None, pool: str | None) -> dg.AssetsDefinition:
+    """Return the asset between the dataset and its preferences: only where a pool of models is configured."""
+
+    @dg.asset(
+        key=candidates_key(name),
+        ins={"dataset": dg.AssetIn(dataset_key(name))},
+        group_name=name,
+        description="One row is what models of the pool answered to a prompt that has fewer than two candidates.",
+        io_manager_key=TABLES,
+        required_resource_keys={dataset_settings_key(name), *SHARED},
+        dagster_type=PARTITION_ROWS_TYPE,
+        partitions_def=prompts_of(name),
+        backfill_policy=backfill_policy(chunk_size),
+        pool=pool,
+        code_version=METHOD_VERSION,
+        kinds={"parquet"},
+    )
+    def candidates(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
+        step = preference_step(context.resources, name).candidates
+        assert step is not None  # noqa: S101 - the settings of a run cannot take the pool away
+        return published(context, step.run(dataset, context.partition_keys), candidates_metadata)
+
+    return candidates
+
+
+def _preferences(name: str, chunk_size: int | None, pool: str | None, *, is_sampled: bool) -> dg.AssetsDefinition:
     @dg.asset(
         key=preferences_key(name),
         ins={"dataset": dg.AssetIn(dataset_key(name))},
+        # For the order and the lineage: what was sampled for a prompt is read with the prompt, by whoever reads it.
+        deps=[candidates_key(name)] if is_sampled else [],
         group_name=name,
         description="One row is one judged or labelled pair of candidates, raw.",
         io_manager_key=TABLES,
@@ -151,21 +202,6 @@ def _preferences(name: str, chunk_size: int | None, pool: str | None) -> dg.Asse
         return published(context, filled, preferences_metadata)
 
     return preferences
-
-
-SHARED = (TABLES, BACKENDS, PROGRESS)
-"""Resources that every step over prompts uses."""
-
-
-def preference_step(resources: Any, dataset: str) -> PreferenceStep:
-    """Return the step that makes, and fingerprints, the preferences of a dataset."""
-    return PreferenceStep(
-        getattr(resources, TABLES).store,
-        "/".join(preferences_key(dataset).path),
-        getattr(resources, dataset_settings_key(dataset)),
-        getattr(resources, BACKENDS),
-        getattr(resources, PROGRESS),
-    )
 
 
 def published(

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.components.prompt_dataset import SHARED, backfill_policy, preference_step, published
+from autosr_assets.components.prompt_dataset import backfill_policy, published
 from autosr_assets.export_step import export_search
 from autosr_assets.graph_names import (
     TABLES,
@@ -30,6 +30,7 @@ from autosr_assets.search_checks import check_search, check_specs
 from autosr_assets.search_jobs import Times, search_jobs
 from autosr_assets.search_requests import CHUNK, SearchRequests
 from autosr_assets.settings_config import settings_resource
+from autosr_assets.step_resources import SHARED, preference_step
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.errors import SettingsError

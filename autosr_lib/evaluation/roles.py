@@ -1,4 +1,4 @@
-"""The roles that evaluation asks: a verifier and a judge.
+"""The roles that evaluation asks: a verifier, a judge and, where candidates are missing, a responder.
 
 A request carries what a model may see (METHOD §6) and `prompt_id`, which names the request in the record of calls and
 is never shown.
@@ -36,6 +36,27 @@ class Verifier(Protocol):
 
         Raises:
             ReplyError: nothing in the reply can be read; every criterion asked is ungraded.
+            EndpointError: the endpoint will not answer; the run ends.
+        """
+
+
+class RespondRequest(NamedTuple):
+    """A prompt to be answered by one model of a pool; its samples are 0, 1 and so on."""
+
+    prompt_id: str
+    prompt_text: str
+    model: str
+    sample: int
+
+
+class Responder(Protocol):
+    """Answers a prompt, knowing nothing of rubrics."""
+
+    async def respond(self, request: RespondRequest) -> str:
+        """Return a response.
+
+        Raises:
+            ReplyError: there is none; the prompt has one candidate less.
             EndpointError: the endpoint will not answer; the run ends.
         """
 

@@ -98,6 +98,31 @@ class HoldoutSettings(Settings):
     """Chooses which candidates are hidden; the same for all searches over a dataset."""
 
 
+class ResponseSettings(Settings):
+    """Who answers prompts that have too few candidates; nobody, unless models are named."""
+
+    response_models: tuple[str, ...] = ()
+    """Models that answer prompts with fewer than two candidates; many models, one sample each, are best."""
+    responses_per_model: int = Field(default=1, ge=1, le=100)
+    """Responses sampled of each of these models."""
+
+    @model_validator(mode="after")
+    def _the_pool_can_be_used(self) -> Self:
+        names = self.response_models
+        if blank := [name for name in names if not name.strip()]:
+            raise ValueError(f"response_models names {blank[0]!r}, which is no model")
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"response_models names {repeated} twice; raise responses_per_model instead")
+        if len(names) * self.responses_per_model == 1:
+            raise ValueError("response_models gives a single response; two are needed, so name more models or samples")
+        return self
+
+    @property
+    def samples(self) -> int:
+        """Return how many responses a prompt without enough of them gets; 0 without a pool."""
+        return len(self.response_models) * self.responses_per_model
+
+
 class JudgeSetting(StrEnum):
     """Where the reference comes from; `auto` takes ranks, else qualities, else the judge."""
 

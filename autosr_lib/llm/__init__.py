@@ -18,9 +18,10 @@ from autosr_lib.llm.settings import LlmSettings, Role
 from autosr_lib.search.roles import Roles
 
 if TYPE_CHECKING:
+    from autosr_lib.evaluation.roles import Responder
     from autosr_lib.llm.client import ModelClient
 
-__all__ = ["LlmSettings", "ModelClient", "llm_roles"]
+__all__ = ["LlmSettings", "ModelClient", "llm_responder", "llm_roles"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +31,18 @@ def __getattr__(name: str) -> Any:
 
         return ModelClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def llm_responder(client: "ModelClient", settings: LlmSettings) -> "Responder":
+    """Return who answers prompts, asked through the same client.
+
+    Raises:
+        TemplateError: a template is missing or wrong.
+    """
+    from autosr_lib.llm.prompts import PromptSet  # noqa: PLC0415
+    from autosr_lib.llm.responder import LlmResponder  # noqa: PLC0415
+
+    return LlmResponder(client, PromptSet(settings)[Role.RESPONDER])
 
 
 def llm_roles(client: "ModelClient", settings: LlmSettings, grading: GradingSettings) -> Roles:

@@ -37,7 +37,8 @@ class Capability:
         """Return what to try after a request was refused with this message; None when nothing is left to try."""
         if self.tokens_field in body and self.tokens_field == "max_tokens" and _ABOUT_TOKENS.search(message):
             return replace(self, tokens_field="max_completion_tokens")
-        weaker = self.reply_format.weaker
+        # Without it in the body, it was not what was refused.
+        weaker = self.reply_format.weaker if "response_format" in body else None
         return None if weaker is None else replace(self, reply_format=weaker)
 
 

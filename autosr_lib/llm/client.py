@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -23,7 +23,7 @@ from autosr_lib.llm.prompts import Rendered
 from autosr_lib.llm.records import CallLog, CallRecord, Outcome
 from autosr_lib.llm.replies import BadReplyError, Reading
 from autosr_lib.llm.requests import Question, Request
-from autosr_lib.llm.settings import LlmSettings, Role
+from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, LlmSettings, Role
 
 T = TypeVar("T")
 
@@ -53,7 +53,8 @@ class ModelClient:
         self.settings = settings
         self.cache: ReplyCache = cache or (SqliteReplyCache(settings.cache_dir) if settings.llm_cache else NoCache())
         self.calls = CallLog()
-        self._asking = {role: (settings.model_for(role), settings.asking(role)) for role in Role}
+        self._asking = {role: (settings.model_for(role), settings.asking(role)) for role in ROLES_WITH_A_MODEL}
+        self._asking[Role.RESPONDER] = ("", settings.asking(Role.RESPONDER))
         self._exchange = Exchange(settings, key)
         # Names the key among cached preflights without telling it.
         self._key_name = hashlib.sha256(f"autosr:{key}".encode()).hexdigest()
@@ -102,8 +103,11 @@ class ModelClient:
             self._loop = None
             await self._exchange.close(min(LONGEST_PATIENCE, self.settings.llm_timeout))
 
-    async def preflight(self) -> None:
+    async def preflight(self, responders: Sequence[str] = ()) -> None:
         """Find a bad address, key or model by one tiny call for each model, before any work is spent.
+
+        Args:
+            responders: models of a pool, to be asked beside those of the roles.
 
         A success is kept in the cache with what was found of the model, so that a repeated run makes no call.
 
@@ -111,8 +115,9 @@ class ModelClient:
             EndpointError: the endpoint will not answer one of the models.
         """
         asked: set[str] = set()
-        for role in Role:
-            request = Request.of(Question(role, "", _PREFLIGHT, _PREFLIGHT_SCHEMA), *self._asking[role])
+        roles = [(role, self._asking[role][0]) for role in ROLES_WITH_A_MODEL]
+        for role, model in [*roles, *((Role.RESPONDER, model) for model in responders)]:
+            request = Request.of(Question(role, "", _PREFLIGHT, _PREFLIGHT_SCHEMA), model, self._asking[role][1])
             if request.model in asked:
                 continue
             asked.add(request.model)

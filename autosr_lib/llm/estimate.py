@@ -8,12 +8,13 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.llm.budget import BYTES_PER_TOKEN, RunBudget
 from autosr_lib.llm.extraction import Extractor
 from autosr_lib.llm.prompts import FIELDS, PromptSet
-from autosr_lib.llm.settings import LlmSettings, Role
+from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, LlmSettings, Role
 from autosr_lib.search.estimate import ExpectedCalls
 
 CRITERION_TOKENS = 70
 """A criterion with its check points, as it is shown."""
 REPLY_TOKENS: Mapping[Role, float] = {Role.INITIALIZER: 900, Role.PROPOSER: 400, Role.VERIFIER: 10, Role.JUDGE: 90}
+RESPONSE_TOKENS = 600
 """Tokens of a reply, beside those of each criterion graded; what a model thinks unseen is not among them."""
 GRADE_TOKENS = 55
 """A grade and its reason."""
@@ -52,18 +53,24 @@ class UseEstimator:
         self._pairs = contrast_pairs
         self._extractor = Extractor(settings.extraction)
         prompts = PromptSet(settings)
-        self._frame = {role: _tokens("".join(prompts[role].render(FIELDS[role]))) for role in Role}
+        self._prompts = prompts
+        self._frame = {role: _tokens("".join(prompts[role].render(FIELDS[role]))) for role in ROLES_WITH_A_MODEL}
         self._budget = RunBudget(settings)
 
     def use(self, role: Role, prompt: Prompt, expected: ExpectedCalls) -> ExpectedUse:
         """Return what the role is expected to use for a prompt."""
-        model = self._settings.model_for(role)
-        calls: float = getattr(expected, role.value)
-        asked = self._request(role, prompt, expected) * calls
         graded = GRADE_TOKENS * expected.criteria_per_request if role is Role.VERIFIER else 0.0
+        asked, reply = self._request(role, prompt, expected), REPLY_TOKENS[role] + graded
+        return self._use(role, self._settings.model_for(role), getattr(expected, role.value), asked, reply)
+
+    def responses(self, model: str, prompt: Prompt, count: int) -> ExpectedUse:
+        """Return what a model of a pool is expected to use for its responses to a prompt."""
+        asked = _tokens("".join(self._prompts[Role.RESPONDER].render({"prompt": prompt.prompt})))
+        return self._use(Role.RESPONDER, model, count, asked, RESPONSE_TOKENS)
+
+    def _use(self, role: Role, model: str, calls: float, request: float, reply: float) -> ExpectedUse:
         limit = self._settings.asking(role).max_tokens
-        reply = REPLY_TOKENS[role] + graded
-        answered = (reply if limit is None else min(limit, reply)) * calls
+        asked, answered = request * calls, (reply if limit is None else min(limit, reply)) * calls
         is_priced = model in self._settings.prices
         cost = self._budget.priced(model, round(asked), round(answered)) if is_priced else None
         return ExpectedUse(model, calls, asked, answered, cost)

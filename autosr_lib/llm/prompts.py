@@ -42,6 +42,7 @@ FIELDS: Mapping[Role, Mapping[str, Any]] = {
         "allow_not_applicable": True,
     },
     Role.JUDGE: {"prompt": "p", "first": "a", "second": "b"},
+    Role.RESPONDER: {"prompt": "p"},
 }
 
 # Fields on which templates usually branch: each branch is tried.
@@ -60,6 +61,7 @@ REQUIRED: Mapping[Role, frozenset[str]] = {
     Role.PROPOSER: frozenset({"prompt", "criteria", "pairs", "mode"}),
     Role.VERIFIER: frozenset({"prompt", "criteria", "candidate"}),
     Role.JUDGE: frozenset({"prompt", "first", "second"}),
+    Role.RESPONDER: frozenset({"prompt"}),
 }
 
 

@@ -54,10 +54,10 @@ def _field(name: str, kind: pa.DataType, says: str) -> pa.Field:
 
 CALLS_SCHEMA = pa.schema(
     [
-        _field("role", pa.string(), "initializer, proposer, verifier or judge"),
+        _field("role", pa.string(), "initializer, proposer, verifier, judge or responder"),
         _field("prompt_id", pa.string(), "prompt that the call was for; never shown to the model"),
         _field("model", pa.string(), "model asked"),
-        _field("index", pa.int32(), "vote of the verifier, attempt of the proposer, else 0"),
+        _field("index", pa.int32(), "vote of the verifier, attempt of the proposer, sample of the responder, else 0"),
         _field("at", pa.timestamp("us", tz="UTC"), "when the call began"),
         _field("latency", pa.float64(), "seconds from the beginning to the end, waits included"),
         _field("prompt_tokens", pa.int64(), "tokens sent, all tries; 0 from the cache"),

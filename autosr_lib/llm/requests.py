@@ -14,13 +14,17 @@ from autosr_lib.llm.settings import Role, RoleSettings
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a role asks; `index` is the vote or the attempt, so that the same question can be asked afresh."""
+    """What a role asks; `index` is the vote or the attempt, so that the same question can be asked afresh.
+
+    Without a schema the reply is plain text; `model` is asked instead of the role's own.
+    """
 
     role: Role
     prompt_id: str
     messages: Rendered
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
     index: int = 0
+    model: str | None = None
 
 
 class Request(NamedTuple):
@@ -29,7 +33,7 @@ class Request(NamedTuple):
     name: str
     model: str
     messages: Rendered
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
     parameters: Mapping[str, Any]
     max_tokens: int | None
 
@@ -42,7 +46,14 @@ class Request(NamedTuple):
         if asking.reasoning_effort is not None:
             parameters["reasoning_effort"] = asking.reasoning_effort
         parameters |= asking.extra_body
-        return cls(question.role.value, model, question.messages, question.schema, parameters, asking.max_tokens)
+        return cls(
+            question.role.value,
+            question.model or model,
+            question.messages,
+            question.schema,
+            parameters,
+            asking.max_tokens,
+        )
 
     def key(self, base_url: str, index: int) -> str:
         """Return the name under which the reply is kept: the whole request, however the endpoint wants it told."""
@@ -50,10 +61,11 @@ class Request(NamedTuple):
 
     def again(self, fault: str, *, is_cut_off: bool) -> "Request":
         """Return the request asked once more, with what was wrong with the reply."""
+        wanted = "." if self.schema is None else ", with one complete JSON object and nothing else."
         # In the same message: many chat templates refuse two turns of one speaker, and an answer of nothing.
         told = (
             f"{self.messages.user}\n\nYour earlier reply to this could not be used: {fault}. "
-            "Answer the whole request again, with one complete JSON object and nothing else."
+            f"Answer the whole request again{wanted}"
         )
         if is_cut_off:
             told += " It was cut off at the length limit: be brief."
@@ -66,7 +78,9 @@ class Request(NamedTuple):
         body: dict[str, Any] = {"model": self.model, **self.parameters}
         if self.max_tokens is not None:
             body[capability.tokens_field] = self.max_tokens
-        if capability.reply_format is ReplyFormat.JSON_SCHEMA:
+        if self.schema is None:
+            pass
+        elif capability.reply_format is ReplyFormat.JSON_SCHEMA:
             named = {"name": self.name, "strict": True, "schema": self.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
         else:

@@ -25,10 +25,14 @@ class Role(StrEnum):
     PROPOSER = "proposer"
     VERIFIER = "verifier"
     JUDGE = "judge"
+    RESPONDER = "responder"
 
+
+ROLES_WITH_A_MODEL = (Role.INITIALIZER, Role.PROPOSER, Role.VERIFIER, Role.JUDGE)
+"""Those that ask one model each; the responder's models come from a pool."""
 
 # The verifier's votes have to differ to be worth their price; the judge is asked in both orders instead.
-_TEMPERATURES = {Role.INITIALIZER: 0.7, Role.PROPOSER: 0.9, Role.VERIFIER: 0.3, Role.JUDGE: 0.0}
+_TEMPERATURES = {Role.INITIALIZER: 0.7, Role.PROPOSER: 0.9, Role.VERIFIER: 0.3, Role.JUDGE: 0.0, Role.RESPONDER: 1.0}
 
 # What this package writes into every request itself.
 _OWN_FIELDS = frozenset({"model", "messages", "stream", "n", "response_format"})
@@ -38,7 +42,7 @@ class RoleSettings(Settings):
     """How one role's model is asked; what is left out comes from `role_default`."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
-    """Sampling temperature; by default 0.7 initializer, 0.9 proposer, 0.3 verifier, 0 judge."""
+    """Sampling temperature; by default 0.7 initializer, 0.9 proposer, 0.3 verifier, 0 judge, 1 responder."""
     seed: int | None = Field(default=None, ge=0)
     """Seed sent with a request, plus its vote or attempt; by default none is sent, as some endpoints refuse it."""
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
@@ -174,6 +178,8 @@ class LlmSettings(Settings):
     """How the verifier's model is asked, where it differs."""
     role_judge: RoleSettings = RoleSettings()
     """How the judge's model is asked, where it differs."""
+    role_responder: RoleSettings = RoleSettings()
+    """How the models that answer prompts are asked, where it differs."""
 
     llm_cache: bool = True
     """Whether good replies are kept on disk and never paid for twice."""
@@ -208,13 +214,18 @@ class LlmSettings(Settings):
     @model_validator(mode="after")
     def _a_cost_limit_can_be_held(self) -> Self:
         if self.max_cost is not None:
-            models = {self.model_for(role) for role in Role}
+            models = self.models
             if missing := sorted(models - set(self.prices)):
                 raise ValueError(f"max_cost is set but prices has no entry for {missing}; give each model a price")
         return self
 
+    @property
+    def models(self) -> frozenset[str]:
+        """Return the models of all roles."""
+        return frozenset(self.model_for(role) for role in ROLES_WITH_A_MODEL)
+
     def model_for(self, role: Role) -> str:
-        """Return the model that the role asks."""
+        """Return the model that the role asks; the responder has none of its own."""
         own: str | None = getattr(self, f"model_{role.value}")
         return own or self.model_default
 

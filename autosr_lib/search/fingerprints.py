@@ -11,7 +11,8 @@ from typing import Any
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
-from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
+from autosr_lib.evaluation.responses import needs_responses
+from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, ResponseSettings
 from autosr_lib.search.settings import Mode, Schedule, SearchSettings, Structure
 
 METHOD_VERSION = "1"
@@ -22,6 +23,12 @@ Identity = Mapping[str, Any]
 
 _AT_THE_END = {"evolution": {"finalists", "refit_on_all"}, "grading": {"holdout_votes"}}
 _FROM_GENERATION_ONE = ("stagnation_generations", "stop_when_distinguished")
+
+
+def candidates_fingerprint(prompt: Prompt, pool: ResponseSettings, responder: Any) -> str:
+    """Return the fingerprint of what is sampled for a prompt; one that has enough candidates is left alone by the pool."""
+    told = (pool.model_dump(mode="json"), responder) if needs_responses(prompt) else None
+    return fingerprint("candidates", METHOD_VERSION, prompt.fingerprint, told)
 
 
 def preferences_fingerprint(prompt: Prompt, reference: ReferenceSettings, judge: Any) -> str:

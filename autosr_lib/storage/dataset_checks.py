@@ -10,6 +10,7 @@ from autosr_lib.storage.strict_json import HugeNumber, key_place, repeated_key_f
 
 PROMPT_KEYS = ("prompt_id", "prompt", "candidates", "metadata")
 CANDIDATE_KEYS = ("candidate_id", "text", "source", "metadata")
+_OR_SAMPLE = ", or response_models that answer the prompt"
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,15 @@ def _check_prompt(raw: RawPrompt, min_candidates: int, first_places: dict[str, s
 
 def _candidates(values: object, raw: RawPrompt, min_candidates: int, findings: _Findings) -> tuple[Candidate, ...]:
     place = f"{raw.place}candidates"
+    if values is None and not min_candidates:
+        return ()
     if not isinstance(values, list | tuple):
         problem = "is missing" if values is None else f"{shown(values)} is not a list"
-        findings.faults.append(f"{place}: {problem}; give a list of at least {min_candidates}")
+        findings.faults.append(f"{place}: {problem}; give a list of at least {min_candidates}{_OR_SAMPLE}")
         return ()
     # Rows that were set aside as faulty are missing here, so their prompt may look shorter than it is.
     if len(values) < min_candidates and not raw.faults:
-        findings.faults.append(f"{place}: {len(values)} is too few; give at least {min_candidates}")
+        findings.faults.append(f"{place}: {len(values)} is too few; give at least {min_candidates}{_OR_SAMPLE}")
     places = raw.candidate_places or tuple(f"{place}[{i}]." for i in range(len(values)))
     first_places: dict[str, str] = {}
     read = [_candidate(value, at, first_places, findings) for at, value in zip(places, values, strict=True)]

@@ -28,12 +28,14 @@ from autosr_lib.storage.strict_json import (
 CONTENT_FAULT = 'give a list of prompts, or {"prompts": [...]}'
 
 
-def read_raw(data: bytes, suffix: str, where: str) -> RawDataset:
+def read_raw(data: bytes, suffix: str, where: str, *, needs_candidates: bool = True) -> RawDataset:
     """Return the raw prompts in `data`, a file of the format that `suffix` names."""
     if suffix not in READERS:
         raise DatasetError(where, [f"{suffix or 'no'} suffix is not a dataset's; allowed are {', '.join(READERS)}"])
     if not data:
         raise DatasetError(where, ["the file is empty"])
+    if suffix in FLAT_READERS:
+        return FLAT_READERS[suffix](data, where, needs_candidates)
     return READERS[suffix](data, where)
 
 
@@ -81,7 +83,7 @@ def _read_json_lines(data: bytes, where: str) -> RawDataset:
     return RawDataset(tuple(prompts))
 
 
-def _read_csv(data: bytes, where: str) -> RawDataset:
+def _read_csv(data: bytes, where: str, needs_candidates: bool = True) -> RawDataset:
     text = _decode(data, where)
     # The limit belongs to the process; it is only ever raised, so that concurrent readers cannot hurt each other.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -93,7 +95,7 @@ def _read_csv(data: bytes, where: str) -> RawDataset:
         for number, cells in enumerate(reader, start=1):
             if header is None:
                 header = cells
-                _check_columns(header, where)
+                _check_columns(header, where, needs_candidates)
             elif cells:
                 rows.append(_csv_row(f"row {number}: ", header, cells))
     except csv.Error as error:
@@ -102,7 +104,7 @@ def _read_csv(data: bytes, where: str) -> RawDataset:
             where, [f"{place}: {error}; a quote is missing or stray, or the file is cut short"]
         ) from None
     nameless = [f"column {i + 1}: has no name, not read" for i, name in enumerate(header or ()) if not name]
-    return RawDataset(group_rows(rows), tuple((note, note) for note in nameless))
+    return RawDataset(group_rows(rows, needs_candidates), tuple((note, note) for note in nameless))
 
 
 def _csv_row(place: str, header: list[str], cells: list[str]) -> FlatRow:
@@ -115,12 +117,12 @@ def _csv_row(place: str, header: list[str], cells: list[str]) -> FlatRow:
     return FlatRow(place, named, tuple(faults), is_text=True)
 
 
-def _check_columns(names: list[str], where: str) -> None:
-    if faults := column_faults(names):
+def _check_columns(names: list[str], where: str, needs_candidates: bool) -> None:
+    if faults := column_faults(names, needs_candidates):
         raise DatasetError(where, faults)
 
 
-def _read_parquet(data: bytes, where: str) -> RawDataset:
+def _read_parquet(data: bytes, where: str, needs_candidates: bool = True) -> RawDataset:
     try:
         table = pq.ParquetFile(pa.BufferReader(data)).read()
         names = [str(name) for name in table.column_names]
@@ -133,8 +135,8 @@ def _read_parquet(data: bytes, where: str) -> RawDataset:
         ) from None
     if "candidates" in names:
         return RawDataset(tuple(RawPrompt(f"row {i}: ", row) for i, row in enumerate(rows, start=1)))
-    _check_columns(names, where)
-    return RawDataset(group_rows([FlatRow(f"row {i}: ", row) for i, row in enumerate(rows, start=1)]))
+    _check_columns(names, where, needs_candidates)
+    return RawDataset(group_rows([FlatRow(f"row {i}: ", row) for i, row in enumerate(rows, start=1)], needs_candidates))
 
 
 def _plain(value: Any) -> Any:
@@ -172,3 +174,5 @@ READERS: Mapping[str, Callable[[bytes, str], RawDataset]] = {
     ".parquet": _read_parquet,
 }
 """How each suffix is read."""
+FLAT_READERS: Mapping[str, Callable[[bytes, str, bool], RawDataset]] = {".csv": _read_csv, ".parquet": _read_parquet}
+"""Those that may have a row a candidate; they are told whether every row has to."""

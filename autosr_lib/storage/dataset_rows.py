@@ -70,12 +70,13 @@ class _Group:
         return RawPrompt(self.place, fields, tuple(self.places), tuple(self.faults))
 
 
-def column_faults(names: Sequence[str]) -> list[str]:
+def column_faults(names: Sequence[str], needs_candidates: bool = True) -> list[str]:
     """Return what is wrong with the columns of a flat file."""
-    missing = [name for name in REQUIRED_COLUMNS if name not in names]
-    faults = [f"column {name}: is missing; a row needs {', '.join(REQUIRED_COLUMNS)}" for name in missing]
-    if len(missing) == len(REQUIRED_COLUMNS):
-        faults = [f"the columns {shown(', '.join(names))} are not a dataset's; give {', '.join(REQUIRED_COLUMNS)}"]
+    required = REQUIRED_COLUMNS if needs_candidates or {"candidate_id", "text"} & set(names) else PROMPT_FIELDS
+    missing = [name for name in required if name not in names]
+    faults = [f"column {name}: is missing; a row needs {', '.join(required)}" for name in missing]
+    if len(missing) == len(required):
+        faults = [f"the columns {shown(', '.join(names))} are not a dataset's; give {', '.join(required)}"]
     first: dict[tuple[Level, str], str] = {}
     for name in filter(None, names):
         if (target := _target(name)) in first:
@@ -86,8 +87,11 @@ def column_faults(names: Sequence[str]) -> list[str]:
     return faults
 
 
-def group_rows(rows: Iterable[FlatRow]) -> tuple[RawPrompt, ...]:
-    """Return the prompts of `rows` in the order of their first rows; a prompt's rows need not be neighbours."""
+def group_rows(rows: Iterable[FlatRow], needs_candidates: bool = True) -> tuple[RawPrompt, ...]:
+    """Return the prompts of `rows` in the order of their first rows; a prompt's rows need not be neighbours.
+
+    Where candidates are not needed, a row without the id and the text of one is a prompt's alone.
+    """
     found: list[_Group | RawPrompt] = []
     groups: dict[Hashable, _Group] = {}
     for row in rows:
@@ -101,11 +105,11 @@ def group_rows(rows: Iterable[FlatRow]) -> tuple[RawPrompt, ...]:
         if (group := groups.get(prompt_id)) is None:
             group = groups[prompt_id] = _Group(row.place)
             found.append(group)
-        _add(group, row)
+        _add(group, row, needs_candidates)
     return tuple(item.raw() if isinstance(item, _Group) else item for item in found)
 
 
-def _add(group: _Group, row: FlatRow) -> None:
+def _add(group: _Group, row: FlatRow, needs_candidates: bool) -> None:
     if row.faults:
         group.faults += row.faults
         return
@@ -122,6 +126,8 @@ def _add(group: _Group, row: FlatRow) -> None:
             group.faults.append(f"{row.place}{name}: {shown(value)} is not {said}; rows of a prompt must agree")
         else:
             group.said_at.setdefault((level, key), row.place.rstrip(": "))
+    if not needs_candidates and not (candidate.get("candidate_id") or candidate.get("text")):
+        return
     group.candidates.append(candidate | {"metadata": metadata})
     group.places.append(row.place)
 

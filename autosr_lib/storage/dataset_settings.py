@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, Settings
+from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, ResponseSettings, Settings
 
 
 class DatasetSettings(Settings):
@@ -12,6 +12,8 @@ class DatasetSettings(Settings):
     """The file: JSON, JSON Lines, CSV or Parquet; a path from the project's folder, or an address such as `s3://…`."""
     skip_invalid: bool = False
     """Whether faulty prompts are dropped and reported, instead of refusing the file."""
+    responses: ResponseSettings = ResponseSettings()
+    """Who answers prompts that have too few candidates."""
     reference: ReferenceSettings = ReferenceSettings()
     """What is held as true."""
     holdout: HoldoutSettings = HoldoutSettings()

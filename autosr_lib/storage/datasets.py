@@ -47,7 +47,11 @@ def read_dataset(path: str | UPath, *, skip_invalid: bool = False, min_candidate
     where = str(path)
     data, suffix = _read_bytes(path, where)
     return _dataset(
-        read_raw(data, suffix, where), hashlib.sha256(data).hexdigest(), where, skip_invalid, min_candidates
+        read_raw(data, suffix, where, needs_candidates=min_candidates > 0),
+        hashlib.sha256(data).hexdigest(),
+        where,
+        skip_invalid,
+        min_candidates,
     )
 
 

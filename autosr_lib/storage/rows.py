@@ -15,11 +15,12 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank
 from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.evaluation.reference import PromptPreferences
+from autosr_lib.evaluation.responses import Sampled
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.conclusion import Conclusion
 from autosr_lib.search.population import Ancestor, Individual
 from autosr_lib.search.state import Calls, Milestone, State, StopReason
-from autosr_lib.storage.tables import BEST, DATASET, POPULATION, PREFERENCES, Status
+from autosr_lib.storage.tables import BEST, CANDIDATES, DATASET, POPULATION, PREFERENCES, Status
 
 Row = dict[str, Any]
 
@@ -50,11 +51,12 @@ def _prompt_row(prompt: Prompt, status: Status) -> Row:
         "status": str(status),
         "fingerprint": prompt.fingerprint,
         "metadata": _to_map(prompt.metadata),
-        "candidates": [
-            {**candidate.model_dump(exclude={"metadata"}), "metadata": _to_map(candidate.metadata)}
-            for candidate in prompt.candidates
-        ],
+        "candidates": _candidate_rows(prompt.candidates),
     }
+
+
+def _candidate_rows(candidates: Iterable[Candidate]) -> list[Row]:
+    return [{**one.model_dump(exclude={"metadata"}), "metadata": _to_map(one.metadata)} for one in candidates]
 
 
 def read_prompt(row: Row) -> Prompt:
@@ -63,10 +65,13 @@ def read_prompt(row: Row) -> Prompt:
         prompt_id=row["prompt_id"],
         prompt=row["prompt"],
         metadata=_from_map(row["metadata"]),
-        candidates=tuple(
-            Candidate(**{**candidate, "metadata": _from_map(candidate["metadata"])}) for candidate in row["candidates"]
-        ),
+        candidates=read_candidates(row),
     )
+
+
+def read_candidates(row: Row) -> tuple[Candidate, ...]:
+    """Return the candidates of a row, of the dataset or of what was sampled for it."""
+    return tuple(Candidate(**{**one, "metadata": _from_map(one["metadata"])}) for one in row["candidates"])
 
 
 def _to_map(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -77,12 +82,31 @@ def _from_map(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in pairs}
 
 
+# --- candidates ---------------------------------------------------------------------------------------------------------
+
+
+def candidates_table(prompt_id: str, fingerprint: str, sampled: Sampled) -> pa.Table:
+    """Return the one row of a prompt that was given candidates, or needed none."""
+    row = common(prompt_id, fingerprint, Status.INCOMPLETE if sampled.failed else Status.DONE) | {
+        "candidates": _candidate_rows(sampled.candidates),
+        "calls": sampled.calls,
+        "failed": sampled.failed,
+        "repeated": sampled.repeated,
+    }
+    return pa.Table.from_pylist([row], schema=CANDIDATES)
+
+
 # --- preferences -------------------------------------------------------------------------------------------------------
 
 
-def preferences_table(prompt_id: str, fingerprint: str, known: PromptPreferences, hidden: frozenset[str]) -> pa.Table:
-    """Return one row a preference; a prompt without any has one row whose pair is null."""
-    status = Status.INCOMPLETE if known.unjudged else Status.DONE
+def preferences_table(
+    prompt_id: str, fingerprint: str, known: PromptPreferences, hidden: frozenset[str], *, is_whole: bool = True
+) -> pa.Table:
+    """Return one row a preference; a prompt without any has one row whose pair is null.
+
+    `is_whole` says that no candidate is still to come.
+    """
+    status = Status.DONE if is_whole and not known.unjudged else Status.INCOMPLETE
     shared = common(prompt_id, fingerprint, status) | {
         "judge": str(known.judge),
         "calls": known.calls,

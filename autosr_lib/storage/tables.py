@@ -100,6 +100,13 @@ MILESTONE = [
 ]
 COUNTS = _list_of(_field("operator", STRING, "What made them."), _field("count", INT, "How many."))
 
+CANDIDATE = [
+    _field("candidate_id", STRING, "Id within the prompt."),
+    _field("text", STRING, "The response."),
+    _field("source", STRING, "Where it comes from; empty when not known."),
+    _field("metadata", METADATA, "Its metadata, labels included; each value as JSON."),
+]
+
 DATASET = pa.schema(
     [
         _field("prompt_id", STRING, "The prompt; also the partition."),
@@ -107,16 +114,16 @@ DATASET = pa.schema(
         _field("status", STRING, "done, or withdrawn when the prompt has left the dataset."),
         _field("fingerprint", STRING, "Hash of the prompt's whole content, labels included."),
         _field("metadata", METADATA, "The prompt's metadata; each value as JSON."),
-        _field(
-            "candidates",
-            _list_of(
-                _field("candidate_id", STRING, "Id within the prompt."),
-                _field("text", STRING, "The response."),
-                _field("source", STRING, "Where it comes from; empty when not known."),
-                _field("metadata", METADATA, "Its metadata, labels included; each value as JSON."),
-            ),
-            "The responses.",
-        ),
+        _field("candidates", _list_of(*CANDIDATE), "The responses."),
+    ]
+)
+CANDIDATES = pa.schema(
+    [
+        *COMMON,
+        _field("candidates", _list_of(*CANDIDATE), "Sampled for the prompt; none where it has enough of its own."),
+        _field("calls", INT, "Requests to the models of the pool, cached or not."),
+        _field("failed", INT, "Samples that brought no response; asked again in the next run."),
+        _field("repeated", INT, "Responses that were dropped, since their text was there already."),
     ]
 )
 PREFERENCES = pa.schema(

@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> ModelHome:
     ids=" ".join,
 )
 @pytest.mark.parametrize("dataset", ["demo", "summeval"])
-def test_the_estimate_is_within_a_fifth_of_the_calls_that_are_made(
+def test_the_estimate_is_within_a_seventh_of_the_calls_that_are_made(
     dataset: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = DEMO if dataset == "demo" else some_of_summeval(tmp_path, 3)
@@ -46,7 +46,7 @@ def test_the_estimate_is_within_a_fifth_of_the_calls_that_are_made(
 
     made = {role: sum(role_of(body) == role for body in server.requests) for role in reckoned if role != "all"}
 
-    assert reckoned["all"] == pytest.approx(sum(made.values()), rel=0.2), f"{reckoned} reckoned, {made} made"
+    assert reckoned["all"] == pytest.approx(sum(made.values()), rel=0.15), f"{reckoned} reckoned, {made} made"
 
 
 def calls_of(said: str) -> dict[str, int]:

@@ -194,6 +194,8 @@ def role_of(body: Body) -> str:
         return str(named)
     marks = {"verdict": "judge", '"replaces"': "proposer", '"analysis"': "initializer", '"grade"': "verifier"}
     text = "".join(str(message["content"]) for message in body["messages"])
+    if "response_format" not in body and "helpful assistant" in text:
+        return "responder"
     return next((role for mark, role in marks.items() if mark in text), "preflight")
 
 
@@ -225,17 +227,26 @@ def reply_of(body: Body) -> str:
             for n in (1, 2, 3)
         ]
         return json.dumps({"analysis": "a", "criteria": criteria[: 3 if role == "initializer" else 2], "replaces": []})
+    if role == "responder":
+        return f"The answer of {body['model']} to {user_text(body)!r}."
     return '{"ok": true}'
 
 
 class Sampling:
-    """Replies of a model that does not repeat itself: what a proposer is asked again is answered with something else."""
+    """Replies of a model that keeps to the templates and does not repeat itself.
+
+    A first rubric has five criteria, and a proposer that is asked the same again answers something else.
+    """
 
     def __init__(self) -> None:
         self._asked: Counter[str] = Counter()
 
     def __call__(self, body: Body) -> str:
         reply = reply_of(body)
+        if role_of(body) == "initializer":
+            rubric = json.loads(reply)
+            more = [{**one, "text": f"{one['text']} In full."} for one in rubric["criteria"][:2]]
+            return json.dumps({**rubric, "criteria": [*rubric["criteria"], *more]})
         if role_of(body) != "proposer":
             return reply
         text = all_text(body)

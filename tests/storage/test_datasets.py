@@ -116,7 +116,11 @@ FAULTY_FILES = [
     ("list-prompt.json", json_of(prompt(prompt=["a"])), "prompts[0].prompt: a list of 1 is not text"),
     ("no-candidates.json", json_of(prompt(candidates=None)), "prompts[0].candidates: is missing"),
     ("text-candidates.json", json_of(prompt(candidates="ab")), "prompts[0].candidates: 'ab' is not a list"),
-    ("one.json", json_of(prompt(candidates=[candidate()])), "prompts[0].candidates: 1 is too few; give at least 2"),
+    (
+        "one.json",
+        json_of(prompt(candidates=[candidate()])),
+        "prompts[0].candidates: 1 is too few; give at least 2, or response_models that answer the prompt",
+    ),
     ("odd.jsonl", lines_of(prompt(candidates=[candidate(), "b"])), "line 1: candidates[1]: 'b' is not a mapping"),
     ("no-text.jsonl", lines_of(prompt(candidates=[candidate(), {"candidate_id": "b"}])), "line 1: candidates[1].text:"),
     ("source.json", json_of(prompt(candidates=[candidate(source=3), candidate("b")])), "candidates[0].source: 3 is"),
@@ -578,3 +582,24 @@ def test_real_labelled_data_is_read_whole(name: str, prompts: int, candidates: i
     assert max(len(item.candidates) for item in dataset.prompts) == candidates
     assert dataset.warnings == ()
     assert all(one.quality is not None for item in dataset.prompts for one in item.candidates)
+
+
+BARE_FILES = {
+    "bare.json": json_of(
+        {"prompt_id": "p1", "prompt": "Say."}, {"prompt_id": "p2", "prompt": "Say.", "candidates": []}
+    ),
+    "bare.csv": b"prompt_id,prompt\np1,Say.\np2,Say.\n",
+    "some.csv": b"prompt_id,prompt,candidate_id,text\np1,Say.,,\np2,Say.,,\n",
+}
+
+
+@pytest.mark.parametrize("name", BARE_FILES)
+def test_prompts_without_candidates_are_read_only_where_none_are_needed(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(BARE_FILES[name])
+
+    dataset = read_dataset(str(path), min_candidates=0)
+
+    assert [(one.prompt_id, one.candidates) for one in dataset.prompts] == [("p1", ()), ("p2", ())]
+    with pytest.raises(DatasetError, match=r"response_models|column candidate_id"):
+        read_dataset(str(path))
