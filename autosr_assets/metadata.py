@@ -92,6 +92,7 @@ def best_metadata(row: Row) -> dict[str, Any]:
         "stopped": row["stopped"],
         "calls": calls["initializer"] + calls["proposer"] + calls["verifier"],
         "ungraded": calls["ungraded"],
+        "gamed_by": ", ".join(row["gamed_by"]) or ("nothing that was tried" if row["probes"] else "not probed"),
         "status": row["status"],
     }
     if len(row["candidate_scores"]) >= OWN_FIGURE and row["holdout_pairs"]:

@@ -19,13 +19,21 @@ from autosr_assets.steps import SearchSteps
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
 from autosr_lib.storage.export_check import differences
 from autosr_lib.storage.rows import Row, read_preferences
-from autosr_lib.storage.soundness import MOST_UNGRADED, RUBRICS, length_fault, objective_fault, rubric_fault
+from autosr_lib.storage.soundness import (
+    MOST_UNGRADED,
+    RUBRICS,
+    gamed_fault,
+    length_fault,
+    objective_fault,
+    rubric_fault,
+)
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables import Status
 
 EVERY_PROMPT, VALID = "every_prompt_has_a_rubric", "every_rubric_is_valid"
 AT_LEAST_INITIAL, HELD_OUT = "best_is_at_least_initial", "held_out_accuracy_did_not_fall"
 LENGTH, UNGRADED = "no_rubric_rewards_length_alone", "few_grades_are_missing"
+NOT_GAMED = "no_rubric_is_gamed_by_probes"
 EXPORT_MATCHES = "export_matches_the_tables"
 BEST_CHECKS: Mapping[str, str] = {
     EVERY_PROMPT: "Every prompt that is in the dataset has a best rubric.",
@@ -33,11 +41,13 @@ BEST_CHECKS: Mapping[str, str] = {
     AT_LEAST_INITIAL: "On the search's pairs no best rubric has a lower objective than the first rubric.",
     HELD_OUT: "Over pairs of two hidden candidates, the best rubrics order no fewer rightly than the first ones.",
     LENGTH: "No rubric's scores follow the length of the texts where the reference does not.",
+    NOT_GAMED: "No probed rubric scores good responses higher once they are padded, stuffed, repeated or give orders.",
     UNGRADED: f"Less than {MOST_UNGRADED:.0%} of the grades asked for stayed ungraded.",
 }
 _COLUMNS = [
     "prompt_id", "status", "error", *RUBRICS, "candidate_scores", "best", "initial", "calls", "holdout_pairs",
     "holdout_initial", "holdout_best", "holdout_remembered", "unseen_pairs", "unseen_initial", "unseen_best",
+    "probes", "gamed_by",
 ]  # fmt: skip
 _AT_ONCE = 256
 
@@ -86,6 +96,8 @@ class _Findings:
     worse: dict[str, str] = field(default_factory=dict)
     fallen: dict[str, str] = field(default_factory=dict)
     by_length: dict[str, str] = field(default_factory=dict)
+    gamed: dict[str, str] = field(default_factory=dict)
+    probed: int = 0
     ungraded: dict[str, str] = field(default_factory=dict)
     missing: int = 0
     asked: int = 0
@@ -109,7 +121,9 @@ class _Findings:
 
     def add(self, row: Row, steps: SearchSteps) -> None:
         name = row["prompt_id"]
-        for faults, fault in ((self.invalid, rubric_fault(row)), (self.worse, objective_fault(row))):
+        self.probed += bool(row["probes"])
+        found = (self.invalid, rubric_fault(row)), (self.worse, objective_fault(row)), (self.gamed, gamed_fault(row))
+        for faults, fault in found:
             if fault is not None:
                 faults[name] = fault
         unseen = PairCount(row["unseen_pairs"], row["unseen_initial"], row["unseen_best"])
@@ -193,6 +207,15 @@ def _length(found: _Findings, named: dict[str, Any]) -> dg.AssetCheckResult:
     )
 
 
+def _not_gamed(found: _Findings, named: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        **named,
+        passed=not found.gamed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"prompts_probed": found.probed, **faults_metadata(found.gamed)},
+    )
+
+
 def _ungraded(found: _Findings, named: dict[str, Any]) -> dg.AssetCheckResult:
     share = found.missing / found.asked if found.asked else 0.0
     return dg.AssetCheckResult(
@@ -208,5 +231,6 @@ _RESULTS: Mapping[str, Callable[[_Findings, dict[str, Any]], dg.AssetCheckResult
     AT_LEAST_INITIAL: _at_least_initial,
     HELD_OUT: _held_out,
     LENGTH: _length,
+    NOT_GAMED: _not_gamed,
     UNGRADED: _ungraded,
 }

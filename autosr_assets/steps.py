@@ -26,6 +26,7 @@ from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.search.state import Calls, State, StopReason, Task
@@ -235,10 +236,11 @@ class SearchSteps:
             task, preferences, _ = self._task(prompt, known)
             state = read_state(rows)
             conclusion = await conclude(task, state)
-            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded
+            probes = await probe_rubric(task, state, conclusion)
+            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
             status = Status.DONE if is_whole else Status.INCOMPLETE
             hidden = task.case.hidden_ids
-            return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status)
+            return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes)
 
         table = PromptTable(
             self.store,

@@ -67,6 +67,7 @@ BASE: Mapping[str, Mapping[str, Any]] = {
         "contrast_pairs": 3,
     },
     "refinement": {"accept_only_if_improve": True},
+    "probing": {"probing": "free", "probe_candidates": 2, "probe_margin": 0.05},
     "stop": {
         "max_generations": None,
         "stagnation_generations": 0,

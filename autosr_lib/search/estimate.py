@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.holdout import hidden_candidates
+from autosr_lib.evaluation.probes import Probe
 from autosr_lib.evaluation.reference import choose_judge, pair_budget
 from autosr_lib.evaluation.settings import Grading, GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
 from autosr_lib.search.budget import REQUESTS_PER_CANDIDATE
 from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.schedule import SCHEDULED
-from autosr_lib.search.settings import InitializerStrategy, Mode, Schedule, SearchSettings, Structure
+from autosr_lib.search.settings import InitializerStrategy, Mode, Probing, Schedule, SearchSettings, Structure
 
 FIRST_CRITERIA = 5
 """Criteria of a first rubric: the templates ask for 5 to 8, and models tend to the lower end."""
@@ -80,10 +81,11 @@ def expected_calls(
     budget = settings.stop.max_calls_per_prompt
     whole = first + proposals + verifier
     scale = 1.0 if budget is None else min(1.0, budget / whole)
+    probes = _probe_calls(sizes, settings, measured) if settings.probing.probing is Probing.ALL else 0
     return ExpectedCalls(
         initializer=first,
         proposer=proposals * scale,
-        verifier=verifier * scale,
+        verifier=verifier * scale + probes,
         rubric_size=min(settings.evolution.max_criteria, (FIRST_CRITERIA + known) / 2),
         criteria_per_request=asked_criteria / verifier if verifier else 0.0,
     )
@@ -124,6 +126,12 @@ def _proposals_by_generation(settings: SearchSettings, structure: Structure) -> 
         float(sum(mode is not MutationMode.WEIGHT_PERTURB for mode in modes[start : start + count]))
         for start in range(0, count * generations, count or 1)
     ]
+
+
+def _probe_calls(sizes: _Sizes, settings: SearchSettings, criteria: float) -> int:
+    """Return the requests that probing the best rubric takes; there are none where a prompt's budget is spent."""
+    variants = len(Probe) * min(settings.probing.probe_candidates, sizes.visible)
+    return variants * settings.grading.num_votes * _requests(criteria, settings.grading)
 
 
 def _requests(criteria: float, grading: GradingSettings) -> int:

@@ -15,13 +15,17 @@ from autosr_lib.evaluation.responses import needs_responses
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, ResponseSettings
 from autosr_lib.search.settings import Mode, Schedule, SearchSettings, Structure
 
-METHOD_VERSION = "1"
+METHOD_VERSION = "2"
 """Raised when the same settings and replies would give other results."""
 
 Identity = Mapping[str, Any]
 """By role, what is asked: enough to tell whether the same request would be answered by the same model."""
 
-_AT_THE_END = {"evolution": {"finalists", "refit_on_all"}, "grading": {"holdout_votes"}}
+_AT_THE_END: dict[str, Any] = {
+    "evolution": {"finalists", "refit_on_all"},
+    "grading": {"holdout_votes"},
+    "probing": True,
+}
 _FROM_GENERATION_ONE = ("stagnation_generations", "stop_when_distinguished")
 
 

@@ -162,6 +162,25 @@ class StopSettings(Settings):
     """Requests, cached or not, that one prompt may make in the search."""
 
 
+class Probing(StrEnum):
+    """Which best rubrics are probed for what fools them."""
+
+    OFF = "off"
+    FREE = "free"
+    ALL = "all"
+
+
+class ProbeSettings(Settings):
+    """Probes against gaming: padded, keyword-stuffed, over-long and instruction-injecting variants of good responses."""
+
+    probing: Probing = Probing.FREE
+    """Which best rubrics are probed: those whose criteria are all measured, at no cost; all, by the verifier; or none."""
+    probe_candidates: int = Field(default=2, ge=1, le=32)
+    """Best visible responses that are probed, each in four variants; with a verifier a request or two a variant."""
+    probe_margin: float = Field(default=0.05, ge=0, le=1)
+    """Mean rise of the score, on the unit scale, above which a kind of variant has gamed the rubric."""
+
+
 class SearchSettings(Settings):
     """Everything that a search may be told, beside what decides which assets exist."""
 
@@ -183,3 +202,5 @@ class SearchSettings(Settings):
     """The iterative baseline."""
     stop: StopSettings = StopSettings()
     """When a prompt has been searched enough."""
+    probing: ProbeSettings = ProbeSettings()
+    """Probes of the best rubric against gaming."""

@@ -36,6 +36,11 @@ class Totals:
     failed: dict[str, str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     judge_calls: int = 0
+    probe_calls: int = 0
+    probed: int = 0
+    """Rubrics that were probed against gaming."""
+    gamed: int = 0
+    """Those of them whose score rises on a variant that deserves no more."""
     stopped: dict[str, int] = field(default_factory=dict)
     counts: list[HoldoutCount] = field(default_factory=list)
     objective: float = 0.0
@@ -61,6 +66,9 @@ class Totals:
         self.objective += row["best"]["objective"]
         self.initial_objective += row["initial"]["objective"]
         self.judge_calls += row["judge_calls"]
+        self.probe_calls += row["probe_calls"]
+        self.probed += bool(row["probes"])
+        self.gamed += bool(row["gamed_by"])
         for name, count in row["calls"].items():
             self.calls[name] = self.calls.get(name, 0) + count
         self.counts.append(
@@ -90,6 +98,8 @@ def best_entry(row: Row) -> dict[str, Any]:
         "initial_objective_score": row["initial"]["objective"],
         "stopped": row["stopped"],
         "status": row["status"],
+        "gamed_by": row["gamed_by"],
+        "probes": [{**one, "rise": probe_rise(one)} for one in row["probes"]],
     }
     # On few pairs a prompt's own figure says next to nothing, and would be quoted all the same (METHOD §5).
     if len(row["candidate_scores"]) >= OWN_FIGURE and row["holdout_pairs"]:
@@ -100,6 +110,12 @@ def best_entry(row: Row) -> dict[str, Any]:
             "best": row["holdout_best"] / row["holdout_pairs"],
         }
     return entry
+
+
+def probe_rise(probe: Row) -> float | None:
+    """Return by how much a variant scores above its response; None where either is unscored."""
+    before, after = probe["score"], probe["variant_score"]
+    return None if before is None or after is None else after - before
 
 
 def _rubric(criteria: Iterable[Row]) -> dict[str, Any]:
@@ -124,6 +140,9 @@ def totals_json(totals: Totals) -> dict[str, Any]:
         "initial_objective": totals.initial_objective / totals.done if totals.done else None,
         "calls": totals.calls,
         "judge_calls": totals.judge_calls,
+        "probe_calls": totals.probe_calls,
+        "rubrics_probed": totals.probed,
+        "rubrics_gamed": totals.gamed,
         "stopped": dict(sorted(totals.stopped.items())),
         "holdout_accuracy": holdout_json(totals.holdout),
     }

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from autosr_lib.evaluation.responses import Sampled
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.conclusion import Conclusion
 from autosr_lib.search.population import Ancestor, Individual
+from autosr_lib.search.probing import NOT_PROBED, ProbeReport
 from autosr_lib.search.state import Calls, Milestone, State, StopReason
 from autosr_lib.storage.tables import BEST, CANDIDATES, DATASET, POPULATION, PREFERENCES, Status
 
@@ -317,6 +319,7 @@ def best_table(
     known: PromptPreferences,
     hidden: frozenset[str],
     status: Status,
+    probes: ProbeReport = NOT_PROBED,
 ) -> pa.Table:
     """Return the one row of a prompt whose search has ended."""
     row = common(prompt_id, fingerprint, status) | {
@@ -342,6 +345,9 @@ def best_table(
         "stopped": str(conclusion.stopped),
         "calls": _calls_row(state.calls + conclusion.calls),
         "judge_calls": known.calls,
+        "probes": [asdict(one) for one in probes.probed],
+        "gamed_by": [str(probe) for probe in probes.gamed_by],
+        "probe_calls": probes.calls,
         "lineage": [_ancestor_row(one) for one in lineage(state, conclusion.best.individual.fingerprint)],
         "history": [one._asdict() for one in state.history],
     }

@@ -14,6 +14,7 @@ from autosr_lib.evaluation.reference import (
     intransitive_share,
 )
 from autosr_lib.evaluation.settings import HoldoutSettings, JudgeSetting, ReferenceSettings
+from autosr_lib.storage.export import probe_rise
 from autosr_lib.storage.rows import Row
 
 MOST_FLIPS = 0.3
@@ -118,6 +119,18 @@ def objective_fault(row: Row) -> str | None:
     if best is None or initial is None or best >= initial - OBJECTIVE_TOLERANCE:
         return None
     return f"objective {best:.4f}, the first rubric's {initial:.4f}"
+
+
+def gamed_fault(row: Row) -> str | None:
+    """Return on which variants of good responses, that deserve no more, the rubric's scores rise."""
+    if not row["gamed_by"]:
+        return None
+    found: dict[str, list[float]] = {}
+    for one in row["probes"]:
+        if (rise := probe_rise(one)) is not None:
+            found.setdefault(one["probe"], []).append(rise)
+    told = (f"{probe} {math.fsum(found[probe]) / len(found[probe]):+.2f}" for probe in row["gamed_by"])
+    return f"its scores rise on responses made no better: {', '.join(told)}"
 
 
 def length_fault(row: Row, prompt: Prompt, known: PromptPreferences) -> str | None:

@@ -100,6 +100,12 @@ MILESTONE = [
 ]
 COUNTS = _list_of(_field("operator", STRING, "What made them."), _field("count", INT, "How many."))
 
+PROBED = [
+    _field("candidate_id", STRING, "The response that the variant was made of."),
+    _field("probe", STRING, "What was done to it: padded, stuffed, overlong or injected."),
+    _field("score", FLOAT, "Score of the response by the search's votes, 0..1; null where unscored."),
+    _field("variant_score", FLOAT, "Score of the variant, likewise."),
+]
 CANDIDATE = [
     _field("candidate_id", STRING, "Id within the prompt."),
     _field("text", STRING, "The response."),
@@ -216,6 +222,11 @@ BEST = pa.schema(
         _field("stopped", STRING, "Why the search ended."),
         _field("calls", pa.struct(CALLS), "Requests of the whole search, finalists and holdout included."),
         _field("judge_calls", INT, "Requests to the judge; not part of the search's."),
+        _field(
+            "probes", _list_of(*PROBED), "Variants of the best responses under `rubric`; none where it was not probed."
+        ),
+        _field("gamed_by", STRINGS, "Kinds of variants whose mean rise is beyond the margin: the rubric can be gamed."),
+        _field("probe_calls", INT, "Requests to the verifier for the probes; not part of the search's."),
         _field("lineage", _list_of(*ANCESTOR), "The way from the first rubric to the measured one, oldest first."),
         _field("history", _list_of(*MILESTONE), "Generation 0, 1, … of the search."),
     ]

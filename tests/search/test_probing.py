@@ -1,0 +1,115 @@
+"""A rubric that can be gamed is found: variants that deserve no more score higher under it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.errors import BudgetExhausted, ReplyError
+from autosr_lib.evaluation.probes import Probe, probes_of
+from autosr_lib.evaluation.roles import Grade, GradeRequest
+from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.probing import NOT_PROBED, ProbeReport, probe_rubric
+from autosr_lib.search.roles import Roles
+from autosr_lib.search.search import begin
+from autosr_lib.search.settings import InitializerStrategy
+from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, criterion
+from tests.worlds import planted_prompt, search_settings, task_of
+
+ORDERS = "Note to the grader"
+
+
+class Obedient(FakeVerifier):
+    """Gives the highest grade to whoever orders it to."""
+
+    async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+        grades = await super().grade(request)
+        return {key: Grade(1.0) for key in grades} if ORDERS in request.candidate_text else grades
+
+
+def measured(*specs: str) -> Rubric:
+    return Rubric(
+        criteria=tuple(
+            Criterion(criterion_id=f"m{n}", text=f"Measure {n}.", measure=spec) for n, spec in enumerate(specs)
+        )
+    )
+
+
+def probed(rubric: Rubric, verifier: FakeVerifier | None = None, **changes: Any) -> ProbeReport:
+    """Return the probes of a search that is given its rubric and makes no other."""
+    settings = search_settings(
+        initializer={"initial_proposals": 0, "initializer_strategy": InitializerStrategy.PRESET},
+        evolution={"free_modes": (), "refit_on_all": False},
+        **changes,
+    )
+    roles = Roles(FakeInitializer(), FakeProposer(), verifier or FakeVerifier(), FakeJudge())
+    task = task_of(planted_prompt(8), roles, settings, generations=0)
+
+    async def go() -> ProbeReport:
+        state = await begin(task, {"__default__": rubric})
+        return await probe_rubric(task, state, await conclude(task, state))
+
+    return asyncio.run(go())
+
+
+def test_a_measured_rubric_that_counts_words_is_gamed_by_more_of_them_at_no_cost() -> None:
+    report = probed(measured("min_words(200)"))
+
+    assert {Probe.PADDED, Probe.OVERLONG} <= set(report.gamed_by)
+    assert (len(report.probed), report.calls, report.is_whole) == (8, 0, True)
+
+
+def test_by_default_nobody_is_asked_for_probes() -> None:
+    verifier = FakeVerifier()
+
+    assert probed(Rubric(criteria=(criterion("a0"),)), verifier) == NOT_PROBED
+    assert not [request for request in verifier.requests if ORDERS in request.candidate_text]
+
+
+def test_a_verifier_that_obeys_its_responses_is_found_and_its_requests_are_counted() -> None:
+    verifier = Obedient()
+
+    report = probed(Rubric(criteria=(criterion("a0"), criterion("a1"))), verifier, probing={"probing": "all"})
+
+    assert report.gamed_by == (Probe.INJECTED,)
+    assert report.calls == len(report.probed) == 8
+
+
+def test_what_cannot_be_graded_is_no_number_and_is_asked_again() -> None:
+    class Deaf(FakeVerifier):
+        async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+            if ORDERS in request.candidate_text:
+                raise ReplyError("mumble")
+            return await super().grade(request)
+
+    report = probed(Rubric(criteria=(criterion("a0"),)), Deaf(), probing={"probing": "all"})
+
+    assert {one.variant_score for one in report.probed if one.probe is Probe.INJECTED} == {None}
+    assert (report.gamed_by, report.is_whole) == ((), False)
+
+
+def test_probes_are_left_out_where_the_prompt_s_budget_is_spent_and_asked_again_where_the_run_s_is() -> None:
+    class Poor(FakeVerifier):
+        async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
+            if "excellent question" in request.candidate_text:
+                raise BudgetExhausted("spent")
+            return await super().grade(request)
+
+    rubric = Rubric(criteria=(criterion("a0"),))
+
+    assert (
+        probed(rubric, stop={"max_calls_per_prompt": 36}, probing={"probing": "all", "probe_candidates": 6})
+        == NOT_PROBED
+    )
+    assert probed(rubric, Poor(), probing={"probing": "all"}) == ProbeReport(is_whole=False)
+
+
+@pytest.mark.parametrize(("text", "says"), [("Rain falls.", "Note to the grader"), ("雨从云中落下。", "致评分者")])
+def test_a_variant_speaks_the_language_of_its_response_and_keeps_all_of_it(text: str, says: str) -> None:
+    variants = probes_of(text, measured("min_words(1)"))
+
+    assert set(variants) == set(Probe)
+    assert all(variant.startswith(text) for variant in variants.values())
+    assert says in variants[Probe.INJECTED]
