@@ -19,8 +19,9 @@ from autosr_assets.partition_keys import partition_key
 from autosr_assets.report_prompt import prompt_section
 from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import HoldoutSummary
+from autosr_lib.evaluation.responses import with_candidates
 from autosr_lib.storage.export import Totals
-from autosr_lib.storage.rows import Row, read_prompt
+from autosr_lib.storage.rows import Row, read_candidates, read_prompt
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import Status
 
@@ -220,4 +221,7 @@ def _details(store: TableStore, dataset: str, search: str, sections: list[dict[s
         rows = store.read(f"{search}/best_rubrics", partition_key(line["prompt_id"]))
         if rows is not None and line["prompt_id"] in prompts:
             prompt = read_prompt(prompts[line["prompt_id"]])
+            sampled = store.read(f"{dataset.rpartition('/')[0]}/candidates", partition_key(prompt.prompt_id))
+            if sampled is not None:
+                prompt = with_candidates(prompt, read_candidates(sampled.to_pylist()[0]))
             yield prompt_section(rows.to_pylist()[0], prompt, line["anchor"])

@@ -8,6 +8,7 @@ from autosr_assets.metadata import heaviest_first
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.evaluation.holdout import OWN_FIGURE
 from autosr_lib.storage.rows import Row
+from autosr_lib.storage.soundness import gamed_fault
 
 LONGEST_TEXT = 4000
 """Characters of a text that are shown."""
@@ -30,6 +31,7 @@ def prompt_section(row: Row, prompt: Prompt, anchor: str) -> dict[str, Any]:
         "best_rubric": _compared(best, first, is_first=False),
         "steps": _steps(row["lineage"]),
         "own_figure": _own_figure(row),
+        "gamed": gamed_fault(row) or "",
         "candidates": _candidates(row, prompt),
     }
 

@@ -73,7 +73,7 @@ def read_prompt(row: Row) -> Prompt:
 
 def read_candidates(row: Row) -> tuple[Candidate, ...]:
     """Return the candidates of a row, of the dataset or of what was sampled for it."""
-    return tuple(Candidate(**{**one, "metadata": _from_map(one["metadata"])}) for one in row["candidates"])
+    return tuple(Candidate(**{**one, "metadata": _from_map(one["metadata"])}) for one in row["candidates"] or ())
 
 
 def _to_map(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
