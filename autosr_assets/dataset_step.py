@@ -107,9 +107,10 @@ def read_all(settings: DatasetSettings, store: TableStore, table: str) -> tuple[
     """
     dataset = read_prompts_of(settings)
     present = {prompt.prompt_id for prompt in dataset.prompts}
-    stored = store.read(table)
-    gone = [row for row in stored.to_pylist() if row["prompt_id"] not in present] if stored is not None else []
-    rows = dataset_table(dataset.prompts, [read_prompt(row) for row in gone])
+    known = store.read(table, columns=["prompt_id"])
+    gone = [name for name in known["prompt_id"].to_pylist() if name not in present] if known is not None else []
+    left = (row for rows in store.read_where(table, "prompt_id", gone) for row in rows.to_pylist()) if gone else ()
+    rows = dataset_table(dataset.prompts, map(read_prompt, left))
     return dataset, Origin(full_path(settings.path), dataset.sha256, str(not settings.skip_invalid)).marked(rows)
 
 

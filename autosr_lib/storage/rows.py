@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from autosr_lib.search.state import Calls, Milestone, State, StopReason
 from autosr_lib.storage.tables import BEST, CANDIDATES, DATASET, POPULATION, PREFERENCES, Status
 
 Row = dict[str, Any]
+ROWS_AT_ONCE = 256
 
 
 def common(prompt_id: str, fingerprint: str, status: Status = Status.DONE, error: str | None = None) -> Row:
@@ -42,8 +44,12 @@ def unsuccessful(schema: pa.Schema, prompt_id: str, fingerprint: str, status: St
 
 def dataset_table(prompts: Iterable[Prompt], withdrawn: Iterable[Prompt] = ()) -> pa.Table:
     """Return one row a prompt."""
-    rows = [(prompt, Status.DONE) for prompt in prompts] + [(prompt, Status.WITHDRAWN) for prompt in withdrawn]
-    return pa.Table.from_pylist([_prompt_row(prompt, status) for prompt, status in rows], schema=DATASET)
+    present = ((prompt, Status.DONE) for prompt in prompts)
+    rows = (_prompt_row(*one) for one in chain(present, ((prompt, Status.WITHDRAWN) for prompt in withdrawn)))
+    batches = []
+    while some := list(islice(rows, ROWS_AT_ONCE)):  # as Python's objects, rows take several times what Arrow needs
+        batches.append(pa.RecordBatch.from_pylist(some, schema=DATASET))
+    return pa.Table.from_batches(batches, schema=DATASET)
 
 
 def _prompt_row(prompt: Prompt, status: Status) -> Row:

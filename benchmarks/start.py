@@ -1,0 +1,75 @@
+"""How long commands take to start, beside what Python and Dagster take.
+
+Run `python -m benchmarks.start`. The demo is `autosr search` over three prompts on a fresh home; what of it is not ours is a
+chain of as many assets that do nothing, on Dagster's defaults, and the search of the same prompts by the library alone.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.dagster_cost import BARE
+from benchmarks.measuring import ROOT, Used, autosr, home, machine, used_by
+
+DEMO = str(ROOT / "examples" / "demo_dataset.json")
+GENERATIONS = 3
+
+
+def _library() -> list[str]:
+    return [
+        sys.executable,
+        "-c",
+        f"from benchmarks.dagster_cost import searched_alone; searched_alone({DEMO!r}, {GENERATIONS})",
+    ]
+
+
+COMMANDS: Mapping[str, Callable[[], Sequence[str]]] = {
+    "`autosr --help`": lambda: autosr("--help"),
+    "`import dagster`": lambda: [sys.executable, "-c", "import dagster"],
+    "`DagsterInstance.get()` on a home that is there": lambda: [
+        sys.executable, "-c", "import dagster; dagster.DagsterInstance.get()",
+    ],
+    "a chain of 6 empty assets over 3 prompts, Dagster alone": lambda: [sys.executable, "-c", BARE, "3", "6"],
+    "the search of the demo, library alone": _library,
+    "`autosr search` of the demo": lambda: autosr("search", DEMO, "--backend", "heuristic"),
+    "`autosr search` again, nothing to do": lambda: autosr("search", DEMO, "--backend", "heuristic"),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    found: dict[str, list[Used]] = {name: [] for name in COMMANDS}
+    for _ in range(asked.rounds):
+        with home() as (folder, variables), home() as (_, ours):
+            dagster = {**variables, "DAGSTER_HOME": str(folder)}
+            used_by([sys.executable, "-c", "import dagster; dagster.DagsterInstance.get()"], dagster)
+            used_by(
+                [
+                    sys.executable,
+                    "-c",
+                    "import dagster; from autosr_assets.home import dagster_home; dagster_home(); dagster.DagsterInstance.get()",
+                ],
+                ours,
+            )
+            for name, command in COMMANDS.items():
+                found[name].append(used_by(command(), ours if "autosr" in name else dagster))
+    print(f"{machine()}; median of {asked.rounds} rounds in turn\n")
+    print("| | wall s | CPU s |\n|---|---|---|")
+    median = {name: [statistics.median(one[place] for one in used) for place in (0, 1)] for name, used in found.items()}
+    for name, (wall, cpu) in median.items():
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
+    search, chain, library = (median[name] for name in list(COMMANDS)[5:2:-1][:1] + list(COMMANDS)[3:5])
+    bare_start = median["`import dagster`"]
+    print(
+        "\n`autosr search` above Dagster's chain and the search: "
+        f"wall {search[0] - chain[0] - library[0]:+.2f} s, CPU {search[1] - chain[1] - library[1]:+.2f} s "
+        f"(the library's own start is counted with the search; `import dagster` alone is {bare_start[0]:.2f} s)"
+    )
+
+
+if __name__ == "__main__":
+    main()
