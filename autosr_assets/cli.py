@@ -1,4 +1,4 @@
-"""The command line `autosr`: search, validate, show, report, compare, prompts, runs, cache.
+"""The command line `autosr`: search, validate, show, report, compare, checks, prune, prompts, runs, cache.
 
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
@@ -15,9 +15,10 @@ import typer
 from typer.core import TyperGroup
 
 from autosr_assets.cli_cache import app as cache_app
+from autosr_assets.cli_prune import prune
 from autosr_assets.cli_report import report
 from autosr_assets.cli_runs import app as runs_app
-from autosr_assets.cli_runs import compare
+from autosr_assets.cli_runs import checks, compare
 from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, TERMINATED, YOUR_FAULT, Debug, Run, open_store, stdout
 from autosr_assets.interrupts import noted_signals
 from autosr_lib.errors import AutosrError, SettingsError, StorageError
@@ -128,6 +129,8 @@ def show(
 
 app.command()(report)
 app.command()(compare)
+app.command()(checks)
+app.command()(prune)
 
 
 @prompts_app.callback()

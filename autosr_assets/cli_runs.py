@@ -1,11 +1,12 @@
-"""The commands `autosr runs list`, `show` and `diff`, and `autosr compare`: what is on record, side by side."""
+"""The commands `autosr runs list`, `show` and `diff`, `compare` and `checks`: what is on record."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from autosr_assets.cli_shared import Debug, open_store, stdout
+from autosr_assets.cli_shared import CHECK_FAILED, Debug, open_store, stdout
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -80,15 +81,45 @@ def compare(
 ) -> None:
     """Set searches over one dataset side by side: accuracy on the same held-out pairs, calls, cost."""
     from autosr_assets.comparison_step import compare_searches  # noqa: PLC0415
-    from autosr_assets.recorded_runs import dataset_of  # noqa: PLC0415
+    from autosr_assets.recorded_runs import one_dataset_of  # noqa: PLC0415
     from autosr_assets.run_reports import compared_json, compared_view  # noqa: PLC0415
 
     store = open_store()
-    found = compare_searches(store, dataset_of(store, searches), searches)
+    found = compare_searches(store, one_dataset_of(store, searches), searches)
     if as_json:
         _print_json(compared_json(found))
     else:
         stdout().print(compared_view(found))
+
+
+def checks(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Searches; by default all that have a run on record.")
+    ] = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", metavar="", help="Warnings count as failures.")] = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Show what the checks of searches last said; exit with 4 when one failed or has not been run."""
+    import warnings  # noqa: PLC0415
+
+    from autosr_assets.recorded_runs import datasets_of  # noqa: PLC0415
+
+    datasets = datasets_of(open_store(), names or None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dagster's, of what is in beta
+        from autosr_assets.check_results import FAILED, NOT_RUN, WARNING, check_results  # noqa: PLC0415
+        from autosr_assets.run_reports import checks_view  # noqa: PLC0415
+
+        results = check_results(datasets.items())
+    if as_json:
+        _print_json([asdict(one) for one in results])
+    else:
+        stdout().print(checks_view(results))
+    bad = {FAILED, NOT_RUN, WARNING} if strict else {FAILED, NOT_RUN}
+    if any(one.result in bad for one in results):
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _print_json(value: Any) -> None:

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
     from autosr_lib.storage.store import TableStore
 
-DONE, OUR_FAULT, YOUR_FAULT, SOME_FAILED, STOPPED, TERMINATED = 0, 1, 2, 3, 130, 143
-"""Exit codes: done; a fault of ours, of yours; some prompts failed and the others are stored; Ctrl-C; SIGTERM."""
+DONE, OUR_FAULT, YOUR_FAULT, SOME_FAILED, CHECK_FAILED, STOPPED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
+"""Exit codes: done; a fault of ours, of yours; some prompts failed and the others are stored; a check failed; Ctrl-C;
+SIGTERM."""
 
 
 class Run:

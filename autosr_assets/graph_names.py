@@ -1,6 +1,7 @@
 """The names by which the components find each other: keys, partitions, resources."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -51,3 +52,19 @@ def dataset_settings_key(dataset: str) -> str:
 def search_settings_key(search: str) -> str:
     """Return the resource key of a search's settings."""
     return f"{search}_settings"
+
+
+def one_dataset(searches: Sequence[str], known: Mapping[str, str | None]) -> str:
+    """Return the one dataset of these searches.
+
+    Raises:
+        SettingsError: there are fewer than two, one is not known, or they are over different datasets.
+    """
+    if missing := [name for name in searches if name not in known]:
+        raise SettingsError(f"searches: {missing[0]!r} is no search; allowed: {', '.join(sorted(known)) or 'none yet'}")
+    if len(set(searches)) < 2 or len(set(searches)) < len(searches):
+        raise SettingsError(f"searches are {', '.join(searches) or 'none'}; must be two or more, each once")
+    if len({known[name] for name in searches}) > 1:
+        told = ", ".join(f"{name} over {known[name]}" for name in searches)
+        raise SettingsError(f"searches are over different datasets: {told}; must be over one")
+    return str(known[searches[0]])

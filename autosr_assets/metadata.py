@@ -9,7 +9,7 @@ import pyarrow as pa
 from autosr_assets.charts import INLINE, calls_chart, image, objective_chart
 from autosr_assets.lineage import Step, lineage_tree
 from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, Interval, PairSummary
-from autosr_lib.storage.rows import Row, read_preferences
+from autosr_lib.storage.rows import Row, is_pruned, read_preferences
 from autosr_lib.storage.tables import Status
 
 POPULATION_COLUMNS = [
@@ -54,6 +54,8 @@ def population_metadata(rows: pa.Table) -> dict[str, Any]:
     """Return what is published of a prompt's population."""
     if (bad := _unsuccessful(rows)) is not None:
         return bad
+    if is_pruned(rows):
+        return {"state": "pruned; searched again when a run needs it"}
     head = rows.slice(0, 1).to_pylist()[0]
     latest = head["history"][-1]
     calls = head["last_calls"]

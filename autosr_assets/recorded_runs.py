@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autosr_assets.graph_names import one_dataset
 from autosr_lib.errors import SettingsError
 from autosr_lib.storage.comparison import Comparison, compare
 from autosr_lib.storage.results import read_manifests, read_run
@@ -102,25 +103,35 @@ def all_manifests(store: TableStore, search: str | None = None) -> list[dict[str
     return found
 
 
-def dataset_of(store: TableStore, searches: Sequence[str]) -> str:
-    """Return the dataset that these searches are over.
+def latest_manifests(store: TableStore) -> list[dict[str, Any]]:
+    """Return the manifest of each search's latest run."""
+    known: dict[str, dict[str, Any]] = {}
+    for one in read_manifests(store):
+        known.setdefault(one["search"], one)
+    return list(known.values())
+
+
+def datasets_of(store: TableStore, searches: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the dataset of each of these searches, or of all that have a run on record.
+
+    Raises:
+        SettingsError: there is none on record, or one of those named is not.
+    """
+    known = {one["search"]: one["dataset_name"] for one in latest_manifests(store)}
+    if not known:
+        raise SettingsError("no run is on record yet; first: autosr search")
+    if missing := [name for name in searches or () if name not in known]:
+        raise SettingsError(f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(known))}")
+    return known if searches is None else {name: known[name] for name in searches}
+
+
+def one_dataset_of(store: TableStore, searches: Sequence[str]) -> str:
+    """Return the dataset that all of these searches are over.
 
     Raises:
         SettingsError: there is only one search, one of them has no run on record, or they are over different datasets.
     """
-    if len(set(searches)) < max(2, len(searches)):
-        raise SettingsError(f"searches are {', '.join(searches)}; must be two or more, each once")
-    known: dict[str, str] = {}
-    for one in read_manifests(store):  # the latest first
-        known.setdefault(one["search"], one["dataset_name"])
-    if missing := [name for name in searches if name not in known]:
-        raise SettingsError(
-            f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(known)) or 'none yet'}"
-        )
-    if len({known[name] for name in searches}) > 1:
-        told = ", ".join(f"{name} over {known[name]}" for name in searches)
-        raise SettingsError(f"searches are over different datasets: {told}; must be over one")
-    return known[searches[0]]
+    return one_dataset(searches, datasets_of(store, searches))
 
 
 def _flat(manifest: Manifest) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import dagster as dg
 
+from autosr_assets.dead_runs import tag_run
 from autosr_assets.home import cache_folder
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
@@ -72,11 +73,20 @@ class Silence:
         """Say nothing."""
 
 
+def _backends(init: dg.InitResourceContext) -> Backends:
+    if init.run is None:
+        return Backends()
+    # The first place of ours in the process that runs the steps, all of them: our jobs have the in-process executor.
+    if init.instance is not None:
+        tag_run(init.instance, init.run)
+    return Backends(init.run.run_id)
+
+
 def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefinition]:
     """Return the resources that every component needs, beside the tables."""
     return {
         BACKENDS: dg.ResourceDefinition(
-            lambda init: Backends(init.run.run_id if init.run else ""),
+            _backends,
             description="Who answers the roles; opened when needed.",
         ),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),

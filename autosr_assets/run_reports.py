@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from autosr_assets.comparison_step import Compared
 from autosr_assets.recorded_runs import Manifest, RunDifference
 from autosr_assets.reports import plain_table, points
 from autosr_lib.evaluation.holdout import PairSummary
+
+if TYPE_CHECKING:  # both are slow to import
+    from autosr_assets.check_results import CheckResult
+    from autosr_assets.comparison_step import Compared
 
 _SHOWN = 20
 _WIDEST = 60
@@ -20,9 +23,11 @@ _WIDEST = 60
 
 def runs_table(manifests: Sequence[Manifest]) -> Table:
     """Return the runs, a line each."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("run", "at (UTC)", "search", "seed", "settings", "commit"):
-        table.add_column(name, no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("run", min_width=8)
+    table.add_column("at (UTC)", min_width=16)
+    table.add_column("search", overflow="fold")
+    table.add_column("settings", min_width=8)
     for name in ("prompts", "unseen", "touching", "calls"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in manifests:
@@ -31,9 +36,7 @@ def runs_table(manifests: Sequence[Manifest]) -> Table:
             one["run_id"][:8],
             one["at"][:16].replace("T", " "),
             escape(one["search"]),
-            str(one["seed"]),
             one["settings_fingerprint"][:8],
-            _commit(one),
             _of(totals["rubrics"], totals["prompts"]),
             _accuracy(totals, "unseen_pairs"),
             _accuracy(totals, "pairs_touching_hidden"),
@@ -140,7 +143,7 @@ def accuracy_line(summary: PairSummary) -> str:
     return f"{figures} ({summary.pairs} pairs, {summary.prompts} prompts)"
 
 
-def compared_view(found: Compared) -> RenderableType:
+def compared_view(found: "Compared") -> RenderableType:
     """Return searches side by side, and each against the first."""
     each = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     each.add_column("search", no_wrap=True)
@@ -164,7 +167,7 @@ def compared_view(found: Compared) -> RenderableType:
     return Group(each, Text(), against, note)
 
 
-def compared_json(found: Compared) -> dict[str, Any]:
+def compared_json(found: "Compared") -> dict[str, Any]:
     """Return the same for a script."""
     return {
         "prompts": found.prompts,
@@ -188,6 +191,21 @@ def compared_json(found: Compared) -> dict[str, Any]:
             for name, one in found.differences.items()
         },
     }
+
+
+def checks_view(results: "Sequence[CheckResult]") -> RenderableType:
+    """Return the last results of checks, and of those that did not hold what they found."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("result", "asset", "check", "prompts at fault"):
+        table.add_column(name, overflow="fold")
+    colours = {"passed": "green", "warning": "yellow"}
+    parts: list[RenderableType] = [table]
+    for one in results:
+        at_fault = one.metadata.get("prompts_at_fault")
+        table.add_row(Text(one.result, colours.get(one.result, "bold red")), one.asset, one.check, str(at_fault or ""))
+        if one.result != "passed" and one.metadata.get("at_fault"):
+            parts.append(Text(f"\n{one.asset}: {one.check}\n{one.metadata['at_fault']}"))
+    return Group(*parts)
 
 
 def _accuracies(found: RunDifference) -> list[str]:
@@ -229,11 +247,6 @@ def _lines(values: Mapping[str, Any], prefix: str = "  ") -> list[str]:
 
 def _title(manifest: Manifest) -> str:
     return f"{manifest['search']} {manifest['run_id'][:8]}"
-
-
-def _commit(manifest: Manifest) -> str:
-    commit, _, dirty = (manifest["git"] or "unknown").partition("-")
-    return commit[:8] + ("+" if dirty else "")
 
 
 def _of(done: int, all_: int) -> str:

@@ -35,6 +35,7 @@ from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
     best_table,
     carried_table,
+    is_pruned,
     population_table,
     preferences_table,
     read_preferences,
@@ -211,11 +212,11 @@ class SearchSteps:
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
             is_whole = rows["status"][0].as_py() == Status.DONE and (chosen is None or chosen.is_whole)
-            is_idle = is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
+            is_idle = not is_pruned(rows) and is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
             if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
                 return carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
             task, _, _ = self._task(prompt, known)
-            before = read_state(rows)
+            before = await self._state(number - 1, rows, task)
             try:
                 state = await advance(task, before)
             except BudgetExhausted:
@@ -234,7 +235,7 @@ class SearchSteps:
             rows = upstream_rows(last)
             known = {key: self.store.stored(self.preferences.table, key)}
             task, preferences, _ = self._task(prompt, known)
-            state = read_state(rows)
+            state = await self._state(self.structure.generations, rows, task)
             conclusion = await conclude(task, state)
             probes = await probe_rubric(task, state, conclusion)
             is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
@@ -251,6 +252,14 @@ class SearchSteps:
             complete=self.preferences.complete,
         )
         return self._run(table, "best_rubrics", dataset, keys)
+
+    async def _state(self, number: int, rows: pa.Table, task: Task) -> State:
+        """Return the state after a generation; one that was pruned is searched again from the last that was kept."""
+        if not is_pruned(rows):
+            return read_state(rows)
+        key = partition_key(task.case.prompt.prompt_id)
+        before = self.store.stored(self.table(self.generation_name(number - 1)), key).read()
+        return await advance(task, await self._state(number - 1, before, task))
 
     def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
         name = self.generation_name(number)

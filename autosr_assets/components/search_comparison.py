@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from autosr_assets.comparison_step import compare_searches, comparison_metadata, comparison_table
 from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.graph_names import TABLES, checked_name, dataset_key
+from autosr_assets.graph_names import TABLES, checked_name, dataset_key, one_dataset
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 
@@ -87,19 +87,3 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
             return comparison_table(found)
 
         return dg.Definitions(assets=[comparison])
-
-
-def one_dataset(searches: Sequence[str], known: dict[str, str | None]) -> str:
-    """Return the one dataset of these searches.
-
-    Raises:
-        SettingsError: there are fewer than two, one is not known, or they are over different datasets.
-    """
-    if missing := [name for name in searches if name not in known]:
-        raise SettingsError(f"searches: {missing[0]!r} is no search; allowed: {', '.join(sorted(known)) or 'none yet'}")
-    if len(set(searches)) < 2 or len(set(searches)) < len(searches):
-        raise SettingsError(f"searches are {', '.join(searches) or 'none'}; must be two or more, each once")
-    if len({known[name] for name in searches}) > 1:
-        told = ", ".join(f"{name} over {known[name]}" for name in searches)
-        raise SettingsError(f"searches are over different datasets: {told}; must be over one")
-    return str(known[searches[0]])

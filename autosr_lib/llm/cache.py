@@ -121,6 +121,22 @@ class SqliteReplyCache:
         self._do(lambda db: db.execute("VACUUM"))
         return forgotten or 0
 
+    def count_before(self, at: float) -> tuple[int, int]:
+        """Return how many replies were kept before a time, and their bytes."""
+        if not self._file.exists():
+            return 0, 0
+        question = "SELECT count(*), coalesce(sum(length(CAST(reply AS BLOB))), 0) FROM replies WHERE at < ?"
+        found = self._do(lambda db: db.execute(question, (at,)).fetchone())
+        return (found[0], found[1]) if found else (0, 0)
+
+    def forget_before(self, at: float) -> int:
+        """Forget the replies that were kept before a time, and return how many there were."""
+        if not self._file.exists():
+            return 0
+        forgotten = self._do(lambda db: db.execute("DELETE FROM replies WHERE at < ?", (at,)).rowcount)
+        self._do(lambda db: db.execute("VACUUM"))
+        return forgotten or 0
+
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
         with self._lock:

@@ -23,7 +23,7 @@ from autosr_lib.search.conclusion import Conclusion
 from autosr_lib.search.population import Ancestor, Individual
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport
 from autosr_lib.search.state import Calls, Milestone, State, StopReason
-from autosr_lib.storage.tables import BEST, CANDIDATES, DATASET, POPULATION, PREFERENCES, Status
+from autosr_lib.storage.tables import BEST, CANDIDATES, COMMON, DATASET, POPULATION, PREFERENCES, Status
 
 Row = dict[str, Any]
 ROWS_AT_ONCE = 256
@@ -37,6 +37,16 @@ def common(prompt_id: str, fingerprint: str, status: Status = Status.DONE, error
 def unsuccessful(schema: pa.Schema, prompt_id: str, fingerprint: str, status: Status, error: str | None) -> pa.Table:
     """Return the one row of a prompt that failed, or has left the dataset."""
     return pa.Table.from_pylist([common(prompt_id, fingerprint, status, error)], schema=schema)
+
+
+def pruned(rows: pa.Table) -> pa.Table:
+    """Return what is kept of a population whose state is let go: by its fingerprint it stays up to date."""
+    return rows.select([one.name for one in COMMON]).slice(0, 1)
+
+
+def is_pruned(rows: pa.Table) -> bool:
+    """Return whether the state of a population, of which `history` at least was read, has been let go."""
+    return "history" not in rows.column_names
 
 
 # --- dataset -----------------------------------------------------------------------------------------------------------

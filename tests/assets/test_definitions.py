@@ -91,7 +91,7 @@ def test_a_name_that_dagster_would_not_take_is_refused(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_scaffolded_dataset_and_search_load_in_a_project_of_the_users_own(tmp_path: Path) -> None:
+def test_scaffolded_datasets_searches_and_comparisons_load_in_a_project_of_the_users_own(tmp_path: Path) -> None:
     (tmp_path / "mine" / "defs").mkdir(parents=True)
     (tmp_path / "mine" / "__init__.py").touch()
     (tmp_path / "mine" / "definitions.py").write_text(
@@ -109,10 +109,12 @@ def test_a_scaffolded_dataset_and_search_load_in_a_project_of_the_users_own(tmp_
 
     run_dg(tmp_path, "scaffold", "defs", "autosr_assets.components.PromptDataset", "calls", "--path", "calls.jsonl")
     run_dg(tmp_path, "scaffold", "defs", "autosr_assets.components.RubricSearch", "evolved")
+    run_dg(tmp_path, "scaffold", "defs", "autosr_assets.components.RubricSearch", "other", "--dataset", "calls")
+    run_dg(tmp_path, "scaffold", "defs", "autosr_assets.components.SearchComparison", "comparison")
     listed = run_dg(tmp_path, "list", "defs", "--json")
 
     assert (tmp_path / "mine" / "defs" / "evolved" / "defs.yaml").read_text().count("dataset: calls") == 1
-    assert '"evolved/best_rubrics"' in listed
+    assert all(f'"{key}"' in listed for key in ("evolved/best_rubrics", "other/best_rubrics", "calls/comparison"))
 
 
 @pytest.mark.slow

@@ -1,0 +1,115 @@
+"""Searches over one dataset stand side by side: as an asset from YAML, and on the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from autosr_assets.components import SearchComparison
+from autosr_assets.components.defs_folder import defined_in
+from autosr_assets.definitions import shared
+from autosr_assets.graph_names import one_dataset
+from autosr_lib.errors import SettingsError
+from tests.assets.commands import Home, Said, planted, write_prompts
+
+SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
+    """Return a home in which two searches ran over `calls`, and one over another dataset."""
+    folder = tmp_path_factory.mktemp("compared")
+    home = Home(folder / "home")
+    path = write_prompts(folder / "calls.json", planted("a", "b", "c"))
+    other = write_prompts(folder / "other.json", planted("x"))
+    commands = [(path,), (path, "--mode", "iterative"), (other,)]
+    assert [home.autosr("search", *command, *SMALL).code for command in commands] == [0, 0, 0]
+    return home, path
+
+
+def materialized(home: Home) -> dg.AssetMaterialization:
+    """Return what the asset publishes over these searches."""
+    component = SearchComparison(searches=["calls_iterative", "calls"])
+    defs = dg.Definitions.merge(
+        shared(),
+        component.definitions("comparison", "calls"),
+        dg.Definitions(assets=[dg.AssetSpec(dg.AssetKey(key)) for key in (["calls", "dataset"],)]),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in home.environment().items():
+            patch.setenv(name, value)
+        job = defs.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
+    (event,) = result.get_asset_materialization_events()
+    return event.materialization
+
+
+def test_the_asset_publishes_tables_to_read_numbers_to_plot_and_stores_a_row_a_prompt_and_search(
+    searched: tuple[Home, str],
+) -> None:
+    home, _ = searched
+
+    published = materialized(home)
+
+    metadata: dict[str, Any] = {name: value.value for name, value in published.metadata.items()}
+    assert "| calls − calls_iterative |" in metadata["comparison"]
+    assert "| 3 of 3 |" in metadata["comparison"]
+    assert metadata["calls_prompts_compared"] == 3
+    assert metadata["calls_touching_low"] <= metadata["calls_touching_value"] <= metadata["calls_touching_high"]
+    gain = metadata["calls_touching_accuracy"] - metadata["calls_iterative_touching_accuracy"]
+    assert metadata["calls_touching_value"] == pytest.approx(gain)
+    rows = home.store.stored("calls/comparison").read().to_pylist()
+    assert {(row["search"], row["prompt_id"]) for row in rows} == {
+        (search, prompt) for search in ("calls", "calls_iterative") for prompt in ("a", "b", "c")
+    }
+
+
+def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
+    home, path = searched
+    home.store.delete("calls_iterative/best_rubrics", "b")
+
+    found = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
+    shown = home.autosr("compare", "calls", "calls_iterative").out
+
+    assert found["against_the_first"]["calls_iterative"]["prompts_compared"] == 2
+    assert [one["rubrics"] for one in found["searches"]] == [3, 2]
+    assert "2 of 3 prompts compared" in shown
+    assert home.autosr("search", path, "--mode", "iterative", *SMALL).code == 0  # as it was, for the other tests
+
+
+def test_searches_over_different_datasets_are_refused_on_one_line(searched: tuple[Home, str]) -> None:
+    home, _ = searched
+
+    said: list[Said] = [home.autosr("compare", *names) for names in (("calls", "other"), ("calls",), ("calls", "no"))]
+
+    assert [one.code for one in said] == [2, 2, 2]
+    assert said[0].err == (
+        "autosr: searches are over different datasets: calls over calls, other over other; must be over one\n"
+    )
+    assert "must be two or more, each once" in said[1].err
+    assert "search 'no' has no run on record; there are calls, calls_iterative, other" in said[2].err
+
+
+def test_yaml_over_different_or_unknown_datasets_is_refused() -> None:
+    known = {"one": "calls", "two": "demo", "three": "demo"}
+
+    assert one_dataset(["two", "three"], known) == "demo"
+    with pytest.raises(SettingsError, match="one over calls, two over demo; must be over one"):
+        one_dataset(["one", "two"], known)
+    with pytest.raises(SettingsError, match="'four' is no search; allowed: one, three, two"):
+        one_dataset(["one", "four"], known)
+
+
+def test_the_yaml_of_this_project_names_its_datasets_searches_and_comparison() -> None:
+    defs = Path(__file__).parents[2] / "autosr_assets" / "defs"
+
+    found = {one.name: one.kind for one in defined_in(defs)}
+
+    assert found == {
+        "comparison": "SearchComparison",
+        "demo": "PromptDataset",
+        "evolutionary": "RubricSearch",
+        "iterative": "RubricSearch",
+    }

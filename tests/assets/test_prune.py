@@ -1,0 +1,155 @@
+"""`autosr prune` lets go of what is old; no prompt becomes stale, and what is needed later is searched again."""
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from autosr_assets.home import dagster_home
+from autosr_lib.llm.cache import SqliteReplyCache
+from autosr_lib.storage.rows import is_pruned
+from tests.assets.commands import Home, Said, planted, write_prompts
+from tests.fakes import fake_roles
+
+SMALL = ("--population-size", "4", "--mutations-per-round", "2")
+
+
+def search(home: Home, path: str, generations: int, *options: str) -> Said:
+    roles = fake_roles(noise=0.3)
+    return home.autosr("search", path, *SMALL, "--generations", str(generations), *options, roles=roles)
+
+
+def is_kept(home: Home, generation: int, prompt: str = "a") -> bool:
+    return not is_pruned(home.store.stored(f"calls/generation_{generation:02d}", prompt).read())
+
+
+def best(home: Home) -> dict[str, object]:
+    return {key: rows[0] for key, rows in home.rows("calls/best_rubrics").items()}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return write_prompts(tmp_path / "calls.json", planted("a", "b"))
+
+
+def test_a_dry_run_says_what_and_how_much_and_changes_nothing(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    assert search(home, path, 3).code == 0
+    before = home.files()
+
+    young = home.autosr("prune", "--dry-run")
+    old = home.autosr("prune", "--dry-run", "--days", "0")
+
+    assert home.files() == before
+    assert young.out.split()[:2] == ["generations", "0"]
+    assert old.out.split()[:2] == ["generations", "4"]
+    assert "calls/generation_02: 2" in old.out
+
+
+def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    assert search(home, path, 3).code == 0
+    rubrics, size = best(home), home.store.path("calls/generation_01", "a").stat().st_size
+
+    pruned = home.autosr("prune", "generations", "--days", "0", "--yes")
+    again = search(home, path, 3)
+    write_prompts(Path(path), planted("a", "b", "c"))
+    wider = search(home, path, 3, "--chunk-size", "3")
+
+    assert (pruned.code, again.code, wider.code) == (0, 0, 0), pruned.err + wider.err
+    assert [is_kept(home, number) for number in (1, 2, 3)] == [False, False, True]
+    assert home.store.path("calls/generation_01", "a").stat().st_size < size / 4
+    assert "are up to date" in again.out
+    assert {key: row for key, row in best(home).items() if key != "c"} == rubrics
+    assert not is_kept(home, 1), "it was passed through, not computed"
+
+
+def test_a_wider_search_goes_on_from_the_last_generation_and_a_narrower_one_searches_again_to_the_same(
+    tmp_path: Path, path: str
+) -> None:
+    pruned, whole = Home(tmp_path / "pruned"), Home(tmp_path / "whole")
+    for home in (pruned, whole):
+        assert search(home, path, 3).code == 0
+    assert pruned.autosr("prune", "--days", "0", "--yes").code == 0
+
+    for generations in (4, 2):
+        assert [search(home, path, generations).code for home in (pruned, whole)] == [0, 0]
+        assert best(pruned) == best(whole)
+    assert not is_kept(pruned, 2), "its state was needed, and is made again only for that"
+
+
+def test_a_prompt_that_is_not_done_keeps_its_generations(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    assert search(home, path, 2).code == 0
+    rows = home.store.stored("calls/best_rubrics", "a").read()
+    failed = rows.set_column(1, rows.schema.field(1), [["failed"]])
+    home.store.write("calls/best_rubrics", "a", failed)
+
+    assert home.autosr("prune", "generations", "--days", "0", "--yes").code == 0
+
+    assert (is_kept(home, 1, "a"), is_kept(home, 1, "b")) == (True, False)
+
+
+def test_prompts_that_depend_on_each_other_keep_their_generations(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    assert search(home, path, 2, "--scope", "global_batch").code == 0
+
+    assert home.autosr("prune", "--dry-run", "--days", "0").out.split()[:2] == ["generations", "0"]
+
+
+def test_only_runs_that_no_asset_comes_from_are_deleted(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    for seed in ("1", "2", "3"):
+        assert search(home, path, 1, "--seed", seed).code == 0
+    before = dagster_runs(home)
+
+    said = home.autosr("prune", "runs", "--days", "0", "--yes")
+
+    after = dagster_runs(home)
+    assert said.code == 0
+    assert len(before) == 4, "one read the dataset"
+    assert after == {before_id for before_id in before if before_id in after}
+    assert len(after) == 2, "the dataset's, and the last search's"
+    assert home.autosr("checks").code == 0
+    assert {file.name.split(".")[0] for file in (home.root / "dagster" / "history" / "runs").glob("*-*.db")} == after
+
+
+def test_replies_older_than_the_days_are_forgotten(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    cache = SqliteReplyCache(home.root / "cache")
+    cache.put("old", "an old reply")
+    cache.put("new", "a new reply")
+    cache.close()
+    with sqlite3.connect(home.root / "cache" / "replies.sqlite") as db:
+        db.execute("UPDATE replies SET at = ? WHERE key = 'old'", (time.time() - 40 * 86_400,))
+
+    said = home.autosr("prune", "replies", "--yes")
+
+    assert said.code == 0
+    assert (cache.get("old"), cache.get("new")) == (None, "a new reply")
+
+
+def test_without_a_terminal_nothing_goes_unless_told_so(tmp_path: Path, path: str) -> None:
+    home = Home(tmp_path / "home")
+    assert search(home, path, 2).code == 0
+    before = home.files()
+
+    refused, unknown = home.autosr("prune", "--days", "0"), home.autosr("prune", "exports")
+
+    assert (refused.code, unknown.code) == (2, 2)
+    assert "nothing was pruned; allowed: --yes" in refused.err
+    assert unknown.err == "autosr: 'exports' cannot be pruned; allowed: generations, runs, replies\n"
+    assert home.files() == before
+
+
+def dagster_runs(home: Home) -> set[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in home.environment().items():
+            patch.setenv(name, value)
+        os.environ["DAGSTER_HOME"] = ""
+        dagster_home()
+        with dg.DagsterInstance.get() as instance:
+            return {run.run_id for run in instance.get_runs()}
