@@ -30,18 +30,15 @@ def prune(
     """
     if unknown := [kind for kind in kinds or () if kind not in KINDS]:
         raise SettingsError(f"{unknown[0]!r} cannot be pruned; allowed: {', '.join(KINDS)}")
-    from autosr_assets.check_results import check_results  # noqa: PLC0415
     from autosr_assets.home import cache_folder  # noqa: PLC0415
     from autosr_assets.pruning import Generations, Pruner, Replies, Runs, days_ago  # noqa: PLC0415
-    from autosr_assets.recorded_runs import latest_manifests  # noqa: PLC0415
     from autosr_lib.llm.cache import SqliteReplyCache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
 
     store, before = open_store(), days_ago(days)
-    checked = check_results((one["search"], one["dataset_name"]) for one in latest_manifests(store))
     known: dict[str, Pruner] = {
         "generations": Generations(store, before),
-        "runs": Runs(before, {one.run_id for one in checked}),
+        "runs": Runs(store, before),
         "replies": Replies(SqliteReplyCache(cache_folder(LlmSettings().cache_dir)), before),
     }
     chosen = {kind: known[kind] for kind in kinds or KINDS}

@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from autosr_assets.check_results import check_results
 from autosr_assets.home import dagster_home
 from autosr_assets.recorded_runs import latest_manifests
 from autosr_lib.llm.cache import SqliteReplyCache
@@ -103,9 +103,9 @@ class Generations:
 class Runs:
     """Finished runs of Dagster that no asset's present state comes from."""
 
-    def __init__(self, before: float, kept: set[str]) -> None:
+    def __init__(self, store: TableStore, before: float) -> None:
+        self._store = store
         self._before = datetime.fromtimestamp(before, UTC)
-        self._kept = kept
 
     def plan(self) -> Prunable:
         """Return what may go."""
@@ -133,11 +133,13 @@ class Runs:
 
     @cached_property
     def _ids(self) -> list[str]:
-        done = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=self._before)
+        ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+        done = dg.RunsFilter(statuses=ended, created_before=self._before)
         old = [run.run_id for run in self._instance.get_runs(done)]
         if not old:
             return []
-        needed = self._kept | set(self._runs_of_the_present())
+        checked = check_results((one["search"], one["dataset_name"]) for one in latest_manifests(self._store))
+        needed = {one.run_id for one in checked} | set(self._runs_of_the_present())
         return [run_id for run_id in old if run_id not in needed]
 
     def _runs_of_the_present(self) -> Iterator[str]:

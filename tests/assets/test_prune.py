@@ -67,6 +67,7 @@ def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_p
     assert not is_kept(home, 1), "it was passed through, not computed"
 
 
+@pytest.mark.slow
 def test_a_wider_search_goes_on_from_the_last_generation_and_a_narrower_one_searches_again_to_the_same(
     tmp_path: Path, path: str
 ) -> None:
@@ -100,6 +101,7 @@ def test_prompts_that_depend_on_each_other_keep_their_generations(tmp_path: Path
     assert home.autosr("prune", "--dry-run", "--days", "0").out.split()[:2] == ["generations", "0"]
 
 
+@pytest.mark.slow
 def test_only_runs_that_no_asset_comes_from_are_deleted(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     for seed in ("1", "2", "3"):
