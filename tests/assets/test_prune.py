@@ -7,11 +7,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from upath import UPath
 
 from autosr_assets.home import dagster_home
+from autosr_assets.resources import Backends, Silence
+from autosr_assets.steps import PreferenceStep, SearchSteps
 from autosr_lib.llm.cache import SqliteReplyCache
-from autosr_lib.storage.rows import is_pruned
-from tests.assets.commands import Home, Said, planted, write_prompts
+from autosr_lib.search.settings import Structure
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
+from autosr_lib.storage.rows import dataset_table, is_pruned, pruned
+from autosr_lib.storage.store import TableStore
+from tests.assets.commands import Home, Said, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2")
@@ -67,19 +73,44 @@ def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_p
     assert not is_kept(home, 1), "it was passed through, not computed"
 
 
-@pytest.mark.slow
-def test_a_wider_search_goes_on_from_the_last_generation_and_a_narrower_one_searches_again_to_the_same(
-    tmp_path: Path, path: str
-) -> None:
-    pruned, whole = Home(tmp_path / "pruned"), Home(tmp_path / "whole")
-    for home in (pruned, whole):
-        assert search(home, path, 3).code == 0
-    assert pruned.autosr("prune", "--days", "0", "--yes").code == 0
+def test_a_state_that_is_needed_is_searched_again_to_the_same(tmp_path: Path) -> None:
+    pruned_steps, whole = steps(tmp_path / "pruned"), steps(tmp_path / "whole")
+    for one in (pruned_steps, whole):
+        run(one, generations=3)
+    for number in (1, 2):
+        table = f"calls/generation_{number:02d}"
+        for key, rows in list(pruned_steps.store.scan(table)):
+            pruned_steps.store.write(table, key, pruned(rows))
 
-    for generations in (4, 2):
-        assert [search(home, path, generations).code for home in (pruned, whole)] == [0, 0]
-        assert best(pruned) == best(whole)
-    assert not is_kept(pruned, 2), "its state was needed, and is made again only for that"
+    for generations in (4, 2):  # wider goes on from the last; narrower needs what has gone
+        found = [run(steps(one.store.root), generations) for one in (pruned_steps, whole)]
+        assert found[0] == found[1]
+    assert all(is_pruned(rows) for _, rows in pruned_steps.store.scan("calls/generation_02"))
+
+
+def steps(root: Path | UPath, generations: int = 3) -> SearchSteps:
+    """Return a search with fake roles, without Dagster."""
+    backends = Backends()
+    backends.get = lambda *_: fake_backend(fake_roles(noise=0.3))  # type: ignore[method-assign]
+    store = TableStore(root)
+    preferences = PreferenceStep(store, "calls/preferences", DatasetRunSettings(path="-"), backends, Silence())
+    settings = SearchRunSettings.model_validate({"evolution": {"population_size": 4, "mutations_per_round": 2}})
+    return SearchSteps(preferences, "calls", Structure(generations=generations), settings)
+
+
+def run(one: SearchSteps, generations: int) -> dict[str, object]:
+    """Run all steps as the assets do, and return the best rubrics."""
+    one = steps(one.store.root, generations)
+    keys = ["a", "b"]
+    one.store.write("calls/dataset", None, dataset_table(planted(*keys)))
+    dataset = one.store.stored("calls/dataset")
+    known = one.preferences.run(dataset, keys).handles
+    previous = one.run_initial(dataset, keys, known).handles
+    for number in range(1, generations + 1):
+        previous = one.run_generation(number, dataset, keys, known, previous).handles
+    filled = one.run_best(dataset, keys)
+    assert not filled.failed
+    return {key: handle.read().to_pylist() for key, handle in filled.handles.items()}
 
 
 def test_a_prompt_that_is_not_done_keeps_its_generations(tmp_path: Path, path: str) -> None:
