@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta
+from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -19,6 +20,8 @@ from autosr_lib.errors import TemplateError
 from autosr_lib.llm.settings import LlmSettings, Role
 
 EXTENSIONS = ("md", "j2", "jinja", "txt")
+SMALL = 1000
+"""Largest number that a template may multiply."""
 
 _CRITERION = {"label": "C1", "text": "t", "check_points": ["p"], "positive_examples": ["e"], "negative_examples": ["e"]}
 _PAIR = {
@@ -184,6 +187,18 @@ def _parts(source: str, where: str) -> tuple[str, str]:
     return "\n".join(lines[start + 1 : middle]), "\n".join(lines[middle + 1 :])
 
 
+class _Sandbox(SandboxedEnvironment):
+    """No way to Python, and none to fill the memory or to compute for ever by one product or power."""
+
+    intercepted_binops = frozenset(["*", "**"])
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Return the product or power of two small numbers."""
+        if not all(isinstance(side, int | float) and abs(side) <= SMALL for side in (left, right)):
+            raise SecurityError(f"'{operator}' is for numbers up to {SMALL}")
+        return super().call_binop(context, operator, left, right)
+
+
 @cache
 def _environment() -> SandboxedEnvironment:
-    return SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    return _Sandbox(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)

@@ -10,7 +10,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
-from autosr_lib.storage.strict_json import JsonError, parse_json
+from autosr_lib.storage.strict_json import JsonError, parse_json, value_faults
 
 IGNORED = {"criterion_key", "grading_protocol", "rubric_id", "metadata"}
 
@@ -31,8 +31,13 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
     path = UPath(settings.preset_rubrics)
     try:
         content = parse_json(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, JsonError) as error:
+    except JsonError as error:
+        where = f"line {error.line} column {error.column}: " if error.line else ""
+        raise SettingsError(f"preset_rubrics {path}: {where}{error}; allowed: a JSON file of rubrics") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"preset_rubrics {path}: {error}; allowed: a JSON file of rubrics") from error
+    if faults := value_faults(str(path), content):
+        raise SettingsError(f"preset_rubrics {faults[0]}")
     return {name: _rubric(value, f"{path}: {name}") for name, value in _by_prompt(content, path)}
 
 
@@ -55,9 +60,12 @@ def _rubric(value: Any, place: str) -> Rubric:
         rubric = Rubric.model_validate({"criteria": plain})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"preset_rubrics {place}.{where}: {first['msg']} (got {first['input']!r:.40})") from error
-    for criterion in rubric.criteria:
+        where = "".join(f".{part}" for part in first["loc"])
+        raise SettingsError(f"preset_rubrics {place}{where}: {first['msg']} (got {first['input']!r:.40})") from error
+    for number, criterion in enumerate(rubric.criteria):
         if criterion.measure is not None:
-            parse_measure(criterion.measure)
+            try:
+                parse_measure(criterion.measure)
+            except SettingsError as error:
+                raise SettingsError(f"preset_rubrics {place}.criteria.{number}.measure: {error}") from error
     return rubric
