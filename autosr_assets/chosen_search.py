@@ -126,6 +126,7 @@ def search_of_yaml(folder: str, told: Told) -> ChosenSearch:
     settings, changed = _overridden(component.effective_settings, told.search)
     component.check_settings(settings)
     dataset_settings, dataset_changed = _overridden(dataset.current_settings(component.dataset), told.dataset)
+    dataset.check_settings(dataset_settings)
     overrides = {
         search_settings_key(folder): {"config": changed},
         dataset_settings_key(component.dataset): {"config": dataset_changed},

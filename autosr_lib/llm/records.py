@@ -107,16 +107,16 @@ class CallLog:
 
     def __init__(self) -> None:
         self._rows: list[CallRecord] = []
-        self._totals: dict[Role, RoleTotals] = {role: RoleTotals() for role in Role}
+        self._totals: dict[Role, RoleTotals] = {}
 
     def add(self, record: CallRecord) -> None:
         """Keep one call."""
         self._rows.append(record)
-        self._totals[record.role].add(record)
+        self._totals.setdefault(record.role, RoleTotals()).add(record)
 
     @property
     def totals(self) -> Mapping[Role, RoleTotals]:
-        """Return the sums of the whole run by role; taking the rows leaves them as they are."""
+        """Return the sums of the whole run, for the roles that were asked; taking the rows leaves them as they are."""
         return self._totals
 
     def drain(self) -> list[CallRecord]:
