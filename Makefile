@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-ui pictures test-integration test-event-log check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-integration test-event-log check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,10 +32,14 @@ ui: $(READY) ## open the web UI on the same home as the command line
 	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.dead_runs)" $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## run the tests, offline, but the slow ones
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui)' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not (integration or ui)' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'slow and not (integration or ui or distributed)' $(ARGS)
+
+test-distributed: $(READY) ## run the tests of several machines: real Postgres, Redis, S3 server and workers
+	@bash .ci/install-services
+	@$(BIN)/python -m pytest -q -m distributed $(ARGS)
 
 test-ui: $(READY) ## look at the web UI and the report in a browser (chromium)
 	@$(BIN)/python -m pytest -q -m ui $(ARGS)
@@ -71,7 +75,7 @@ definitions: $(READY)
 
 constraints: ## move constraints.txt to the newest versions that pip finds
 	@rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --editable '.[dev,s3]'
+	@$(BIN)/python -m pip install -qq --editable '.[dev,k8s,s3]'
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ @]+$$' > constraints.txt
 	@touch $(READY)
 

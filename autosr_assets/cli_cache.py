@@ -9,7 +9,7 @@ from autosr_assets.cli_shared import Debug
 from autosr_lib.errors import SettingsError
 
 if TYPE_CHECKING:
-    from autosr_lib.llm.cache import SqliteReplyCache
+    from autosr_lib.llm.cache import ReplyCache
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -44,9 +44,9 @@ def clear(
     typer.echo(f"{cache.clear():,} replies forgotten in {known.place}")
 
 
-def _cache(cache_dir: str | None) -> "SqliteReplyCache":
-    from autosr_assets.home import cache_folder  # noqa: PLC0415
-    from autosr_lib.llm.cache import SqliteReplyCache  # noqa: PLC0415
+def _cache(cache_dir: str | None) -> "ReplyCache":
+    from autosr_assets.home import cache_place  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
+    from autosr_lib.llm.shared_cache import open_cache  # noqa: PLC0415
 
-    return SqliteReplyCache(cache_folder(cache_dir or LlmSettings().cache_dir))
+    return open_cache(cache_place(cache_dir or LlmSettings().cache_dir))

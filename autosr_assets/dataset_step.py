@@ -16,6 +16,7 @@ from autosr_assets.partition_keys import partition_key
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Dataset, read_dataset
+from autosr_lib.storage.places import is_fault_of_storage
 from autosr_lib.storage.rows import dataset_table, read_prompt
 from autosr_lib.storage.store import TableStore
 
@@ -38,8 +39,10 @@ class Origin(NamedTuple):
         place = UPath(dataset_path(path))
         try:
             return cls(full_path(path), hashlib.sha256(place.read_bytes()).hexdigest(), str(not skip_invalid))
-        except (OSError, ValueError):
-            return None
+        except Exception as error:
+            if isinstance(error, ValueError) or is_fault_of_storage(error):
+                return None
+            raise
 
     @classmethod
     def of_stored(cls, store: TableStore, table: str) -> "Origin | None":

@@ -16,6 +16,7 @@ from autosr_assets.run_records import keep_record, record_path, with_its_record
 from autosr_assets.steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.storage.export import Totals, holdout_json, write_export
+from autosr_lib.storage.places import naming, place
 from autosr_lib.storage.results import result_of
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
@@ -67,7 +68,8 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
 
 def export_target(steps: SearchSteps) -> UPath:
     """Return where the export of a search goes."""
-    return UPath(steps.settings.output or data_home() / "exports" / f"{steps.prefix}.json")
+    named = steps.settings.output
+    return place(named) if named else data_home() / "exports" / f"{steps.prefix}.json"
 
 
 def is_exported(steps: SearchSteps, content: str) -> bool:
@@ -78,7 +80,9 @@ def is_exported(steps: SearchSteps, content: str) -> bool:
         content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
     """
     target, last = export_target(steps), _last_export(steps)
-    if last is None or not target.is_file():
+    with naming(target, "read"):
+        is_there = target.is_file()
+    if last is None or not is_there:
         return False
     return (last["path"], last["told"], last["content"]) == (str(target), fingerprint(told(steps)), content)
 

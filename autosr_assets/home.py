@@ -6,6 +6,11 @@
 import os
 from pathlib import Path
 
+from upath import UPath
+
+from autosr_lib.errors import SettingsError
+from autosr_lib.storage.places import place
+
 _DAGSTER_YAML = """\
 # Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
 telemetry:
@@ -38,21 +43,31 @@ run_monitoring:
 """
 
 
-def data_home() -> Path:
-    """Return the folder of everything a run makes: `AUTOSR_HOME`, else `data` of the checkout, else `./data`.
+def data_home() -> UPath:
+    """Return the place of everything a run makes: `AUTOSR_HOME`, else `data` of the checkout, else `./data`.
 
-    It does not depend on the folder a command is started in, so the command line, the web UI and a cron job meet.
+    `AUTOSR_HOME` is a folder, or an address such as `s3://bucket/autosr` where several machines meet. It does not depend
+    on the folder a command is started in, so the command line, the web UI and a cron job meet.
     """
     if named := os.environ.get("AUTOSR_HOME"):
-        return Path(named).expanduser().absolute()
+        return place(named) if "://" in named else UPath(Path(named).expanduser().absolute())
     checkout = Path(__file__).resolve().parent.parent
     base = checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
-    return base / "data"
+    return UPath(base / "data")
 
 
-def cache_folder(named: str) -> Path:
-    """Return the folder of kept replies; a relative one lies in the data folder, wherever a command is started."""
-    return data_home() / Path(named).expanduser()
+def cache_place(named: str) -> str:
+    """Return where replies are kept: `AUTOSR_CACHE`, else the setting `cache_dir`; a relative folder lies in the home.
+
+    The variable comes first since its address may hold a password, which belongs into no setting.
+
+    Raises:
+        SettingsError: the folder would lie in a bucket.
+    """
+    told = os.environ.get("AUTOSR_CACHE") or named
+    if "://" in told or (folder := Path(told).expanduser()).is_absolute():
+        return told
+    return str(_on_this_machine(f"cache_dir {told!r}", "AUTOSR_CACHE=postgresql://… or an absolute folder") / folder)
 
 
 def storage_root() -> str:
@@ -60,13 +75,26 @@ def storage_root() -> str:
     return os.environ.get("AUTOSR_STORAGE") or str(data_home() / "storage")
 
 
+def _on_this_machine(what: str, allowed: str) -> Path:
+    home = data_home()
+    if isinstance(home, Path):
+        return Path(home)
+    raise SettingsError(f"{what} has no place in AUTOSR_HOME={home}; allowed: {allowed}")
+
+
 def dagster_home() -> Path:
     """Return Dagster's home, `DAGSTER_HOME` or `dagster` at home, and tell Dagster.
 
     On first use the folder is made and given a `dagster.yaml`; one that is there is left alone.
+
+    Raises:
+        SettingsError: `AUTOSR_HOME` is a bucket and `DAGSTER_HOME` is not set.
     """
     named = os.environ.get("DAGSTER_HOME")
-    home = Path(named).expanduser().absolute() if named else data_home() / "dagster"
+    if named:
+        home = Path(named).expanduser().absolute()
+    else:
+        home = _on_this_machine("Dagster's own home", "DAGSTER_HOME, a folder of this machine") / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not named and not config.exists():

@@ -11,6 +11,7 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_formats import READERS
 from autosr_lib.storage.datasets import read_dataset
+from autosr_lib.storage.places import naming, place
 
 Stamp = tuple[int, float]
 """Size of a file and when it was last changed."""
@@ -26,9 +27,9 @@ class Inbox:
     @classmethod
     def of(cls, dataset: str, folder: str | None) -> "Inbox":
         """Return the inbox of a dataset; a relative folder lies in the data folder."""
-        place = UPath(folder or "incoming")
-        is_relative = isinstance(place, Path) and not place.is_absolute()
-        return cls(dataset, UPath(data_home() / str(place)) if is_relative else place)
+        named = place(folder or "incoming")
+        is_relative = isinstance(named, Path) and not named.is_absolute()
+        return cls(dataset, data_home() / str(named) if is_relative else named)
 
     def waiting(self) -> list[UPath]:
         """Return the files that were dropped for the dataset, the one to be taken in last at the end."""
@@ -95,10 +96,11 @@ def _is_file_of(dataset: str, name: str) -> bool:
 
 
 def _listed(folder: UPath) -> list[UPath]:
-    try:
-        return [place for place in folder.iterdir() if place.is_file()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    with naming(folder, "list"):
+        try:
+            return [file for file in folder.iterdir() if file.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
 
 def _move(source: UPath, target: UPath) -> None:

@@ -17,10 +17,10 @@ from autosr_assets.histories import Histories
 from autosr_assets.metadata import points
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.report_prompt import prompt_section
-from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
 from autosr_lib.storage.export import Totals
+from autosr_lib.storage.places import naming, written_whole
 from autosr_lib.storage.rows import Row, read_candidates, read_prompt
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import Status
@@ -86,16 +86,10 @@ def write_report(
         StorageError: it cannot be written; an earlier report is then untouched.
     """
     path = report_path(target)
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8", errors="replace") as out:
-            pieces = _template().stream(**_context(store, manifest, totals, digest))
-            pieces.enable_buffering(50)
-            out.writelines(pieces)
-        part.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}; allowed: a place that can be written") from error
+    pieces = _template().stream(**_context(store, manifest, totals, digest))
+    pieces.enable_buffering(50)
+    with naming(path, "write"), written_whole(path) as part, part.open("w", encoding="utf-8", errors="replace") as out:
+        out.writelines(pieces)
     return path
 
 

@@ -6,10 +6,12 @@ from typing import Protocol
 import dagster as dg
 
 from autosr_assets.dead_runs import tag_run
-from autosr_assets.home import cache_folder
+from autosr_assets.home import cache_place
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.llm import LlmSettings, ModelClient
+from autosr_lib.llm.cache import NoCache
+from autosr_lib.llm.shared_cache import open_cache
 from autosr_lib.settings import BackendSettings
 
 BACKENDS = "backends"
@@ -35,9 +37,8 @@ class Backends:
         """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
         name = settings.model_dump_json()
         if name not in self._clients:
-            self._clients[name] = ModelClient(
-                settings.model_copy(update={"cache_dir": str(cache_folder(settings.cache_dir))})
-            )
+            cache = open_cache(cache_place(settings.cache_dir)) if settings.llm_cache else NoCache()
+            self._clients[name] = ModelClient(settings, cache=cache)
         return self._clients[name]
 
 

@@ -9,6 +9,7 @@ from upath import UPath
 from autosr_assets.manifest import OF_THE_RUN, Manifest, says_the_same
 from autosr_assets.reproduce import reproduce_script
 from autosr_lib.errors import StorageError
+from autosr_lib.storage.places import naming, place, written_whole
 from autosr_lib.storage.results import keep_run
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
@@ -23,11 +24,13 @@ def record_path(target: UPath, run_id: str, suffix: str = "manifest.json") -> UP
 def with_its_record(target: UPath, manifest: dict[str, Any], last_run: str | None) -> dict[str, Any]:
     """Return the manifest, or that of the last run where this one came to the very same: no second record is made."""
     path = None if last_run is None else record_path(target, last_run)
-    if path is None or not path.is_file():
+    if path is None:
         return manifest
+    with naming(path, "read"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(text)
+    except ValueError:
         return manifest
     if not isinstance(known, dict) or not says_the_same(known, manifest):
         return manifest
@@ -40,11 +43,13 @@ def read_record(path: str, run_id: str) -> tuple[UPath, Manifest]:
     Raises:
         StorageError: there is none.
     """
-    target = UPath(path)
+    target = place(path)
     record = record_path(target, run_id)
+    with naming(record, "read"):
+        text = record.read_text(encoding="utf-8")
     try:
-        manifest: Manifest = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest: Manifest = json.loads(text)
+    except ValueError as error:
         raise StorageError(f"cannot read {record}: {error}; run the search again to write it") from error
     return target, manifest
 
@@ -58,10 +63,10 @@ def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: I
     path = record_path(target, manifest["run_id"])
     script = record_path(target, manifest["run_id"], "reproduce.sh")
     keep_run(store, manifest, results)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(reproduce_script(manifest, target.name.removesuffix(".json")), encoding="utf-8")
-        # Last: a manifest that is there says that all of the record is.
-        path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}; allowed: a place that can be written") from error
+    # The manifest last: one that is there says that all of the record is.
+    for record, text in (
+        (script, reproduce_script(manifest, target.name.removesuffix(".json"))),
+        (path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"),
+    ):
+        with naming(record, "write"), written_whole(record) as file:
+            file.write_text(text, encoding="utf-8")

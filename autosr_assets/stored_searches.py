@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from autosr_assets.partition_keys import partition_key, prompt_id_of
 from autosr_lib.errors import SettingsError
 from autosr_lib.storage.names import name_to_key
+from autosr_lib.storage.places import naming
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
 
@@ -24,9 +25,10 @@ class FoundRow:
 
 def stored_searches(store: TableStore) -> list[str]:
     """Return the names of the searches that have stored best rubrics."""
-    if not store.root.exists():
-        return []
-    folders = [folder for folder in store.root.iterdir() if (folder / TABLE).is_dir()]
+    with naming(store.root, "list"):
+        if not store.root.exists():
+            return []
+        folders = [folder for folder in store.root.iterdir() if (folder / TABLE).is_dir()]
     return sorted(name for folder in folders if (name := name_to_key(folder.name)) is not None)
 
 

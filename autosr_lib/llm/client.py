@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from autosr_lib.errors import BudgetExhausted, EndpointError, ReplyError
 from autosr_lib.llm.budget import RunBudget
-from autosr_lib.llm.cache import NoCache, ReplyCache, SqliteReplyCache
+from autosr_lib.llm.cache import NoCache, ReplyCache
 from autosr_lib.llm.capabilities import Capability, ReplyFormat
 from autosr_lib.llm.completion import Completion
 from autosr_lib.llm.exchange import Attempted, Exchange, NoReplyError
@@ -24,6 +24,7 @@ from autosr_lib.llm.records import CallLog, CallRecord, Outcome
 from autosr_lib.llm.replies import BadReplyError, Reading
 from autosr_lib.llm.requests import Question, Request
 from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, LlmSettings, Role
+from autosr_lib.llm.shared_cache import open_cache
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class ModelClient:
         """
         key = api_key or os.environ.get(settings.api_key_env, "").strip() or None
         self.settings = settings
-        self.cache: ReplyCache = cache or (SqliteReplyCache(settings.cache_dir) if settings.llm_cache else NoCache())
+        self.cache: ReplyCache = cache or (open_cache(settings.cache_dir) if settings.llm_cache else NoCache())
         self.calls = CallLog()
         self._asking = {role: (settings.model_for(role), settings.asking(role)) for role in ROLES_WITH_A_MODEL}
         self._asking[Role.RESPONDER] = ("", settings.asking(Role.RESPONDER))

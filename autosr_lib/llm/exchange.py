@@ -11,11 +11,12 @@ from autosr_lib.errors import EndpointError, ReplyError
 from autosr_lib.llm.budget import BYTES_PER_TOKEN, RunBudget, Usage
 from autosr_lib.llm.capabilities import Capabilities, Capability
 from autosr_lib.llm.completion import Completion, Failure
-from autosr_lib.llm.limits import AdaptiveLimit, RateWindow
+from autosr_lib.llm.limits import AdaptiveLimit
 from autosr_lib.llm.records import CallRecord
 from autosr_lib.llm.requests import Request
 from autosr_lib.llm.retrying import backoff
 from autosr_lib.llm.settings import LlmSettings
+from autosr_lib.llm.shared_limit import rate_window
 from autosr_lib.llm.transport import NO_ANSWER, Transport, fatal_error, is_passing, is_refusal
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class _Sent(NamedTuple):
     body: dict[str, Any]
     seconds: float
     expected: Usage
-    spent: list[float] | None
+    spent: Any
     record: CallRecord
 
 
@@ -65,8 +66,8 @@ class Exchange:
         self.budget = RunBudget(settings)
         self.capabilities = Capabilities()
         self.limit = AdaptiveLimit(settings.max_concurrency)
-        self._requests = RateWindow(settings.requests_per_minute)
-        self._tokens = RateWindow(settings.tokens_per_minute)
+        self._requests = rate_window("requests", settings.base_url, settings.requests_per_minute)
+        self._tokens = rate_window("tokens", settings.base_url, settings.tokens_per_minute)
         self._transport: Transport | None = None
         self._flying: set[asyncio.Task[Any]] = set()
         self._silent: list[str] = []

@@ -184,7 +184,7 @@ class LlmSettings(Settings):
     llm_cache: bool = True
     """Whether good replies are kept on disk and never paid for twice."""
     cache_dir: str = "cache"
-    """Folder of the kept replies; a relative one lies in the data folder of the graph."""
+    """Folder of the kept replies, by default in the data folder; or `postgresql://…` to share them. A password belongs into AUTOSR_CACHE."""
 
     max_calls: int | None = Field(default=None, ge=0)
     """Most requests that a run may send, retries among them."""
@@ -199,6 +199,13 @@ class LlmSettings(Settings):
 
     extraction: ExtractionSettings = ExtractionSettings()
     """What of a text a model sees."""
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _cache_dir_holds_no_secret(cls, where: str) -> str:
+        if "://" in where and ("@" in where or "?" in where):
+            raise ValueError("cache_dir may hold no user, password or query: put the address into AUTOSR_CACHE")
+        return where
 
     @field_validator("base_url")
     @classmethod

@@ -13,6 +13,7 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_checks import CheckedPrompt, check_prompts
 from autosr_lib.storage.dataset_formats import READERS, raw_prompts, read_raw
 from autosr_lib.storage.dataset_rows import RawDataset
+from autosr_lib.storage.places import is_fault_of_storage, place
 from autosr_lib.storage.strict_json import one_line
 
 WARNINGS_OF_A_KIND = 3
@@ -65,19 +66,26 @@ def dataset_from_records(
 
 
 def _read_bytes(path: str | UPath, where: str) -> tuple[bytes, str]:
-    allowed = ", ".join(READERS)
     try:
-        file = UPath(path)
-        if not file.exists():
-            raise DatasetError(where, [f"there is no such file; give the path of a dataset ({allowed})"])
-        if file.is_dir():
-            raise DatasetError(where, [f"this is a folder; give the path of one file in it ({allowed})"])
-        suffix = file.suffix.lower()
-        # The suffix is checked first, so that a wrong path does not download something huge.
-        return (file.read_bytes() if suffix in READERS else b""), suffix
-    except (OSError, ValueError, ImportError) as error:
-        # Besides the system's own, UPath names an unknown protocol (ValueError) and a missing driver (ImportError).
+        return _content(place(path), where)
+    except DatasetError:
+        raise
+    except Exception as error:
+        # Besides a file system's own, UPath names an unknown protocol by a ValueError.
+        if not (isinstance(error, ValueError) or is_fault_of_storage(error)):
+            raise
         raise DatasetError(where, [f"cannot be read: {one_line(error)}"]) from error
+
+
+def _content(file: UPath, where: str) -> tuple[bytes, str]:
+    allowed = ", ".join(READERS)
+    if not file.exists():
+        raise DatasetError(where, [f"there is no such file; give the path of a dataset ({allowed})"])
+    if file.is_dir():
+        raise DatasetError(where, [f"this is a folder; give the path of one file in it ({allowed})"])
+    suffix = file.suffix.lower()
+    # The suffix is checked first, so that a wrong path does not download something huge.
+    return (file.read_bytes() if suffix in READERS else b""), suffix
 
 
 def _dataset(raw: RawDataset, sha256: str, where: str, skip_invalid: bool, min_candidates: int) -> Dataset:

@@ -8,7 +8,6 @@ from typing import Any
 
 from upath import UPath
 
-from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import (
     OWN_FIGURE,
     HoldoutCount,
@@ -18,6 +17,7 @@ from autosr_lib.evaluation.holdout import (
     PairSummary,
     summarise_holdout,
 )
+from autosr_lib.storage.places import naming, place, written_whole
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status
 
@@ -158,41 +158,35 @@ def write_export(
     Raises:
         StorageError: the file cannot be written; an earlier file of that name is then untouched.
     """
-    target = UPath(path)
-    part = target.with_name(target.name + ".part")
+    target = place(path)
     totals = Totals()
     scores: dict[str, float] = {}
     digest = hashlib.sha256()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as out:
-            out.write('{\n"best_rubrics": [')
-            separator = "\n"
-            for row in rows:
-                totals.add(row)
-                if row["status"] == Status.FAILED:
-                    continue
-                scores[row["prompt_id"]] = row["best"]["objective"]
-                entry = _json(best_entry(row))
-                digest.update(f"{entry}\n".encode("utf-8", "surrogatepass"))
-                out.write(separator + entry)
-                separator = ",\n"
-            out.write("\n]")
-            totals.rubrics_sha256 = digest.hexdigest()
-            told = manifest(totals)
-            rest = {
-                "best_objective_scores": scores,
-                "best_scores": scores,
-                "failed_prompts": totals.failed,
-                "holdout_accuracy": holdout_json(totals.holdout),
-                "run_manifest": told,
-            }
-            for name, value in rest.items():
-                out.write(f",\n{_json(name)}: {_json(value)}")
-            out.write("\n}\n")
-        part.replace(target)
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error}; allowed: a place that can be written") from error
+    with naming(target, "write"), written_whole(target) as part, part.open("w", encoding="utf-8") as out:
+        out.write('{\n"best_rubrics": [')
+        separator = "\n"
+        for row in rows:
+            totals.add(row)
+            if row["status"] == Status.FAILED:
+                continue
+            scores[row["prompt_id"]] = row["best"]["objective"]
+            entry = _json(best_entry(row))
+            digest.update(f"{entry}\n".encode("utf-8", "surrogatepass"))
+            out.write(separator + entry)
+            separator = ",\n"
+        out.write("\n]")
+        totals.rubrics_sha256 = digest.hexdigest()
+        told = manifest(totals)
+        rest = {
+            "best_objective_scores": scores,
+            "best_scores": scores,
+            "failed_prompts": totals.failed,
+            "holdout_accuracy": holdout_json(totals.holdout),
+            "run_manifest": told,
+        }
+        for name, value in rest.items():
+            out.write(f",\n{_json(name)}: {_json(value)}")
+        out.write("\n}\n")
     return totals, told
 
 

@@ -10,6 +10,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
+from autosr_lib.storage.places import is_fault_of_storage
 from autosr_lib.storage.strict_json import JsonError, parse_json, value_faults
 
 IGNORED = {"criterion_key", "grading_protocol", "rubric_id", "metadata"}
@@ -34,7 +35,9 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
     except JsonError as error:
         where = f"line {error.line} column {error.column}: " if error.line else ""
         raise SettingsError(f"preset_rubrics {path}: {where}{error}; allowed: a JSON file of rubrics") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except Exception as error:
+        if not (isinstance(error, UnicodeDecodeError) or is_fault_of_storage(error)):
+            raise
         raise SettingsError(f"preset_rubrics {path}: {error}; allowed: a JSON file of rubrics") from error
     if faults := value_faults(str(path), content):
         raise SettingsError(f"preset_rubrics {faults[0]}")

@@ -5,12 +5,8 @@ A file is written whole under a temporary name and then moved into place, so a r
 therefore never the beginning of another's.
 """
 
-import io
 import os
-import tempfile
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,6 +18,7 @@ from upath import UPath
 
 from autosr_lib.errors import StorageError
 from autosr_lib.storage.names import key_to_name, name_to_key
+from autosr_lib.storage.places import naming, place, written_whole
 
 _SUFFIX = ".parquet"
 _KEY_FIELD = b"autosr.partition_key"
@@ -36,9 +33,7 @@ class TableStore:
     """Tables under one root, which is a folder, `memory://…` or a bucket such as `s3://…`."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = UPath(root)
-        # An object store puts an object whole or not at all, and knows no rename.
-        self._is_local = isinstance(self.root, Path)
+        self.root = place(root)
 
     def path(self, table: str, key: str | None = None) -> UPath:
         """Return where a table, or one partition of it, is kept."""
@@ -50,13 +45,13 @@ class TableStore:
     def exists(self, table: str, key: str | None = None) -> bool:
         """Return whether the table, or this partition of it, is stored."""
         path = self.path(table, key)
-        with _told(path, "read"):
+        with naming(path, "read"):
             return bool(path.is_file())
 
     def read(self, table: str, key: str | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Return the rows, or None when nothing is stored."""
         path = self.path(table, key)
-        with _told(path, "read"):
+        with naming(path, "read"):
             return _read(path, columns)
 
     def read_where(
@@ -67,7 +62,7 @@ class TableStore:
         Only `column` is read of the other rows, so the table may be much larger than memory.
         """
         path = self.path(table)
-        with _told(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+        with naming(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             wanted = pa.array(sorted(values), pa.string())
             for group in range(file.num_row_groups):
                 mask = pc.is_in(file.read_row_group(group, columns=[column]).column(column), wanted)
@@ -81,16 +76,13 @@ class TableStore:
         if key is not None:
             mark = {_KEY_FIELD: key.encode("utf-8", "surrogatepass")}
             schema = schema.with_metadata({**(schema.metadata or {}), **mark})
-        with _told(path, "write"):
-            if self._is_local:
-                _write_local(Path(str(path)), rows, schema)
-            else:
-                _put(path, rows, schema)
+        with naming(path, "write"):
+            _write(path, rows, schema)
 
     def delete(self, table: str, key: str | None = None) -> bool:
         """Remove the table, or one partition of it; return whether there was one."""
         path = self.path(table, key)
-        with _told(path, "delete"):
+        with naming(path, "delete"):
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -100,7 +92,7 @@ class TableStore:
     def keys(self, table: str) -> list[str]:
         """Return the partition keys that are stored, sorted."""
         folder = self._folder(table)
-        with _told(folder, "list"):
+        with naming(folder, "list"):
             try:
                 paths = [path for path in folder.iterdir() if path.name.endswith(_SUFFIX)]
             except (FileNotFoundError, NotADirectoryError):
@@ -172,43 +164,18 @@ def _key_of(path: UPath) -> str | None:
     return key
 
 
-def _write_local(path: Path, rows: Rows, schema: pa.Schema) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its target, for a rename is atomic only within a file system; its name belongs to no partition.
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        with temporary.open("xb") as sink:
-            if isinstance(rows, pa.Table):
-                packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times
-                _encode(packed, rows, schema)
-                sink.write(packed.getvalue())
-            else:
-                _encode(sink, rows, schema)
-            sink.flush()
-            os.fsync(sink.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _put(path: UPath, rows: Rows, schema: pa.Schema) -> None:
-    if isinstance(rows, pa.Table):
-        buffer = io.BytesIO()
-        _encode(buffer, rows, schema)
-        path.fs.pipe_file(path.path, buffer.getvalue())
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "rows"
-        with local.open("xb") as sink:
+def _write(path: UPath, rows: Rows, schema: pa.Schema) -> None:
+    if not isinstance(rows, pa.Table):
+        with written_whole(path) as file, file.open("xb") as sink:
             _encode(sink, rows, schema)
-        path.fs.put_file(str(local), path.path)
+        return
+    packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times
+    _encode(packed, rows, schema)
+    if isinstance(path, Path):
+        with written_whole(path) as file, file.open("xb") as sink:
+            sink.write(packed.getvalue())
+    else:
+        path.fs.pipe_file(path.path, packed.getvalue().to_pybytes())
 
 
 def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
@@ -220,13 +187,3 @@ def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
 
 def _list(columns: Sequence[str] | None) -> list[str] | None:
     return None if columns is None else list(columns)
-
-
-@contextmanager
-def _told(path: Any, verb: str) -> Iterator[None]:
-    """Say where it happened, in place of the many ways in which file systems and Arrow do not."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).split("\n", 1)[0]
-        raise StorageError(f"{path}: cannot {verb}: {reason}") from error

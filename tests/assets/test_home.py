@@ -7,12 +7,13 @@ import pytest
 import yaml
 from dagster._core.instance.config import PoolGranularity
 
-from autosr_assets.home import dagster_home, data_home, storage_root
+from autosr_assets.home import cache_place, dagster_home, data_home, storage_root
+from autosr_lib.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)
 def _no_homes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("AUTOSR_HOME", "AUTOSR_STORAGE", "DAGSTER_HOME"):
+    for variable in ("AUTOSR_CACHE", "AUTOSR_HOME", "AUTOSR_STORAGE", "DAGSTER_HOME"):
         monkeypatch.setenv(variable, "")  # so that monkeypatch also undoes what dagster_home sets
 
 
@@ -31,6 +32,34 @@ def test_autosr_home_names_another_and_autosr_storage_a_bucket(monkeypatch: pyte
 
     monkeypatch.setenv("AUTOSR_STORAGE", "s3://bucket/autosr")
     assert storage_root() == "s3://bucket/autosr"
+
+
+def test_a_home_in_a_bucket_holds_all_but_what_belongs_to_a_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", "s3://bucket/autosr")
+
+    assert str(data_home() / "exports") == "s3://bucket/autosr/exports"
+    assert storage_root() == "s3://bucket/autosr/storage"
+    with pytest.raises(SettingsError, match=r"AUTOSR_HOME=s3://bucket/autosr; allowed: DAGSTER_HOME"):
+        dagster_home()
+    with pytest.raises(SettingsError, match=r"cache_dir 'cache' has no place.*AUTOSR_CACHE=postgresql://"):
+        cache_place("cache")
+
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert dagster_home() == tmp_path
+    assert cache_place(str(tmp_path)) == str(tmp_path)
+
+
+def test_replies_are_kept_at_home_unless_the_environment_says_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
+    assert cache_place("cache") == str(tmp_path / "cache")
+    assert cache_place("postgresql://host/db") == "postgresql://host/db"
+
+    monkeypatch.setenv("AUTOSR_CACHE", "postgresql://me:secret@host/db")
+    assert cache_place("cache") == "postgresql://me:secret@host/db"
 
 
 def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,165 @@
+"""Machines of a cluster as processes: each has a folder of its own, and shares only services with the others."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.distributed.services import Services, answers, free_port, process, wait_for
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(sys.executable).parent
+CHUNK = 5
+ASSETS = ("preferences", "initial_rubrics", "generation_01", "best_rubrics", "rubric_export")
+
+DEFINITIONS = """\
+import dagster as dg
+
+from autosr_assets.components import PromptDataset, RubricSearch
+from autosr_assets.definitions import shared
+from autosr_lib.settings import DatasetRunSettings
+
+defs = dg.Definitions.merge(
+    shared(),
+    PromptDataset(settings=DatasetRunSettings(path={path!r}), chunk_size={chunk}).definitions({name!r}),
+    RubricSearch(dataset={name!r}, scope={scope!r}, generations=1, chunk_size={chunk}).definitions({name!r}),
+)
+"""
+
+_LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_STATUS = """
+query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }
+"""
+_RUNS = """
+query { runsOrError { ... on Runs { results {
+  runId status startTime endTime tags { key value } parentRunId
+} } } }
+"""
+
+
+@dataclass
+class Cluster:
+    """A daemon, a web server and workers; what they share is in `services`."""
+
+    services: Services
+    folder: Path
+    definitions: Path
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    port: int = 0
+
+    def machine(self, name: str) -> dict[str, str]:
+        """Return the environment of a machine, whose Dagster home has the cluster's `dagster.yaml`."""
+        home = self.folder / name
+        home.mkdir(exist_ok=True)
+        (home / "dagster.yaml").write_text(yaml.safe_dump(_quickened()))
+        return {
+            **self.services.environment(),
+            "AUTOSR_STORAGE": "",
+            "DAGSTER_HOME": str(home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "LLM_API_KEY": "",
+        }
+
+    def read_dataset(self, name: str) -> None:
+        command = [str(BIN / "dagster"), "asset", "materialize", "-f", str(self.definitions)]
+        subprocess.run(  # noqa: S603
+            [*command, "--select", f'key:"{name}/dataset"'],
+            env={**os.environ, **self.machine("launcher")},
+            check=True,
+            capture_output=True,
+            timeout=120,
+            cwd=ROOT,
+        )
+
+    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """Return what the web server answers, as it would answer the web UI."""
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+                answer = json.load(reply)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()) from error
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def backfill(self, assets: list[list[str]]) -> str:
+        """Start what "materialize all" starts in the web UI, and return its id."""
+        params = {"assetSelection": [{"path": path} for path in assets], "allPartitions": True}
+        answer = self.ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        return str(answer["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        return str(self.ask(_STATUS, {"id": backfill})["partitionBackfillOrError"]["status"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        found = self.ask(_RUNS)["runsOrError"]["results"]
+        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def wait(self, backfill: str, seconds: float) -> None:
+        ends = ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED")
+        until = time.monotonic() + seconds
+        while (status := self.backfill_status(backfill)) not in ends:
+            assert time.monotonic() < until, (status, [(run["runId"], run["status"]) for run in self.runs()])
+            time.sleep(1)
+        assert status == "COMPLETED_SUCCESS", [(run["runId"], run["status"]) for run in self.runs()]
+
+
+def _quickened() -> dict[str, Any]:
+    """Return `deploy/dagster.yaml` for two workers, with a monitoring that does not keep a test waiting."""
+    known: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
+    known["run_monitoring"]["poll_interval_seconds"] = 3
+    known["concurrency"]["runs"]["max_concurrent_runs"] = 2
+    return known
+
+
+@contextlib.contextmanager
+def cluster(services: Services, folder: Path, definitions: Path, workers: int = 2) -> Iterator[Cluster]:
+    """Run a daemon, a web server and some workers; the commands are those of `deploy/compose`."""
+    folder.mkdir()
+    found = Cluster(services, folder, definitions)
+    with contextlib.ExitStack() as stack:
+        code = free_port()
+        location = [str(BIN / "dagster"), "code-server", "start", "-h", "127.0.0.1", "-p", str(code)]
+        location += ["-f", str(definitions), "-d", str(ROOT)]
+        stack.enter_context(process(location, folder / "code.log", found.machine("code"), ROOT))
+        wait_for("the code location", lambda: answers(code), log=folder / "code.log")
+        workspace = folder / "workspace.yaml"
+        server = {"host": "127.0.0.1", "port": code, "location_name": "autosr"}
+        workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+        found.port = free_port()
+        web = [str(BIN / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(found.port), "-w", str(workspace)]
+        daemon = [str(BIN / "dagster-daemon"), "run", "-w", str(workspace)]
+        stack.enter_context(process(web, folder / "web.log", found.machine("web"), folder))
+        stack.enter_context(process(daemon, folder / "daemon.log", found.machine("daemon"), folder))
+        for number in range(workers):
+            name = f"worker-{number + 1}"
+            command = [str(BIN / "celery"), "-A", "dagster_celery.app", "worker", "-Q", "dagster", "-n", f"{name}@%h"]
+            command += ["--concurrency", "1", "--disable-prefetch", "--loglevel", "info"]
+            log = folder / f"{name}.log"
+            found.workers[name] = stack.enter_context(process(command, log, found.machine(name), ROOT))
+        wait_for("the web server", lambda: answers(found.port), log=folder / "web.log")
+        yield found
+    shutil.rmtree(folder / "launcher", ignore_errors=True)

@@ -1,0 +1,163 @@
+"""Real Postgres, Redis and an S3 server on loopback, each in a folder of its own and gone with the test."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUCKET = "autosr"
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@dataclass(frozen=True)
+class Services:
+    """Addresses of what the machines of a cluster share."""
+
+    postgres: str
+    redis: str
+    s3: str
+
+    @property
+    def database(self) -> str:
+        """Return the address of Postgres as SQLAlchemy 2.1 wants it."""
+        return self.postgres.replace("postgresql://", "postgresql+psycopg2://")
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of every machine, and nothing else is needed."""
+        return {
+            "AUTOSR_HOME": f"s3://{BUCKET}/home",
+            "AUTOSR_POSTGRES_URL": self.database,
+            "AUTOSR_CACHE": self.postgres,
+            "AUTOSR_LIMITS": f"{self.redis}/1",
+            "CELERY_BROKER_URL": f"{self.redis}/0",
+            "CELERY_RESULT_BACKEND": f"{self.redis}/0",
+            "AWS_ENDPOINT_URL": self.s3,
+            **KEYS,
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def process(
+    command: list[str], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command as the leader of a process group, which is killed as a whole at the end."""
+    with log.open("ab") as out:
+        started = subprocess.Popen(  # noqa: S603
+            command, stdout=out, stderr=out, env={**os.environ, **(environment or {})}, cwd=cwd, start_new_session=True
+        )
+    try:
+        yield started
+    finally:
+        stop(started, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            started.wait(10)
+        stop(started, signal.SIGKILL)
+        started.wait(10)
+
+
+def stop(started: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Send a signal to a process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.pid, how)
+
+
+def wait_for(what: str, is_there: Callable[[], object], seconds: float = 60, log: Path | None = None) -> None:
+    """Wait until something is there, or fail with the end of a log."""
+    until = time.monotonic() + seconds
+    while not is_there():
+        if time.monotonic() > until:
+            said = log.read_text(errors="replace")[-3000:] if log is not None and log.exists() else ""
+            pytest.fail(f"{what} is not there after {seconds:g} s\n{said}")
+        time.sleep(0.2)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run a Postgres of its own, and give its address."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found = shutil.which("initdb") or (str(binaries[-1] / "initdb") if binaries else None)
+    if found is None:
+        pytest.skip("Postgres is not installed (Debian: postgresql); .ci/install-services installs it")
+    home = Path(found).resolve().parent
+    folder.mkdir()
+    as_owner: list[str] = []
+    if os.geteuid() == 0:  # Postgres refuses to run as root
+        for above in (folder, *folder.parents):  # pytest's folders are closed to others
+            if above != Path("/tmp") and above.is_relative_to("/tmp"):  # noqa: S108 - where pytest put it
+                above.chmod(0o755)
+        shutil.chown(folder, "postgres")
+        as_owner = ["runuser", "-u", "postgres", "--"]
+    data, port, log = folder / "data", free_port(), folder / "log"
+    log.touch(mode=0o666)
+    subprocess.run(  # noqa: S603
+        [*as_owner, str(home / "initdb"), "-D", str(data), "-U", "autosr", "-A", "trust", "--no-sync"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+        cwd="/",
+    )
+    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"]
+    with process([*as_owner, str(home / "postgres"), "-D", str(data), *options], log, cwd=Path("/")):
+        wait_for("Postgres", lambda: answers(port), log=log)
+        yield f"postgresql://autosr@127.0.0.1:{port}/postgres"
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Run a Redis of its own, and give its address without a database."""
+    found = shutil.which("redis-server")
+    if found is None:
+        pytest.skip("Redis is not installed (Debian: redis-server); .ci/install-services installs it")
+    folder.mkdir()
+    port, log = free_port(), folder / "log"
+    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    with process(command, log):
+        wait_for("Redis", lambda: answers(port), log=log)
+        yield f"redis://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def s3(folder: Path) -> Iterator[str]:
+    """Run moto's S3 server with an empty bucket, and give its address."""
+    folder.mkdir()
+    port, log = free_port(), folder / "log"
+    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
+    with process(command, log, KEYS):
+        wait_for("the S3 server", lambda: answers(port), log=log)
+        address = f"http://127.0.0.1:{port}"
+        bucket(address).mkdir(BUCKET)
+        yield address
+
+
+def bucket(address: str) -> Any:
+    """Return the S3 server as a file system that remembers nothing."""
+    import s3fs
+
+    return s3fs.S3FileSystem(
+        endpoint_url=address,
+        key="test",
+        secret="test",  # noqa: S106 - moto takes any
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )

@@ -1,0 +1,97 @@
+"""Forty prompts in eight chunks on two workers that share nothing but services, beside one machine."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autosr_assets.cli import run as autosr
+from tests.distributed.cluster import ASSETS, CHUNK, DEFINITIONS, Cluster, cluster
+from tests.distributed.services import BUCKET, Services, bucket, stop, wait_for
+from tests.worlds import planted_prompt
+
+pytestmark = [pytest.mark.distributed, pytest.mark.timeout(900)]
+
+NAME = "forty"
+PROMPTS = 40
+PATH = f"s3://{BUCKET}/incoming/{NAME}.json"
+OF_A_RUN = ("run_id", "git", "version", "dagster")
+"""What an export's manifest says of the run and the machine, not of the result."""
+
+
+@pytest.fixture
+def on_cluster(services: Services, tmp_path: Path) -> Iterator[Cluster]:
+    prompts = [planted_prompt(4, seed=number, prompt_id=f"p{number:02d}") for number in range(PROMPTS)]
+    content = json.dumps({"prompts": [prompt.model_dump(mode="json") for prompt in prompts]})
+    bucket(services.s3).pipe_file(PATH, content.encode())
+    definitions = tmp_path / "forty.py"
+    definitions.write_text(DEFINITIONS.format(path=PATH, chunk=CHUNK, name=NAME, scope="prompt_local"))
+    with cluster(services, tmp_path / "cluster", definitions) as found:
+        yield found
+
+
+def test_two_workers_one_of_them_killed_leave_byte_for_byte_what_one_machine_leaves(
+    on_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_cluster.read_dataset(NAME)
+    backfill = on_cluster.backfill([[NAME, asset] for asset in ASSETS])
+    victim = _killed_in_the_middle(on_cluster)
+    on_cluster.wait(backfill, 600)
+
+    runs = {run["runId"]: run for run in on_cluster.runs()}
+    again = [run for run in runs.values() if run["parentRunId"] == victim]
+    assert runs[victim]["status"] == "FAILURE"
+    assert [run["status"] for run in again] == ["SUCCESS"]
+    chunks = [run for run in runs.values() if "dagster/asset_partition_range_start" in run["tags"] and run not in again]
+    assert len(chunks) == PROMPTS / CHUNK
+    assert _left_in_the_bucket(on_cluster.services) == _searched_on_one_machine(
+        on_cluster, tmp_path / "alone", monkeypatch
+    )
+
+
+def _killed_in_the_middle(on_cluster: Cluster) -> str:
+    """Kill the first worker, with all that it started, once the run that it works at has stored something."""
+    files = bucket(on_cluster.services.s3)
+    victim = ""
+
+    def is_at_work() -> bool:
+        nonlocal victim
+        log = on_cluster.folder / "worker-1.log"
+        if "received" not in log.read_text():
+            return False
+        for run in on_cluster.runs():
+            if run["status"] == "STARTED" and run["tags"].get("dagster-celery/task_id", "?") in log.read_text():
+                victim = run["runId"]
+        return bool(victim) and bool(files.glob(f"{BUCKET}/home/storage/{NAME}/initial_rubrics/*"))
+
+    wait_for("a run of the first worker", is_at_work, 120, on_cluster.folder / "daemon.log")
+    stop(on_cluster.workers["worker-1"], signal.SIGKILL)
+    return victim
+
+
+def _searched_on_one_machine(on_cluster: Cluster, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    for name, value in on_cluster.machine("alone").items():
+        monkeypatch.setenv(name, value)
+    for name, value in {"AUTOSR_HOME": str(home), "DAGSTER_HOME": "", "AUTOSR_CACHE": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert autosr(["search", PATH, "--name", NAME, "--generations", "1"]) == 0
+    tables = {path.relative_to(home / "storage").as_posix(): path for path in (home / "storage").rglob("*.parquet")}
+    export = json.loads((home / "exports" / f"{NAME}.json").read_text())
+    return _left({name: path.read_bytes() for name, path in tables.items()}, export)
+
+
+def _left_in_the_bucket(services: Services) -> dict[str, Any]:
+    files, home = bucket(services.s3), f"{BUCKET}/home"
+    paths = {path.removeprefix(f"{home}/storage/"): path for path in files.find(f"{home}/storage")}
+    export = json.loads(files.cat_file(f"{home}/exports/{NAME}.json"))
+    return _left({name: files.cat_file(path) for name, path in paths.items()}, export)
+
+
+def _left(tables: dict[str, bytes], export: dict[str, Any]) -> dict[str, Any]:
+    for name in OF_A_RUN:
+        export["run_manifest"].pop(name, None)
+    tables.pop(f"{NAME}/rubric_export.parquet")  # says where the export lies
+    return {"export": export, **tables}

@@ -1,0 +1,141 @@
+"""A limit that holds over processes, in a real Redis."""
+
+import asyncio
+import logging
+import multiprocessing
+import time
+import uuid
+
+import pytest
+
+from autosr_lib.errors import SettingsError
+from autosr_lib.llm import shared_limit
+from autosr_lib.llm.limits import RateWindow
+from autosr_lib.llm.shared_limit import SharedRateWindow, rate_window
+from tests.distributed.services import Services, free_port
+
+pytestmark = pytest.mark.distributed
+
+WINDOW = 1.0
+
+
+@pytest.fixture(autouse=True)
+def _short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_limit, "WINDOW_SECONDS", WINDOW)
+
+
+def _name() -> str:
+    return uuid.uuid4().hex
+
+
+def _worker(
+    address: str, name: str, most: int, times: int, units: float, queue: "multiprocessing.Queue[float]"
+) -> None:
+    shared_limit.WINDOW_SECONDS = WINDOW
+    window = SharedRateWindow(name, most, address)
+
+    async def one() -> None:
+        await window.spend(units)
+        queue.put(time.time())
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(one() for _ in range(times)))
+
+    asyncio.run(all_at_once())
+
+
+def test_three_workers_together_start_no_more_than_the_limit_in_any_window(services: Services) -> None:
+    queue: multiprocessing.Queue[float] = multiprocessing.Queue()
+    name, most, times = _name(), 10, 12
+    started = [
+        multiprocessing.Process(target=_worker, args=(services.redis, name, most, times, 1, queue)) for _ in range(3)
+    ]
+
+    for one in started:
+        one.start()
+    moments = sorted(queue.get(timeout=60) for _ in range(3 * times))
+    for one in started:
+        one.join(10)
+
+    # A process that wakes late, on a busy machine, looks as if it had started late; never early.
+    late = 0.3
+    for first, beyond in zip(moments, moments[most:], strict=False):
+        assert beyond - first > WINDOW - late
+    assert moments[-1] - moments[0] < 3 * WINDOW + 5
+
+
+async def test_who_came_first_goes_first_and_no_time_is_lost(services: Services) -> None:
+    window, order = SharedRateWindow(_name(), 2, services.redis), list[int]()
+
+    async def one(number: int) -> None:
+        await window.spend(1)
+        order.append(number)
+
+    started = time.monotonic()
+    await asyncio.gather(*(one(number) for number in range(6)))
+
+    assert order == sorted(order)
+    assert 2 * WINDOW <= time.monotonic() - started < 2 * WINDOW + 2
+
+
+async def test_what_was_used_takes_the_place_of_what_was_expected(services: Services) -> None:
+    window = SharedRateWindow(_name(), 100, services.redis)
+    entry = await window.spend(90)
+    started = time.monotonic()
+
+    window.correct(entry, 10)
+    await window.spend(90)
+    quickly = time.monotonic() - started
+    await window.spend(50)
+
+    assert quickly < WINDOW / 2
+    assert time.monotonic() - started >= WINDOW * 0.9
+
+
+async def test_a_request_larger_than_the_window_passes_alone(services: Services) -> None:
+    window = SharedRateWindow(_name(), 10, services.redis)
+    started = time.monotonic()
+
+    await window.spend(1000)
+    await window.spend(1)
+
+    assert WINDOW * 0.9 <= time.monotonic() - started < WINDOW + 2
+
+
+async def test_one_who_is_cancelled_leaves_its_units(services: Services) -> None:
+    window = SharedRateWindow(_name(), 10, services.redis)
+    await window.spend(10)
+    waiting = asyncio.create_task(window.spend(10))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    started = time.monotonic()
+
+    await window.spend(10)
+
+    assert time.monotonic() - started < WINDOW + 0.8
+
+
+async def test_without_redis_each_holds_the_limit_by_itself_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    window = SharedRateWindow(_name(), 100, f"redis://:hidden-word@127.0.0.1:{free_port()}/0")
+
+    with caplog.at_level(logging.WARNING):
+        for _ in range(20):
+            window.correct(await window.spend(1), 2)
+
+    assert caplog.text.count("each worker holds it by itself") == 1
+    assert "hidden-word" not in caplog.text
+    assert window._own._sum == 40
+
+
+def test_the_environment_decides_whose_limit_it_is(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(shared_limit.VARIABLE, "")
+    assert isinstance(rate_window("requests", "http://e", 10), RateWindow)
+
+    monkeypatch.setenv(shared_limit.VARIABLE, services.redis)
+    assert isinstance(rate_window("requests", "http://e", 10), SharedRateWindow)
+    assert isinstance(rate_window("requests", "http://e", None), RateWindow)
+
+    monkeypatch.setenv(shared_limit.VARIABLE, "nonsense")
+    with pytest.raises(SettingsError, match="AUTOSR_LIMITS is no address of Redis"):
+        rate_window("requests", "http://e", 10)
