@@ -1,15 +1,17 @@
 """Forty prompts in eight chunks on two workers that share nothing but services, beside one machine."""
 
 import json
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autosr_assets.cli import run as autosr
-from tests.distributed.cluster import ASSETS, CHUNK, DEFINITIONS, Cluster, cluster
+from autosr_assets.manifest import OF_THE_RUN
+from tests.distributed.cluster import ASSETS, BIN, CHUNK, DEFINITIONS, Cluster, cluster
 from tests.distributed.services import BUCKET, Services, bucket, stop, wait_for
 from tests.worlds import planted_prompt
 
@@ -18,8 +20,6 @@ pytestmark = [pytest.mark.distributed, pytest.mark.timeout(900)]
 NAME = "forty"
 PROMPTS = 40
 PATH = f"s3://{BUCKET}/incoming/{NAME}.json"
-OF_A_RUN = ("run_id", "git", "version", "dagster")
-"""What an export's manifest says of the run and the machine, not of the result."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def on_cluster(services: Services, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_two_workers_one_of_them_killed_leave_byte_for_byte_what_one_machine_leaves(
-    on_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    on_cluster: Cluster, tmp_path: Path
 ) -> None:
     on_cluster.read_dataset(NAME)
     backfill = on_cluster.backfill([[NAME, asset] for asset in ASSETS])
@@ -47,9 +47,7 @@ def test_two_workers_one_of_them_killed_leave_byte_for_byte_what_one_machine_lea
     assert [run["status"] for run in again] == ["SUCCESS"]
     chunks = [run for run in runs.values() if "dagster/asset_partition_range_start" in run["tags"] and run not in again]
     assert len(chunks) == PROMPTS / CHUNK
-    assert _left_in_the_bucket(on_cluster.services) == _searched_on_one_machine(
-        on_cluster, tmp_path / "alone", monkeypatch
-    )
+    assert _left_in_the_bucket(on_cluster.services) == _searched_on_one_machine(on_cluster, tmp_path / "alone")
 
 
 def _killed_in_the_middle(on_cluster: Cluster) -> str:
@@ -72,12 +70,16 @@ def _killed_in_the_middle(on_cluster: Cluster) -> str:
     return victim
 
 
-def _searched_on_one_machine(on_cluster: Cluster, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    for name, value in on_cluster.machine("alone").items():
-        monkeypatch.setenv(name, value)
-    for name, value in {"AUTOSR_HOME": str(home), "DAGSTER_HOME": "", "AUTOSR_CACHE": ""}.items():
-        monkeypatch.setenv(name, value)
-    assert autosr(["search", PATH, "--name", NAME, "--generations", "1"]) == 0
+def _searched_on_one_machine(on_cluster: Cluster, home: Path) -> dict[str, Any]:
+    """Return what the command line leaves, in a process and a home of its own, from the same file in the bucket."""
+    alone = {"AUTOSR_HOME": str(home), "DAGSTER_HOME": "", "AUTOSR_CACHE": "", "AUTOSR_LIMITS": ""}
+    subprocess.run(  # noqa: S603
+        [str(BIN / "autosr"), "search", PATH, "--name", NAME, "--generations", "1"],
+        env={**os.environ, **on_cluster.machine("alone"), **alone},
+        check=True,
+        capture_output=True,
+        timeout=400,
+    )
     tables = {path.relative_to(home / "storage").as_posix(): path for path in (home / "storage").rglob("*.parquet")}
     export = json.loads((home / "exports" / f"{NAME}.json").read_text())
     return _left({name: path.read_bytes() for name, path in tables.items()}, export)
@@ -91,7 +93,8 @@ def _left_in_the_bucket(services: Services) -> dict[str, Any]:
 
 
 def _left(tables: dict[str, bytes], export: dict[str, Any]) -> dict[str, Any]:
-    for name in OF_A_RUN:
+    """Return all that is left but what tells of the run, when and where it was, and not of the result."""
+    for name in OF_THE_RUN:
         export["run_manifest"].pop(name, None)
-    tables.pop(f"{NAME}/rubric_export.parquet")  # says where the export lies
-    return {"export": export, **tables}
+    of_a_run = (f"{NAME}/rubric_export", "runs/")
+    return {"export": export, **{name: rows for name, rows in tables.items() if not name.startswith(of_a_run)}}
