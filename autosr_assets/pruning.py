@@ -19,6 +19,7 @@ from autosr_assets.check_results import check_results
 from autosr_assets.home import dagster_home
 from autosr_assets.recorded_runs import latest_manifests
 from autosr_lib.llm.cache import SqliteReplyCache
+from autosr_lib.llm.shared_cache import PostgresReplyCache
 from autosr_lib.search.settings import Scope
 from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
@@ -166,7 +167,7 @@ class Runs:
 class Replies:
     """Replies of models that were kept before a time."""
 
-    def __init__(self, cache: SqliteReplyCache, before: float) -> None:
+    def __init__(self, cache: SqliteReplyCache | PostgresReplyCache, before: float) -> None:
         self._cache = cache
         self._before = before
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.cache import PAUSE_SECONDS, CacheInfo, ReplyCache, SqliteReplyCache
+from autosr_lib.llm.cache import PAUSE_SECONDS, CacheInfo, SqliteReplyCache
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ STATEMENT_MILLISECONDS = 5000
 T = TypeVar("T")
 
 
-def open_cache(where: str) -> ReplyCache:
+def open_cache(where: str) -> "SqliteReplyCache | PostgresReplyCache":
     """Return the replies that are kept in a folder, or in the database of an address such as `postgresql://…`.
 
     Raises:
@@ -97,6 +97,21 @@ class PostgresReplyCache:
 
         return self._do(forget) or 0
 
+    def count_before(self, at: float) -> tuple[int, int]:
+        """Return how many replies were kept before a time, and their bytes."""
+        query = "SELECT count(*), coalesce(sum(octet_length(reply)), 0) FROM autosr_replies WHERE at < to_timestamp(%s)"
+        found = self._do(lambda db: _first(db, query, at))
+        return (int(found[0]), int(found[1])) if found else (0, 0)
+
+    def forget_before(self, at: float) -> int:
+        """Forget the replies that were kept before a time, and return how many there were."""
+
+        def forget(db: Any) -> int:
+            db.execute("DELETE FROM autosr_replies WHERE at < to_timestamp(%s)", (at,))
+            return int(db.rowcount)
+
+        return self._do(forget) or 0
+
     def close(self) -> None:
         """Let go of the connection; the next use opens another."""
         with self._lock:
@@ -152,7 +167,7 @@ class PostgresReplyCache:
         return connection
 
 
-def _first(cursor: Any, query: str, *values: str) -> tuple[Any, ...] | None:
+def _first(cursor: Any, query: str, *values: object) -> tuple[Any, ...] | None:
     cursor.execute(query, values)
     row: tuple[Any, ...] | None = cursor.fetchone()
     return row
