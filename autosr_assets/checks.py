@@ -73,7 +73,8 @@ def _enough_tail_candidates(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefi
         asset=asset,
         name="enough_tail_candidates",
         description="Every prompt has two visible candidates that differ in text and label. A warning while one "
-        "prompt has, an error when none has: then there is nothing to search.",
+        "prompt has, an error that stops what would start by itself when none has: then there is nothing to search.",
+        blocking=asset == dataset_key(name),  # sampled candidates come prompt by prompt, in the run of the search
         required_resource_keys={dataset_settings_key(name), *SHARED},
     )
     def enough_tail_candidates(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.chosen_search import ChosenSearch
@@ -123,7 +124,9 @@ class _Runs:
         self.log_level = log_level
 
     def read_dataset(self) -> None:
-        self._execute([dataset_key(self.search.dataset)])
+        # It stops what would start by itself; here somebody asked for the search, and its result is recorded.
+        with suppress(DagsterAssetCheckFailedError):
+            self._execute([dataset_key(self.search.dataset)])
 
     def write_export(self) -> None:
         self._execute([self._export])

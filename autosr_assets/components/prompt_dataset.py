@@ -149,6 +149,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
             context.log.warning(line)
         register_prompts(context.instance, name, known)
         context.add_output_metadata(dataset_metadata(known, rows.num_rows - len(known.prompts)))
+        context.set_data_version(context.asset_key, dg.DataVersion(known.sha256))
         stored = store.stored(table)
         return stored if store.exists(table) and stored.read().equals(rows, check_metadata=True) else rows
 

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,6 +68,14 @@ class Home:
     @property
     def store(self) -> TableStore:
         return TableStore(self.root / "storage")
+
+    @contextlib.contextmanager
+    def dagster(self) -> Iterator[dg.DagsterInstance]:
+        """Open what Dagster has recorded; its event log finds its files by the variable."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(self.root / "dagster"))
+            with dg.DagsterInstance.get() as instance:
+                yield instance
 
     def rows(self, table: str) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of a table by partition key."""

@@ -49,15 +49,9 @@ class Deployment:
     home: Home
     port: int
 
-    @contextmanager
-    def instance(self) -> Iterator[dg.DagsterInstance]:
-        """Look into Dagster's own records of the runs."""
-        with dg.DagsterInstance.from_config(str(self.home.root / "dagster")) as instance:
-            yield instance
-
     def runs(self, job: str) -> list[dg.RunRecord]:
         """Return the runs of a job, the first one first."""
-        with self.instance() as instance:
+        with self.home.dagster() as instance:
             return list(reversed(instance.get_run_records(filters=dg.RunsFilter(job_name=job))))
 
     def ended(self, job: str, count: int) -> list[dg.RunRecord]:

@@ -46,11 +46,7 @@ def search(home: Home, prompts: list[Prompt], *options: str, roles: Roles | None
 def results(home: Home) -> dict[str, list[Any]]:
     """Return the results that Dagster has recorded, by the check's name, the latest first."""
     found: dict[str, list[Any]] = {}
-    folder = home.root / "dagster"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", str(folder))  # that of its event log
-        instance = dg.DagsterInstance.local_temp(str(folder))
-    with instance:
+    with home.dagster() as instance:
         for asset in ("dataset", "preferences", "best_rubrics", "rubric_export"):
             for name in ALL:
                 key = dg.AssetCheckKey(dg.AssetKey(["calls", asset]), name)

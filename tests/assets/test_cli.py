@@ -232,7 +232,7 @@ def test_a_prompt_that_fails_leaves_the_others_stored_and_exported_and_is_named(
 def green_and_red(home: Home, name: str) -> tuple[set[str], set[str]]:
     """Return the prompts whose best rubric Dagster shows as materialized, and as failed."""
     key, prompts = dg.AssetKey([name, "best_rubrics"]), prompts_of(name)
-    with dg.DagsterInstance.local_temp(str(home.root / "dagster")) as instance:
+    with home.dagster() as instance:
         status = get_and_update_asset_status_cache_value(instance, key, prompts, dynamic_partitions_loader=instance)
         assert status is not None
         failed = status.deserialize_failed_partition_subsets(prompts)

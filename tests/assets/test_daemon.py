@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient
 
 from autosr_lib.domain.prompt import Prompt
-from tests.assets.commands import planted, write_prompts
+from tests.assets.commands import Home, planted, write_prompts
 from tests.assets.dagster_dev import Deployment, dagster_dev
 from tests.llm.server import Body, Fault, ModelServer, Stall, user_text
 
@@ -30,6 +31,7 @@ attributes:
   dataset: calls
   mode: %s
   generations: 1
+  chunk_size: %d
   watch_seconds: 3
   settings:
     evolution: {mutations_per_round: 2}
@@ -75,8 +77,8 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     components = {
         "calls": DATASET,
         "mails": DATASET,
-        "evolved": SEARCH % "evolutionary",
-        "refined": SEARCH % "iterative",
+        "evolved": SEARCH % ("evolutionary", 100),
+        "refined": SEARCH % ("iterative", 2),
     }
     with ModelServer(faults=script) as server:
         environment = {"LLM_API_KEY": "sk-test", "LLM_BASE_URL": server.base_url, "LLM_MODEL": "scripted"}
@@ -91,18 +93,21 @@ def test_a_dropped_file_is_searched_by_both_searches_while_the_bad_one_beside_it
     operated.drop("calls.json", *PROMPTS)
     (home.root / "incoming" / "mails.json").write_text('{"prompts": [{"prompt_id": "x"')
 
-    evolved, refined = (here.ended(f"{name}_search", 1)[0] for name in ("evolved", "refined"))
+    evolved = here.ended("evolved_search", 1)
+    refined = here.ended("refined_search", 2)  # of three prompts, two a run
+    exports = here.ended("refined_export", 1)
 
-    assert [run.dagster_run.status for run in (evolved, refined)] == [dg.DagsterRunStatus.SUCCESS] * 2
-    assert {entry["prompt_id"] for entry in home.export("evolved")["best_rubrics"]} == {"a", "b", "c"}
-    assert {entry["prompt_id"] for entry in home.export("refined")["best_rubrics"]} == {"a", "b", "c"}
+    runs = [*evolved, *refined, *exports]
+    assert {run.dagster_run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    assert [exported(home, name) for name in ("evolved", "refined")] == [{"a", "b", "c"}] * 2
     assert "cut short" in (home.root / "rejected" / "mails.json.error.txt").read_text()
-    # They ask one endpoint, so the pool lets them do so one after the other.
-    first, second = sorted((evolved, refined), key=lambda run: run.start_time or 0)
-    assert (first.end_time or 0) <= (second.start_time or 0)
-    assert evolved.dagster_run.tags.items() >= {
+    # They ask one endpoint, so its pool lets them do so one after the other.
+    times = sorted((run.start_time or 0, run.end_time or 0) for run in runs)
+    assert all(before[1] <= after[0] for before, after in pairwise(times))
+    assert evolved[0].dagster_run.tags.items() >= {
         "autosr/dataset": "calls", "autosr/search": "evolved", "autosr/mode": "evolutionary",
     }.items()  # fmt: skip
+    assert [checks(here, run) for run in (evolved[0], *refined, *exports)] == [8, 0, 0, 8]
 
 
 def test_of_a_changed_copy_only_the_changed_prompt_is_computed_again(operated: Operated) -> None:
@@ -110,7 +115,7 @@ def test_of_a_changed_copy_only_the_changed_prompt_is_computed_again(operated: O
     before, asked = home.files(), len(operated.server.requests)
 
     operated.drop("calls.json", PROMPTS[0], CHANGED, PROMPTS[2])
-    runs = [here.ended(f"{name}_search", 2)[1].dagster_run for name in ("evolved", "refined")]
+    runs = [here.ended(f"{name}_search", count)[-1].dagster_run for name, count in (("evolved", 2), ("refined", 3))]
 
     after = home.files()
     written = {name for name, known in after.items() if before.get(name) != known}
@@ -149,6 +154,17 @@ def test_a_run_whose_process_is_killed_is_started_again_and_ends_what_it_began(o
     assert runs[-1].dagster_run.parent_run_id == killed.run_id
 
 
+def exported(home: Home, name: str) -> set[str]:
+    return {entry["prompt_id"] for entry in home.export(name)["best_rubrics"]}
+
+
+def checks(here: Deployment, run: dg.RunRecord) -> int:
+    """Return how many checks a run made."""
+    with here.home.dagster() as instance:
+        found = instance.all_logs(run.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        return len(found)
+
+
 def is_over(client: DagsterGraphQLClient, run_id: str) -> bool:
     return client.get_run_status(run_id) in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
@@ -162,7 +178,7 @@ def metadata(client: DagsterGraphQLClient, asset: str, partition: str) -> dict[s
 
 def working(here: Deployment, count: int) -> tuple[dg.DagsterRun, int] | None:
     """Return the run of either search that executes its steps now, and its process."""
-    with here.instance() as instance:
+    with here.home.dagster() as instance:
         for job in ("evolved_search", "refined_search"):
             started = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.STARTED])
             for run in instance.get_runs(filters=started):

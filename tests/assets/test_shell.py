@@ -12,34 +12,40 @@ from autosr_lib.storage.store import TableStore
 PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 DATASET = 'key:"demo/dataset"'
-REST = 'key:"demo/preferences" or key:"evolutionary/*"'
+REST = 'key:"demo/preferences" or key:"iterative/*"'
 
 
-def dagster(home: Path, *arguments: str) -> str:
-    """Run `dagster …` in the project and return what it printed."""
+def shell(home: Path, command: str, *arguments: str) -> str:
+    """Run `dagster …` or `dg …` in the project and return what it printed."""
     home.mkdir(exist_ok=True)
     environment = {
         **{name: value for name, value in os.environ.items() if name != "LLM_API_KEY"},
         "DAGSTER_HOME": str(home),
         "AUTOSR_HOME": str(home / "data"),
         "AUTOSR_STORAGE": "",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # `dg` wants to find itself
+        "VIRTUAL_ENV": str(BIN.parent),
     }
-    command = [str(BIN / "dagster"), *arguments]
     done = subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        [str(BIN / command), *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 @pytest.mark.slow
-def test_two_commands_materialize_a_search_on_a_fresh_home(tmp_path: Path) -> None:
-    graph = ("-m", "autosr_assets.definitions")  # there is no -w
-    prompts = "refund-reply...moon-shape"  # from the first to the last, in the order of the dataset
+@pytest.mark.parametrize("command", ["dagster asset materialize", "dg launch"])
+def test_two_commands_materialize_a_search_on_a_fresh_home(command: str, tmp_path: Path) -> None:
+    prompts = ("--partition-range", "refund-reply...moon-shape")  # the first to the last, in the order of the dataset
 
-    dagster(tmp_path, "asset", "materialize", *graph, "--select", DATASET)
-    dagster(tmp_path, "asset", "materialize", *graph, "--select", REST, "--partition-range", prompts)
+    if command == "dg launch":
+        shell(tmp_path, "dg", "launch", "--assets", DATASET)
+        shell(tmp_path, "dg", "launch", "--job", "iterative_search", *prompts)
+    else:
+        graph = ("asset", "materialize", "-m", "autosr_assets.definitions")  # there is no -w
+        shell(tmp_path, "dagster", *graph, "--select", DATASET)
+        shell(tmp_path, "dagster", *graph, "--select", REST, *prompts)
 
     store = TableStore(tmp_path / "data" / "storage")
-    assert store.keys("evolutionary/best_rubrics") == ["moon-shape", "mutable-default", "refund-reply"]
-    assert (tmp_path / "data" / "exports" / "evolutionary.json").is_file()
+    assert store.keys("iterative/best_rubrics") == ["moon-shape", "mutable-default", "refund-reply"]
+    assert (tmp_path / "data" / "exports" / "iterative.json").is_file()

@@ -113,7 +113,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     monkeypatch.delenv("LLM_API_KEY", raising=False)
     for name, value in home.environment().items():
         monkeypatch.setenv(name, value)
-    with dg.DagsterInstance.local_temp(str(home.root / "dagster")) as instance:
+    with home.dagster() as instance:
         one = Watched(home, instance)
         monkeypatch.setattr("autosr_assets.resources.open_backend", lambda *_: fake_backend(one.roles))
         yield one

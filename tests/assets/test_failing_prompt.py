@@ -1,0 +1,77 @@
+"""Of ten prompts one fails in the third generation: at the endpoint, where it happens in practice."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from tests.assets.commands import planted, write_prompts
+from tests.assets.test_model_backend import KEY, QUICK, ModelHome
+from tests.llm.server import Body, Fault, ModelServer, Says, blocks, role_of
+
+TEN = planted(*"abcdefghij")
+TENTH = TEN[-1]
+OPTIONS = (
+    *QUICK, "--generations", "4", "--mutations-per-round", "2", "--initial-proposals", "2", "--no-llm-fail-soft"
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_nine_go_on_and_are_exported_the_tenth_is_named_with_its_error_and_the_next_run_does_only_that_one(
+    tmp_path: Path,
+) -> None:
+    home_root = tmp_path / "home"
+
+    def silent_in_generation_three(number: int, body: Body) -> Fault | None:
+        is_it = role_of(body) == "proposer" and blocks(body)[0] == TENTH.prompt
+        return Says("no idea") if is_it and is_broken and home.store.exists("ten/generation_02", "j") else None
+
+    is_broken = True
+    with ModelServer(faults=silent_in_generation_three) as server:
+        home = ModelHome(home_root, server.base_url)
+        path = write_prompts(tmp_path / "ten.json", TEN)
+
+        first = home.search(path, *OPTIONS)
+        stored, asked = home.files(), len(server.requests)
+        export, told = home.export("ten"), recorded(home)
+        statuses = {asset: home.rows(f"ten/{asset}")["j"][0]["status"] for asset in ("generation_02", "generation_03")}
+        is_broken = False
+        second = home.search(path, *OPTIONS)
+
+    error = export["failed_prompts"]["j"]
+    assert first.code == 3
+    assert statuses == {"generation_02": "done", "generation_03": "failed"}
+    assert [entry["prompt_id"] for entry in export["best_rubrics"]] == list("abcdefghi")
+    assert "no idea" in error
+    assert "'prompt': 'j'" in told["check"]
+    assert error[:40] in told["check"]
+    assert told["export"].startswith(f"j: {error[:40]}")
+    assert error in first.out + first.err
+
+    assert second.code == 0, second.err
+    assert [entry["prompt_id"] for entry in home.export("ten")["best_rubrics"]] == list("abcdefghij")
+    assert {blocks(body)[0] for body in server.requests[asked:] if blocks(body)} == {TENTH.prompt}
+    kept = {name: known for name, known in stored.items() if name.endswith(".parquet") and "/j." not in name}
+    assert {name for name, known in home.files().items() if name in kept and kept[name] != known} == {
+        "storage/ten/rubric_export.parquet"
+    }
+    assert KEY not in json.dumps(export)
+
+
+def recorded(home: ModelHome) -> dict[str, str]:
+    """Return what the check and the export's metadata say, as the web UI shows them."""
+    best, export = (dg.AssetKey(["ten", asset]) for asset in ("best_rubrics", "rubric_export"))
+    with home.dagster() as instance:
+        key = dg.AssetCheckKey(best, "every_prompt_has_a_rubric")
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert check.event is not None
+        assert check.event.dagster_event is not None
+        result = check.event.dagster_event.asset_check_evaluation_data
+        materialization = instance.fetch_materializations(export, limit=1).records[0].asset_materialization
+        assert materialization is not None
+        assert not result.passed
+        return {
+            "check": str(result.metadata["at_fault"].value),
+            "export": str(materialization.metadata["failed_prompts"].value),
+        }
