@@ -18,6 +18,7 @@ OPTIONS = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_nine_go_on_and_are_exported_the_tenth_is_named_with_its_error_and_the_next_run_does_only_that_one(
     tmp_path: Path,
 ) -> None:

@@ -34,6 +34,7 @@ def shell(home: Path, command: str, *arguments: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("command", ["dagster asset materialize", "dg launch"])
 def test_two_commands_materialize_a_search_on_a_fresh_home(command: str, tmp_path: Path) -> None:
     prompts = ("--partition-range", "refund-reply...moon-shape")  # the first to the last, in the order of the dataset
