@@ -244,6 +244,19 @@ def test_a_bad_file_is_set_aside_and_the_sensor_goes_on(watched: Watched) -> Non
     assert {file.name for file in rejected.iterdir()} == {"calls.csv", "calls.csv.error.txt"}
 
 
+def test_a_dataset_in_which_there_is_nothing_to_search_fails_its_run_and_starts_no_search(watched: Watched) -> None:
+    (a,) = planted("a")
+    alike = tuple(one.model_copy(update={"metadata": {"quality": 0.5}}) for one in a.candidates)
+    watched.drop(a.model_copy(update={"candidates": alike}))
+
+    said = watched.take_in()
+
+    (reading,) = watched.instance.get_runs(dg.RunsFilter(job_name=READ))
+    assert reading.status == dg.DagsterRunStatus.FAILURE
+    assert not said.run_requests
+    assert f"run {reading.run_id}, which reads calls, did not succeed" in str(said.skip_message)
+
+
 def test_a_file_of_no_dataset_is_left_alone_and_named(watched: Watched) -> None:
     write_prompts(watched.home.root / "incoming" / "mine.json", planted("a"))
 
