@@ -93,7 +93,10 @@ def _last_export(steps: SearchSteps) -> Row | None:
 
 
 def best_rows(steps: SearchSteps, dataset: StoredTable, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """Yield the rows of the best rubrics, in the order of the dataset; a prompt without one counts as failed."""
+    """Yield the rows of the best rubrics with the prompts' texts, in the order of the dataset.
+
+    A prompt without a row counts as failed.
+    """
     return rows_in_order(steps.store, steps.table("best_rubrics"), dataset, columns)
 
 
@@ -101,7 +104,7 @@ def rows_in_order(
     store: TableStore, table: str, dataset: StoredTable, columns: Sequence[str] | None = None
 ) -> Iterator[Row]:
     """Yield the rows of a table of best rubrics, as `best_rows` does; it takes no settings."""
-    for entry in dataset.read(["prompt_id", "status"]).to_pylist():
+    for entry in dataset.read(["prompt_id", "status", "prompt"]).to_pylist():
         if entry["status"] == Status.WITHDRAWN:
             continue
         rows = store.read(table, partition_key(entry["prompt_id"]), columns)
@@ -109,7 +112,7 @@ def rows_in_order(
         if row is None or row["status"] == Status.WITHDRAWN:
             yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}
         else:
-            yield row
+            yield {**row, "prompt": entry["prompt"]}
 
 
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from autosr_assets.call_records import spent_on
 from autosr_assets.dataset_step import Origin
 from autosr_assets.run_tags import settings_fingerprint
 from autosr_assets.steps import SearchSteps
+from autosr_lib.llm.prompts import verifier_template
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import InitializerStrategy
 from autosr_lib.storage.export import Totals, totals_json
@@ -46,6 +47,7 @@ def told(steps: SearchSteps) -> dict[str, Any]:
             "judge": str(preferences.backend.name),
             "roles": {**steps.backend.identity, "judge": preferences.backend.identity["judge"]},
         },
+        "verifier_template": verifier_template(steps.settings.backend.llm) if steps.backend.client else None,
         "seed": steps.settings.seed,
         "method_version": METHOD_VERSION,
     }

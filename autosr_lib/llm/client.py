@@ -104,6 +104,10 @@ class ModelClient:
             self._loop = None
             await self._exchange.close(min(LONGEST_PATIENCE, self.settings.llm_timeout))
 
+    def try_again(self) -> None:
+        """Forget that the endpoint would not answer, as one who lives longer than a run does: the next call finds out."""
+        self._exchange.try_again()
+
     async def preflight(self, responders: Sequence[str] = ()) -> None:
         """Find a bad address, key or model by one tiny call for each model, before any work is spent.
 

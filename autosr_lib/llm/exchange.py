@@ -78,6 +78,10 @@ class Exchange:
         self._transport = Transport(self._settings, self._key)
         self.limit.new_loop()
         self._flying.clear()
+        self.try_again()
+
+    def try_again(self) -> None:
+        """Forget that the endpoint would not answer."""
         self._silent.clear()
         self._ended = None
 

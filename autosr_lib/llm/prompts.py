@@ -148,6 +148,11 @@ class PromptSet:
         return fingerprint({role.value: template.source for role, template in self._templates.items()})
 
 
+def verifier_template(settings: LlmSettings) -> str:
+    """Return what the verifier is told, as it is written: with it an export can be graded by anywhere, as it was."""
+    return PromptSet(settings)[Role.VERIFIER].source
+
+
 def builtin_prompts() -> Path:
     """Return the folder of the built-in templates: the wheel's copy, else the one beside the package.
 

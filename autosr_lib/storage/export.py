@@ -86,14 +86,16 @@ class Totals:
 
 
 def best_entry(row: Row) -> dict[str, Any]:
-    """Return the export's entry of one prompt that did not fail."""
+    """Return the export's entry of one prompt that did not fail; `row` is its best rubric and the `prompt` itself."""
     entry: dict[str, Any] = {
         "prompt_id": row["prompt_id"],
+        "prompt": row["prompt"],
         "rubric": _rubric(row["rubric"]),
         "measured_rubric": _rubric(row["measured_rubric"]),
         "initial_rubric": _rubric(row["initial_rubric"]),
         "best_candidate_id": row["best_candidate_id"],
         "candidate_scores": {one["candidate_id"]: one["score"] for one in row["candidate_scores"]},
+        "hidden_candidates": [one["candidate_id"] for one in row["candidate_scores"] if one["is_hidden"]],
         "objective_score": row["best"]["objective"],
         "initial_objective_score": row["initial"]["objective"],
         "stopped": row["stopped"],
