@@ -1,4 +1,4 @@
-"""The command line `autosr`: search, validate, show, report, compare, checks, prune, prompts, runs, cache.
+"""The command line `autosr`: search, score, serve, eval, validate, show, rubrics, report, compare, checks, prune, prompts, runs, cache.
 
 What is slow to import (settings, Dagster, Arrow) is imported by the command that needs it, so that help is quick.
 """
@@ -17,6 +17,8 @@ from typer.core import TyperGroup
 from autosr_assets.cli_cache import app as cache_app
 from autosr_assets.cli_prune import prune
 from autosr_assets.cli_report import report
+from autosr_assets.cli_reward import app as reward_app
+from autosr_assets.cli_reward import rubrics_app
 from autosr_assets.cli_runs import app as runs_app
 from autosr_assets.cli_runs import checks, compare
 from autosr_assets.cli_shared import DONE, OUR_FAULT, STOPPED, TERMINATED, YOUR_FAULT, Debug, Run, open_store, stdout
@@ -39,6 +41,8 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode="rich")
 prompts_app = typer.Typer(rich_markup_mode="rich")
 app.add_typer(prompts_app, name="prompts", help="The templates of what a model is told.")
+app.add_typer(reward_app)
+app.add_typer(rubrics_app, name="rubrics", help="The rubrics of a search, in the shapes that others read.")
 app.add_typer(runs_app, name="runs", help="The runs on record: what they were told, and what they came to.")
 app.add_typer(cache_app, name="cache", help="The replies of models that are kept on disk.")
 

@@ -83,11 +83,16 @@ class Rubrics:
                 "%s is of method version %s, this is %s: grades may differ from those of the search",
                 exported.where, exported.method_version, METHOD_VERSION,
             )  # fmt: skip
-        return cls(exported, _known(which), votes or exported.settings.grading.num_votes, backend)
+        return cls(exported, known_which(which), votes or exported.settings.grading.num_votes, backend)
 
     def anew(self) -> Self:
         """Return the same with connections and a budget of its own, as another process needs them."""
         return type(self)(self.exported, self.which, self.votes, self.backend)
+
+    def with_cache(self, folder: str) -> Self:
+        """Return the same with good replies kept in a folder."""
+        llm = self.backend.llm.model_copy(update={"cache_dir": folder})
+        return type(self)(self.exported, self.which, self.votes, self.backend.model_copy(update={"llm": llm}))
 
     @property
     def prompt_ids(self) -> list[str]:
@@ -193,7 +198,12 @@ class Rubrics:
         return [BankEntry(key, 0, parcel.vote, grade.value) for key, grade in grades.items()]
 
 
-def _known(which: Which | str) -> Which:
+def known_which(which: Which | str) -> Which:
+    """Return which rubric is asked for.
+
+    Raises:
+        SettingsError: there is no such.
+    """
     try:
         return Which(which)
     except ValueError:

@@ -1,0 +1,219 @@
+"""The command `autosr score`, on real files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.assets.commands import Said
+from tests.llm.server import Fault, ModelServer, Says, Status, user_text
+from tests.reward.searched import Searched
+
+
+def rows_for(home: Searched, count: int = 6) -> list[dict[str, Any]]:
+    ids = [entry["prompt_id"] for entry in home.said()["best_rubrics"]]
+    return [
+        {"id": i, "prompt_id": ids[i % len(ids)], "response": f"Response, number {i}.\nWith “two” lines.", "model": "m"}
+        for i in range(count)
+    ]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    match path.suffix:
+        case ".csv":
+            pd.DataFrame(rows).to_csv(path, index=False)
+        case ".parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        case _:
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    match path.suffix:
+        case ".csv":
+            rows = pd.read_csv(path).to_dict("records")
+            return [{**row, "grades": json.loads(row["grades"])} for row in rows]
+        case ".parquet":
+            return pq.read_table(path).to_pylist()
+        case _:
+            return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def score(home: Searched, *arguments: str | Path) -> Said:
+    return home.autosr("score", str(home.path), *map(str, arguments))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_file_comes_back_with_scores_and_grades_and_all_that_it_had(
+    suffix: str, by_model: Searched, tmp_path: Path
+) -> None:
+    rows = rows_for(by_model)
+    given = write(tmp_path / f"in{suffix}", rows)
+
+    said = score(by_model, given)
+
+    found = read(tmp_path / f"in.scored{suffix}")
+    assert said.code == 0, said.err
+    assert "6 of 6 rows are scored; 6 responses graded now; 0 before" in said.out
+    assert [{name: row[name] for name in rows[0]} for row in found] == rows
+    for row in found:
+        assert 0 <= row["score"] <= 1
+        assert row["ungraded"] == 0
+        assert row["grades"][0]["reasons"] == ["seen"]
+        assert row["score"] == pytest.approx(sum(one["weight"] * one["grade"] for one in row["grades"]))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_what_is_scored_already_is_not_asked_again_and_what_is_new_is(
+    suffix: str, by_model: Searched, tmp_path: Path
+) -> None:
+    with ModelServer() as server:
+        options = ("--output", tmp_path / f"out{suffix}", "--base-url", server.base_url, "--votes", "1")
+        score(by_model, write(tmp_path / f"in{suffix}", rows_for(by_model, 4)), *options)
+        sent = len(server.requests)
+        first = read(tmp_path / f"out{suffix}")
+        by_model.autosr("cache", "clear", "--yes")
+
+        again = score(by_model, tmp_path / f"in{suffix}", *options)
+        sent_again = len(server.requests)
+        more = score(by_model, write(tmp_path / f"in{suffix}", rows_for(by_model, 5)), *options)
+
+        assert (again.code, more.code) == (0, 0), again.err + more.err
+        assert sent_again == sent > 0
+        assert "0 responses graded now; 4 before" in again.out
+        assert "1 responses graded now; 4 before" in more.out
+        assert read(tmp_path / f"out{suffix}")[:4] == first
+
+
+def test_a_budget_that_is_spent_ends_it_with_what_is_done_and_the_same_command_goes_on(
+    by_model: Searched, tmp_path: Path
+) -> None:
+    given = write(tmp_path / "in.jsonl", rows_for(by_model, 8))
+    with ModelServer() as server:
+        options = ("--base-url", server.base_url, "--max-concurrency", "1")
+
+        short = score(by_model, given, *options, "--max-calls", "3")
+        done = sum(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
+        rest = score(by_model, given, *options)
+
+        assert short.code == 3
+        assert f"{done} of 8 rows are scored" in short.out
+        assert f"{8 - done} rows were not asked: max_calls of the run is 3" in short.out
+        assert 0 < done < 8
+        assert rest.code == 0, rest.err
+        assert f"{8 - done} responses graded now; {done} before" in rest.out
+
+
+def test_a_killed_run_loses_nothing_that_it_had(by_model: Searched, tmp_path: Path) -> None:
+    given = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
+    score(by_model, given)
+    whole = read(tmp_path / "in.scored.jsonl")
+    kept = [{name: row[name] for name in ("prompt_id", "response", "score", "ungraded", "grades", "scored_by")} for row in whole]
+    (tmp_path / "in.scored.jsonl").unlink()
+    journal = tmp_path / "in.scored.jsonl.journal.jsonl"
+    journal.write_text("".join(json.dumps(row) + "\n" for row in kept[:2]) + json.dumps(kept[2])[:40])
+
+    said = score(by_model, given)
+
+    assert "1 responses graded now; 2 before" in said.out
+    assert read(tmp_path / "in.scored.jsonl") == whole
+    assert not journal.exists()
+
+
+def test_an_unscored_response_is_null_counted_and_asked_again(by_model: Searched, tmp_path: Path) -> None:
+    given = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
+    unreadable = {"is": True}
+
+    def script(number: int, body: dict[str, Any]) -> Fault | None:
+        return Says("no idea") if unreadable["is"] and "number 1" in user_text(body) else None
+
+    with ModelServer(faults=script) as server:
+        first = score(by_model, given, "--base-url", server.base_url)
+        scores = [row["score"] for row in read(tmp_path / "in.scored.jsonl")]
+        unreadable["is"] = False
+        second = score(by_model, given, "--base-url", server.base_url)
+
+    assert [one is None for one in scores] == [False, True, False]
+    assert "1 unscored, and asked again next time" in first.out
+    assert "1 responses graded now; 2 before" in second.out
+    assert all(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
+
+
+def test_an_endpoint_that_is_away_is_told_in_one_line(by_model: Searched, tmp_path: Path) -> None:
+    given = write(tmp_path / "in.jsonl", rows_for(by_model, 2))
+    with ModelServer(faults=lambda *_: Status(401, "no such key")) as server:
+        said = score(by_model, given, "--base-url", server.base_url)
+
+    assert said.code == 3
+    assert "2 rows were not asked" in said.out
+    assert "Traceback" not in said.err
+
+
+def test_unknown_prompts_are_named_and_nothing_is_asked(by_model: Searched, tmp_path: Path) -> None:
+    rows = [*rows_for(by_model, 2), {"prompt_id": "nobody", "response": "x"}, {"prompt_id": "noone", "response": "x"}]
+    given = write(tmp_path / "in.jsonl", rows)
+
+    refused = score(by_model, given)
+    skipped = score(by_model, given, "--skip-unknown")
+
+    assert refused.code == 2
+    assert "has no rubric for prompt_id 'nobody'; has no rubric for prompt_id 'noone'" in refused.err
+    assert skipped.code == 0
+    assert "2 skipped, whose prompt has no rubric" in skipped.out
+    assert [row["score"] is None for row in read(tmp_path / "in.scored.jsonl")] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.jsonl", '{"prompt_id": "p"}\n', "row 1: response is missing"),
+        ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "row 1: prompt_id is 3; must be text"),
+        ("a.jsonl", '{"prompt_id": "p", "response": "x", "score": 1}\n', "score is a column that scoring adds"),
+        ("a.jsonl", "[1]\n", "line 1: a list of 1 is no object"),
+        ("a.jsonl", "", "holds no rows"),
+        ("a.csv", "prompt_id,response\na\n", "more or fewer cells than the header"),
+        ("a.parquet", "no", "cannot be read"),
+        ("a.txt", "no", ".txt suffix; allowed are .jsonl, .ndjson, .csv, .parquet"),
+    ],
+)
+def test_a_faulty_file_is_refused_with_its_place(
+    name: str, content: str, says: str, by_model: Searched, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+
+    said = score(by_model, tmp_path / name)
+
+    assert said.code == 2
+    assert says in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_equal_responses_are_asked_once(by_model: Searched, tmp_path: Path) -> None:
+    row = rows_for(by_model, 1)[0]
+    given = write(tmp_path / "in.jsonl", [{**row, "id": i} for i in range(5)])
+
+    said = score(by_model, given)
+
+    assert "5 of 5 rows are scored; 1 responses graded now" in said.out
+
+
+def test_offline_rubrics_score_without_a_key(offline: Searched, tmp_path: Path) -> None:
+    said = score(offline, write(tmp_path / "in.csv", rows_for(offline)))
+
+    assert said.code == 0, said.err
+    assert "6 of 6 rows are scored" in said.out
+
+
+@pytest.mark.parametrize("shape", ["points", "verifiers"])
+def test_rubrics_are_written_in_the_shapes_of_others(shape: str, offline: Searched, tmp_path: Path) -> None:
+    said = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "out"), "--shape", shape)
+    refused = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "x"), "--shape", "circle")
+
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics are in ")
+    assert (refused.code, refused.err) == (2, "autosr: shape is 'circle'; must be one of points, verifiers\n")
