@@ -113,7 +113,10 @@ def test_a_killed_run_loses_nothing_that_it_had(by_model: Searched, tmp_path: Pa
     given = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
     score(by_model, given)
     whole = read(tmp_path / "in.scored.jsonl")
-    kept = [{name: row[name] for name in ("prompt_id", "response", "score", "ungraded", "grades", "scored_by")} for row in whole]
+    kept = [
+        {name: row[name] for name in ("prompt_id", "response", "score", "ungraded", "grades", "scored_by")}
+        for row in whole
+    ]
     (tmp_path / "in.scored.jsonl").unlink()
     journal = tmp_path / "in.scored.jsonl.journal.jsonl"
     journal.write_text("".join(json.dumps(row) + "\n" for row in kept[:2]) + json.dumps(kept[2])[:40])
