@@ -78,6 +78,48 @@ def score(
         raise typer.Exit(SOME_FAILED)
 
 
+@app.command("eval")
+def evaluate(
+    rubrics: RubricsFile,
+    dataset: Annotated[
+        Path, typer.Argument(help="Labelled prompts: JSON, JSON Lines, CSV or Parquet, as for a search.")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, with all criteria.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Also write one HTML file.")] = None,
+    which: Which = "rubric",
+    votes: Votes = None,
+    base_url: BaseUrl = None,
+    max_concurrency: Concurrency = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    _debug: Debug = False,
+) -> None:
+    """Measure rubrics on labelled responses; pairs that the search saw are never mixed with those that it did not."""
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from autosr_assets.evaluation_report import evaluation_view, write_html  # noqa: PLC0415
+    from autosr_lib.reward.labelled import evaluate_rubrics  # noqa: PLC0415
+    from autosr_lib.storage.datasets import read_dataset  # noqa: PLC0415
+
+    known = read_dataset(str(dataset))
+    loaded = _loaded(
+        rubrics, which, votes,
+        base_url=base_url, max_concurrency=max_concurrency,
+        max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost,
+    )  # fmt: skip
+    with _bar(len(known.prompts), "prompts") as advance:
+        found = asyncio.run(evaluate_rubrics(loaded, known.prompts, advance))
+    if html is not None:
+        write_html(html, found, rubrics=str(rubrics), dataset=str(dataset))
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        stdout().print(evaluation_view(found))
+
+
 @app.command()
 def serve(
     rubrics: RubricsFile,
@@ -160,8 +202,8 @@ def _loaded(path: Path, which: str, votes: int | None, **told: Any) -> "Rubrics"
     return found.with_cache(str(cache_folder(found.backend.llm.cache_dir)))
 
 
-def _bar(rows: int) -> Any:
-    """Return a progress bar that is told of every row."""
+def _bar(rows: int, what: str = "responses") -> Any:
+    """Return a progress bar that is told of every one that is done."""
     from contextlib import contextmanager  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
@@ -169,9 +211,9 @@ def _bar(rows: int) -> Any:
 
     @contextmanager
     def bar() -> Any:
-        columns = (TextColumn("responses"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True)) as shown:
-            task = shown.add_task("responses", total=rows)
+            task = shown.add_task(what, total=rows)
             yield lambda: shown.advance(task)
 
     return bar()

@@ -150,7 +150,7 @@ class Rubrics:
             if parcels:
                 await stack.enter_async_context(self)
             asked = [self._ask(entry, response, parcel, reasons) for parcel in parcels]
-            given = await _all_of(asked) if asked else []
+            given = await all_of(asked) if asked else []
         bank = bank.with_entries(entry for answer in given for entry in answer)
         return scored(prompt_id, rubric, bank, reasons, self.grading.aggregate)
 
@@ -169,7 +169,7 @@ class Rubrics:
                 return await self.score(prompt_id, response, votes=votes)
 
         async with self:
-            return await _all_of([one(*pair) for pair in pairs])
+            return await all_of([one(*pair) for pair in pairs])
 
     def blocking(self) -> "Blocking":
         """Return the same for code that is not asynchronous."""
@@ -210,7 +210,7 @@ def known_which(which: Which | str) -> Which:
         raise SettingsError(f"which is {which!r}; must be one of {', '.join(Which)}") from None
 
 
-async def _all_of(coroutines: Iterable[Any]) -> list[Any]:
+async def all_of(coroutines: Iterable[Any]) -> list[Any]:
     """Return the results in order; the first failure cancels the others, so that nothing more is spent."""
     try:
         async with asyncio.TaskGroup() as group:
