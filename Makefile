@@ -8,11 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-integration test-event-log check format lint types imports definitions constraints clean
-=======
-.PHONY: help setup demo ui test test-slow test-ui pictures test-load test-integration test-event-log check format lint types imports definitions constraints clean
->>>>>>> 4dc8e81 (The server is held at its limit for ten minutes by make test-load)
+.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +33,7 @@ ui: $(READY) ## open the web UI on the same home as the command line
 		DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS=600 DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=600 $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## run the tests, offline, but the slow ones
-<<<<<<< HEAD
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed)' $(ARGS)
-=======
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or load)' $(ARGS)
->>>>>>> 4dc8e81 (The server is held at its limit for ten minutes by make test-load)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed or load)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m 'slow and not (integration or ui or distributed)' $(ARGS)
