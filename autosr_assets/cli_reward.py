@@ -194,12 +194,12 @@ def export_rubrics(
 
 def _loaded(path: Path, which: str, votes: int | None, **told: Any) -> "Rubrics":
     """Return the rubrics, whose kept replies lie where those of searches do."""
-    from autosr_assets.home import cache_folder  # noqa: PLC0415
+    from autosr_assets.home import cache_place  # noqa: PLC0415
     from autosr_lib.reward.rubrics import Rubrics  # noqa: PLC0415
 
     given = {name: value for name, value in told.items() if value is not None}
     found = Rubrics.load(str(path), which=which, votes=votes, settings=given)
-    return found.with_cache(str(cache_folder(found.backend.llm.cache_dir)))
+    return found.with_cache(cache_place(found.backend.llm.cache_dir))
 
 
 def _bar(rows: int, what: str = "responses") -> Any:
