@@ -5,7 +5,7 @@ from typing import Protocol
 
 import dagster as dg
 
-from autosr_assets.dead_runs import tag_run
+from autosr_assets.automation.dead_runs import tag_run
 from autosr_assets.home import cache_place
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings

@@ -41,9 +41,9 @@ def page_seconds(folder: Path, prompts: int, generations: int) -> tuple[float, f
     module.write_text(
         "import warnings\n"
         "warnings.simplefilter('ignore')\n"
-        "from autosr_assets.chosen_search import search_of_file\n"
-        "from autosr_assets.cli_options import Told\n"
-        "from autosr_assets.cli_shared import open_store\n"
+        "from autosr_assets.cli.chosen_search import search_of_file\n"
+        "from autosr_assets.cli.options import Told\n"
+        "from autosr_assets.cli.shared import open_store\n"
         "from autosr_assets.resources import Silence\n"
         f"told = Told({{'generations': {generations}}}, {{}}, {{}})\n"
         f"defs = search_of_file({str(folder / f'n{prompts}.jsonl')!r}, None, told, open_store()).definitions(Silence())\n"

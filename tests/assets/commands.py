@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from autosr_assets.cli import run
+from autosr_assets.cli.main import run
 from autosr_assets.home import dagster_home
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt

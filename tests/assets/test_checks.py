@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from autosr_assets.checks import NAMED, faults_metadata
+from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.storage.export_check import differences

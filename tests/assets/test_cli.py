@@ -15,9 +15,9 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from autosr_assets.cli_options import all_settings
+from autosr_assets.cli.options import all_settings
 from autosr_assets.graph_names import prompts_of
-from autosr_assets.work_left import range_runs
+from autosr_assets.steps.work_left import range_runs
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.roles import Roles
@@ -447,7 +447,7 @@ def test_the_version_is_told(home: Home) -> None:
     ],
 )
 def test_help_is_quick_since_nothing_slow_is_imported(arguments: list[str], slow: set[str]) -> None:
-    code = f"import sys; from autosr_assets.cli import run; run({arguments!r}); sys.stderr.write(' '.join(sys.modules))"
+    code = f"import sys; from autosr_assets.cli.main import run; run({arguments!r}); sys.stderr.write(' '.join(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
 

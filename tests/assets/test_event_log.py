@@ -12,7 +12,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from autosr_assets.event_log import BATCH_VARIABLE, BatchedSqliteEventLog
-from autosr_assets.range_events import log_materializations
+from autosr_assets.steps.range_events import log_materializations
 
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autosr_assets.hard_prompts import hard_prompts, read_chosen
+from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
 from autosr_lib.errors import StorageError
 from autosr_lib.storage.rows import dataset_table, unsuccessful
 from autosr_lib.storage.store import TableStore

@@ -6,9 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from autosr_assets.charts import INLINE, calls_chart, held_out_chart, image, objective_chart, operators_chart
-from autosr_assets.histories import Histories
-from autosr_assets.metadata import best_metadata
+from autosr_assets.views.charts import INLINE, calls_chart, held_out_chart, image, objective_chart, operators_chart
+from autosr_assets.views.histories import Histories
+from autosr_assets.views.metadata import best_metadata
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
 from autosr_lib.storage.rows import Row
 from tests.assets.commands import Home, planted, write_prompts

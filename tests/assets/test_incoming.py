@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from autosr_assets.incoming import Inbox
+from autosr_assets.automation.incoming import Inbox
 from tests.assets.commands import planted, write_prompts
 
 

@@ -11,7 +11,7 @@ from upath import UPath
 
 from autosr_assets.home import dagster_home
 from autosr_assets.resources import Backends, Silence
-from autosr_assets.steps import PreferenceStep, SearchSteps
+from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.llm.cache import SqliteReplyCache
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autosr_assets.check_results import FAILED, NOT_RUN, PASSED
+from autosr_assets.checks.check_results import FAILED, NOT_RUN, PASSED
 from autosr_lib.domain.prompt import Prompt
 from tests.assets.commands import Home, planted, write_prompts
 

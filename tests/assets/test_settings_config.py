@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from autosr_assets.components import RubricSearch
-from autosr_assets.settings_config import config_schema, override_config, settings_resource
+from autosr_assets.components.settings_config import config_schema, override_config, settings_resource
 from autosr_lib.errors import SettingsError
 from autosr_lib.llm.settings import LlmSettings
 from autosr_lib.search.roles import MutationMode

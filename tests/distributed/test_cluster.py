@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autosr_assets.manifest import OF_THE_RUN
+from autosr_assets.records.manifest import OF_THE_RUN
 from tests.distributed.cluster import ASSETS, BIN, CHUNK, DEFINITIONS, Cluster, cluster
 from tests.distributed.services import BUCKET, Services, bucket, stop, wait_for
 from tests.worlds import planted_prompt

@@ -19,10 +19,10 @@ LONGEST = 240.0
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        "autosr_assets.cli_search",
-        "autosr_assets.cli_spending",
-        "autosr_assets.launch",
-        "autosr_assets.reports",
+        "autosr_assets.cli.search",
+        "autosr_assets.cli.spending",
+        "autosr_assets.cli.launch",
+        "autosr_assets.cli.reports",
         __name__,
     ]
 )
@@ -40,7 +40,7 @@ def _command(environment: Mapping[str, str], arguments: tuple[str, ...], log: Pa
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    from autosr_assets.cli import run
+    from autosr_assets.cli.main import run
 
     code = run(list(arguments))
     sys.stdout.flush()

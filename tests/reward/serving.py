@@ -31,7 +31,7 @@ class Serving:
         environment = {**os.environ, **self.home.environment(), "AUTOSR_SERVE_TOKEN": self.token or ""}
         where = ("--base-url", self.base_url) if self.base_url else ()
         self.process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-c", "from autosr_assets.cli import main; main()", "serve", str(self.home.path), "--port", "0", *where, *self.options],
+            [sys.executable, "-c", "from autosr_assets.cli.main import main; main()", "serve", str(self.home.path), "--port", "0", *where, *self.options],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

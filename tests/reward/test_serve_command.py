@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from autosr_assets.serving import is_loopback, token_for
+from autosr_assets.cli.serving import is_loopback, token_for
 from autosr_lib.errors import SettingsError
 from autosr_lib.reward import Rubrics
 from tests.llm.server import ModelServer, Stall

@@ -1,0 +1,51 @@
+"""What the checks of a search last said, read back from Dagster."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from autosr_assets.checks.dataset_checks import dataset_checks
+from autosr_assets.home import dagster_home
+from autosr_assets.checks.search_checks import check_specs
+
+PASSED, WARNING, FAILED, NOT_RUN = "passed", "warning", "failed", "not run"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The last result of one check."""
+
+    asset: str
+    check: str
+    result: str
+    """passed, warning (it did not hold, and need not), failed, or not run: no result since it was last planned."""
+    run_id: str
+    metadata: dict[str, Any]
+
+
+def check_results(searches: Iterable[tuple[str, str]]) -> list[CheckResult]:
+    """Return the last results of the checks of these (search, dataset), each check once."""
+    keys = list(dict.fromkeys(key for search, dataset in searches for key in _check_keys(search, dataset)))
+    dagster_home()
+    with dg.DagsterInstance.get() as instance:
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return [_result(key, records.get(key)) for key in keys]
+
+
+def _check_keys(search: str, dataset: str) -> Sequence[dg.AssetCheckKey]:
+    ends = check_specs(dg.AssetKey([search, "best_rubrics"]), dg.AssetKey([search, "rubric_export"]))
+    return [*(key for checks in dataset_checks(dataset) for key in checks.check_keys), *(spec.key for spec in ends)]
+
+
+def _result(key: dg.AssetCheckKey, record: Any) -> CheckResult:
+    asset = "/".join(key.asset_key.path)
+    event = None if record is None else record.event
+    said = None if event is None or event.dagster_event is None else event.dagster_event.event_specific_data
+    if not isinstance(said, dg.AssetCheckEvaluation):  # never planned, or planned by a run that died before
+        return CheckResult(asset, key.name, NOT_RUN, "" if record is None else record.run_id, {})
+    is_warning = said.severity is dg.AssetCheckSeverity.WARN
+    result = PASSED if said.passed else WARNING if is_warning else FAILED
+    metadata = {name: getattr(value, "value", None) for name, value in said.metadata.items()}
+    return CheckResult(asset, key.name, result, record.run_id, metadata)

@@ -1,0 +1,146 @@
+"""What must hold of the dataset and its preferences: one result a run over all prompts, naming those at fault."""
+
+from collections.abc import Iterator, Mapping
+from textwrap import shorten
+from typing import Any
+
+import dagster as dg
+
+from autosr_assets.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
+from autosr_assets.views.metadata import table
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.settings import DatasetRunSettings
+from autosr_lib.storage.rows import read_preferences, read_prompt
+from autosr_lib.storage.soundness import (
+    MOST_FLIPS,
+    MOST_INTRANSITIVE,
+    Consistency,
+    repeated_text_fault,
+    tail_fault,
+)
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables import Status
+
+NAMED = 20
+"""Prompts that a result names; the others are counted."""
+_PREFERENCE_COLUMNS = ["status", "judge", "first", "second", "verdict", "forward", "backward", "calls", "unjudged"]
+
+
+def faults_metadata(faults: Mapping[str, str]) -> dict[str, Any]:
+    """Return the number of prompts at fault and a table of the first of them."""
+    if not faults:
+        return {"prompts_at_fault": 0}
+    rows = [
+        {"prompt": name, "what is wrong": shorten(fault, 300, placeholder=" …")}
+        for name, fault in list(faults.items())[:NAMED]
+    ]
+    if (more := len(faults) - NAMED) > 0:
+        rows.append({"prompt": "…", "what is wrong": f"and {more} more"})
+    columns = {"prompt": "Id of the prompt.", "what is wrong": "With the figures that say so."}
+    return {"prompts_at_fault": len(faults), "at_fault": table(columns, rows)}
+
+
+def dataset_checks(name: str, *, is_sampled: bool = False) -> list[dg.AssetChecksDefinition]:
+    """Return the checks of a dataset and its preferences; those of candidates wait until all are sampled."""
+    whole = candidates_key(name) if is_sampled else dataset_key(name)
+    return [_no_repeated_texts(name, whole), _enough_tail_candidates(name, whole), _preferences_are_consistent(name)]
+
+
+def _no_repeated_texts(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name="no_candidate_texts_repeat",
+        description="No prompt has two candidates with the same text: they would be judged as if they were two.",
+        required_resource_keys={dataset_settings_key(name), *SHARED},
+    )
+    def no_candidate_texts_repeat(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        faults = {
+            prompt.prompt_id: fault
+            for prompt in _prompts(context, name)
+            if (fault := repeated_text_fault(prompt)) is not None
+        }
+        return dg.AssetCheckResult(
+            passed=not faults, severity=dg.AssetCheckSeverity.WARN, metadata=faults_metadata(faults)
+        )
+
+    return no_candidate_texts_repeat
+
+
+def _enough_tail_candidates(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name="enough_tail_candidates",
+        description="Every prompt has two visible candidates that differ in text and label. A warning while one "
+        "prompt has, an error that stops what would start by itself when none has: then there is nothing to search.",
+        blocking=asset == dataset_key(name),  # sampled candidates come prompt by prompt, in the run of the search
+        required_resource_keys={dataset_settings_key(name), *SHARED},
+    )
+    def enough_tail_candidates(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
+        faults: dict[str, str] = {}
+        count = 0
+        for prompt in _prompts(context, name):
+            count += 1
+            if (fault := tail_fault(prompt, settings.holdout, settings.reference)) is not None:
+                faults[prompt.prompt_id] = fault
+        severity = dg.AssetCheckSeverity.ERROR if len(faults) == count else dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckResult(
+            passed=not faults, severity=severity, metadata={"prompts": count, **faults_metadata(faults)}
+        )
+
+    return enough_tail_candidates
+
+
+def _preferences_are_consistent(name: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=preferences_key(name),
+        name="preferences_are_consistent",
+        description=f"Over all prompts at most {MOST_FLIPS:.0%} of judged pairs flip with their order, and at most "
+        f"{MOST_INTRANSITIVE:.0%} of triples are cycles.",
+        required_resource_keys={TABLES},
+    )
+    def preferences_are_consistent(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        table = "/".join(preferences_key(name).path)
+        known, faults = Consistency(), dict[str, str]()
+        for prompt_id in present_prompts(_dataset(context, name)):
+            rows = _store(context).read(table, partition_key(prompt_id), _PREFERENCE_COLUMNS)
+            if rows is None or rows["status"][0].as_py() not in (Status.DONE, Status.INCOMPLETE):
+                continue
+            if (fault := known.add(read_preferences(rows))) is not None:
+                faults[prompt_id] = fault
+        figures = {"flip_rate": known.flip_rate, "intransitive_share": known.intransitive_share}
+        return dg.AssetCheckResult(
+            passed=known.is_fine,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "judged_pairs": known.judged,
+                **{figure: value for figure, value in figures.items() if value is not None},
+                **faults_metadata(faults),
+            },
+        )
+
+    return preferences_are_consistent
+
+
+def present_prompts(dataset: StoredTable) -> list[str]:
+    """Return the prompts that have not left the dataset, in its order."""
+    rows = dataset.read(["prompt_id", "status"]).to_pylist()
+    return [row["prompt_id"] for row in rows if row["status"] != Status.WITHDRAWN]
+
+
+def _prompts(context: dg.AssetCheckExecutionContext, name: str) -> Iterator[Prompt]:
+    """Yield the prompts that have not left the dataset, a few hundred in memory at a time, as a search sees them."""
+    dataset, step = _dataset(context, name), preference_step(context.resources, name)
+    for rows in dataset.read_where("prompt_id", present_prompts(dataset)):
+        yield from (step.completed(read_prompt(row)) for row in rows.to_pylist())
+
+
+def _dataset(context: dg.AssetCheckExecutionContext, name: str) -> StoredTable:
+    return _store(context).stored("/".join(dataset_key(name).path))
+
+
+def _store(context: dg.AssetCheckExecutionContext) -> TableStore:
+    store: TableStore = getattr(context.resources, TABLES).store
+    return store

@@ -1,0 +1,72 @@
+"""The record of a run beside its export: the manifest, and a script that does it again."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from upath import UPath
+
+from autosr_assets.records.manifest import OF_THE_RUN, Manifest, says_the_same
+from autosr_assets.records.reproduce import reproduce_script
+from autosr_lib.errors import StorageError
+from autosr_lib.storage.places import naming, place, written_whole
+from autosr_lib.storage.results import keep_run
+from autosr_lib.storage.rows import Row
+from autosr_lib.storage.store import TableStore
+
+
+def record_path(target: UPath, run_id: str, suffix: str = "manifest.json") -> UPath:
+    """Return where a record of the run that wrote this export lies."""
+    stem = target.name.removesuffix(".json")
+    return target.parent / "run_records" / f"{stem}_{run_id}.{suffix}"
+
+
+def with_its_record(target: UPath, manifest: dict[str, Any], last_run: str | None) -> dict[str, Any]:
+    """Return the manifest, or that of the last run where this one came to the very same: no second record is made."""
+    path = None if last_run is None else record_path(target, last_run)
+    if path is None:
+        return manifest
+    with naming(path, "read"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        known = json.loads(text)
+    except ValueError:
+        return manifest
+    if not isinstance(known, dict) or not says_the_same(known, manifest):
+        return manifest
+    return {**manifest, **{name: known[name] for name in OF_THE_RUN if name in known}}
+
+
+def read_record(path: str, run_id: str) -> tuple[UPath, Manifest]:
+    """Return where the export is that a run wrote to `path`, and the manifest beside it.
+
+    Raises:
+        StorageError: there is none.
+    """
+    target = place(path)
+    record = record_path(target, run_id)
+    with naming(record, "read"):
+        text = record.read_text(encoding="utf-8")
+    try:
+        manifest: Manifest = json.loads(text)
+    except ValueError as error:
+        raise StorageError(f"cannot read {record}: {error}; run the search again to write it") from error
+    return target, manifest
+
+
+def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: Iterable[Row]) -> None:
+    """Write a run's manifest and script beside its export, and its results into the table of runs.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    path = record_path(target, manifest["run_id"])
+    script = record_path(target, manifest["run_id"], "reproduce.sh")
+    keep_run(store, manifest, results)
+    # The manifest last: one that is there says that all of the record is.
+    for record, text in (
+        (script, reproduce_script(manifest, target.name.removesuffix(".json"))),
+        (path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"),
+    ):
+        with naming(record, "write"), written_whole(record) as file:
+            file.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What the assets do: take handles, call the library for the prompts of a run, publish numbers."""

@@ -1,0 +1,294 @@
+"""What the assets do: take handles, call the library for the prompts of the run, return handles."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from autosr_assets.steps.candidates import CandidateStep
+from autosr_assets.steps.hard_prompts import Chosen
+from autosr_assets.views.metadata import population_metadata, preferences_metadata
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.steps.prompt_rows import Filled, PromptTable, upstream_rows
+from autosr_assets.resources import Backends, Progress
+from autosr_assets.steps.running import run_with
+from autosr_lib.backends import Backend
+from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.domain.rubric import Rubric
+from autosr_lib.errors import BudgetExhausted
+from autosr_lib.evaluation.holdout import hidden_candidates
+from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
+from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.prompt_budget import PromptBudget
+from autosr_lib.search.case import Case
+from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.probing import probe_rubric
+from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
+from autosr_lib.search.settings import Scope, SearchSettings, Structure
+from autosr_lib.search.state import Calls, State, StopReason, Task
+from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
+from autosr_lib.storage.presets import read_presets
+from autosr_lib.storage.rows import (
+    best_table,
+    carried_table,
+    is_pruned,
+    population_table,
+    preferences_table,
+    read_preferences,
+    read_state,
+)
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables import BEST, POPULATION, PREFERENCES, Status
+
+JUDGE_SEED = 7
+
+
+@dataclass(frozen=True)
+class PreferenceStep:
+    """The asset `preferences`: the reference of every prompt, asked for once."""
+
+    store: TableStore
+    table: str
+    settings: DatasetRunSettings
+    backends: Backends
+    progress: Progress
+
+    def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        """Return the preferences of the prompts of the run."""
+        table = PromptTable(
+            self.store, self.table, PREFERENCES, self.fingerprint, self._work, preferences_metadata, self.complete
+        )
+        return run_with(
+            self.backend, self.backends, self.store, self.table, table.fill(dataset, keys, self.progress, "preferences")
+        )
+
+    @cached_property
+    def backend(self) -> Backend:
+        """Return who judges."""
+        return self.backends.get(self.settings.backend, GradingSettings(), JUDGE_SEED)
+
+    @property
+    def dataset_table(self) -> str:
+        """Return the table of the dataset, which lies beside this one."""
+        return f"{self.table.rpartition('/')[0]}/dataset"
+
+    @cached_property
+    def candidates(self) -> CandidateStep | None:
+        """Return the step that gives prompts candidates; None where the dataset has no pool of models."""
+        if not self.settings.responses.response_models:
+            return None
+        table = f"{self.table.rpartition('/')[0]}/candidates"
+        return CandidateStep.of(self.store, table, self.settings, self.backend, self.backends, self.progress)
+
+    def completed(self, prompt: Prompt) -> Prompt:
+        """Return a prompt of the dataset with the candidates that it was given, where it needed some and has them."""
+        return prompt if self.candidates is None else self.candidates.completed(prompt)
+
+    def complete(self, prompt: Prompt) -> Prompt:
+        """Return a prompt of the dataset with the candidates that it was given, where it needed some.
+
+        Raises:
+            UpstreamError: it still has too few.
+        """
+        return prompt if self.candidates is None else self.candidates.complete(prompt)
+
+    def fingerprint(self, prompt: Prompt) -> str:
+        """Return the input fingerprint of a prompt's preferences."""
+        prompt = self.completed(prompt)
+        return preferences_fingerprint(prompt, self.settings.reference, self.backend.identity["judge"])
+
+    async def _work(self, prompt: Prompt, fingerprint: str) -> pa.Table:
+        known = await gather_preferences(prompt, self.settings.reference, self.backend.roles.judge)
+        hidden = hidden_candidates(prompt, self.settings.holdout)
+        is_whole = self.candidates is None or self.candidates.is_whole(prompt)
+        return preferences_table(prompt.prompt_id, fingerprint, known, hidden, is_whole=is_whole)
+
+
+class SearchSteps:
+    """The assets of one search, from the initial rubrics to the best."""
+
+    def __init__(
+        self,
+        preferences: PreferenceStep,
+        prefix: str,
+        structure: Structure,
+        settings: SearchRunSettings,
+    ) -> None:
+        self.preferences = preferences
+        self.store = preferences.store
+        self.prefix = prefix
+        self.structure = structure
+        self.settings = settings
+        self.backend = preferences.backends.get(settings.backend, settings.grading, settings.seed)
+        self.presets = read_presets(settings.initializer)
+
+    def generation_name(self, number: int) -> str:
+        """Return the name of the asset of generation 0, 1, …."""
+        return "initial_rubrics" if number == 0 else f"generation_{number:02d}"
+
+    def table(self, asset: str) -> str:
+        """Return the table of one of the search's assets."""
+        return f"{self.prefix}/{asset}"
+
+    def fingerprints(self, prompt: Prompt) -> list[str]:
+        """Return the wanted input fingerprints of a prompt: generation 0, 1, …, and last that of its best rubric."""
+        prompt = self.preferences.completed(prompt)
+        method = self.method(prompt)
+        chain = generation_fingerprints(
+            self.preferences.fingerprint(prompt),
+            self.preferences.settings.holdout,
+            method,
+            self.structure,
+            self.backend.identity,
+            self._preset(prompt),
+            self.together,
+        )
+        return [*chain, best_fingerprint(chain[-1], method)]
+
+    def method(self, prompt: Prompt) -> SearchSettings:
+        """Return what decides the search of a prompt: its settings, with its share of the run's calls as its budget."""
+        # Where the export goes, and how fast an endpoint is asked, changes no row.
+        told = {name: getattr(self.settings, name) for name in SearchSettings.model_fields}
+        stop = self.settings.stop.model_copy(update={"max_calls_per_prompt": self.budget.of(prompt)})
+        return SearchSettings(**{**told, "stop": stop})
+
+    @cached_property
+    def budget(self) -> PromptBudget:
+        """Return how the calls of a run are divided over all prompts of the dataset."""
+        is_divided = self.settings.backend.llm.max_calls is not None
+        return PromptBudget(self.settings, self.preferences.settings, len(self.active) if is_divided else 0)
+
+    @cached_property
+    def together(self) -> str:
+        """Return, in scope `global_batch`, a name for all prompts together: what one becomes depends on the others."""
+        if self.structure.scope is Scope.PROMPT_LOCAL:
+            return ""
+        pool = self.preferences.settings.responses
+        return fingerprint([*self.active, pool.model_dump(mode="json")] if pool.samples else self.active)
+
+    @cached_property
+    def active(self) -> list[str]:
+        """Return the fingerprints of all prompts of the dataset, sorted, those left out that have been withdrawn."""
+        rows = self.store.read(self.preferences.dataset_table, columns=["fingerprint", "status"])
+        known = [] if rows is None else rows.to_pylist()
+        return sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN)
+
+    def foresee(self, prompts: Iterable[Prompt]) -> None:
+        """Take these for the prompts of the dataset, which need not be stored yet."""
+        self.active = sorted(prompt.fingerprint for prompt in prompts)
+
+    def _preset(self, prompt: Prompt) -> Rubric | None:
+        return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
+
+    def run_initial(self, dataset: StoredTable, keys: Iterable[str], known: dict[str, StoredTable]) -> Filled:
+        """Return the first populations of the prompts of the run."""
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            self.budget.check(prompt)
+            task, _, is_whole = self._task(prompt, known)
+            state = await begin(task, self.presets)
+            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+
+        return self._fill(0, dataset, keys, work)
+
+    def run_generation(
+        self,
+        number: int,
+        dataset: StoredTable,
+        keys: Iterable[str],
+        known: dict[str, StoredTable],
+        previous: dict[str, StoredTable],
+        chosen: Chosen | None = None,
+    ) -> Filled:
+        """Return the populations of the prompts of the run after one more generation.
+
+        In scope `global_batch` those that are not `chosen` are carried along.
+        """
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
+            is_whole = rows["status"][0].as_py() == Status.DONE and (chosen is None or chosen.is_whole)
+            is_idle = not is_pruned(rows) and is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
+            if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
+                return carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
+            task, _, _ = self._task(prompt, known)
+            before = await self._state(number - 1, rows, task)
+            try:
+                state = await advance(task, before)
+            except BudgetExhausted:
+                # A normal ending: the best so far goes on to the end. Incomplete, since a later run may pay for more.
+                state, is_whole = replace(before.carried(), stopped=StopReason.BUDGET), False
+            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+
+        return self._fill(number, dataset, keys, work)
+
+    def run_best(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        """Return the best rubrics of the prompts of the run."""
+
+        async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
+            key = partition_key(prompt.prompt_id)
+            last = self.store.stored(self.table(self.generation_name(self.structure.generations)), key)
+            rows = upstream_rows(last)
+            known = {key: self.store.stored(self.preferences.table, key)}
+            task, preferences, _ = self._task(prompt, known)
+            state = await self._state(self.structure.generations, rows, task)
+            conclusion = await conclude(task, state)
+            probes = await probe_rubric(task, state, conclusion)
+            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
+            status = Status.DONE if is_whole else Status.INCOMPLETE
+            hidden = task.case.hidden_ids
+            return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes)
+
+        table = PromptTable(
+            self.store,
+            self.table("best_rubrics"),
+            BEST,
+            lambda prompt: self.fingerprints(prompt)[-1],
+            work,
+            complete=self.preferences.complete,
+        )
+        return self._run(table, "best_rubrics", dataset, keys)
+
+    async def _state(self, number: int, rows: pa.Table, task: Task) -> State:
+        """Return the state after a generation; one that was pruned is searched again from the last that was kept."""
+        if not is_pruned(rows):
+            return read_state(rows)
+        key = partition_key(task.case.prompt.prompt_id)
+        before = self.store.stored(self.table(self.generation_name(number - 1)), key).read()
+        return await advance(task, await self._state(number - 1, before, task))
+
+    def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
+        name = self.generation_name(number)
+        table = PromptTable(
+            self.store,
+            self.table(name),
+            POPULATION,
+            lambda prompt: self.fingerprints(prompt)[number],
+            work,
+            population_metadata,
+            self.preferences.complete,
+        )
+        return self._run(table, name, dataset, keys)
+
+    def _run(self, table: PromptTable, asset: str, dataset: StoredTable, keys: Iterable[str]) -> Filled:
+        filling = table.fill(dataset, keys, self.preferences.progress, asset)
+        return run_with(self.backend, self.preferences.backends, self.store, self.table(asset), filling)
+
+    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[Task, PromptPreferences, bool]:
+        rows = upstream_rows(known[partition_key(prompt.prompt_id)])
+        preferences = read_preferences(rows)
+        case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
+        is_whole = rows["status"][0].as_py() == Status.DONE
+        return Task(case, self.backend.roles, self.method(prompt), self.structure), preferences, is_whole
+
+    def _population(self, prompt: Prompt, fingerprint: str, state: State, calls: Calls, *, is_whole: bool) -> pa.Table:
+        """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""
+        status = Status.DONE if is_whole and not (calls.ungraded or calls.failed) else Status.INCOMPLETE
+        return population_table(prompt.prompt_id, fingerprint, state, status)
+
+
+Work = Callable[[Prompt, str], Coroutine[Any, Any, pa.Table]]
