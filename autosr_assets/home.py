@@ -11,6 +11,9 @@ from upath import UPath
 from autosr_lib.errors import SettingsError
 from autosr_lib.storage.places import place
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where the project lies; in an installed wheel, the folder of packages."""
+
 _DAGSTER_YAML = """\
 # Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
 telemetry:
@@ -51,8 +54,7 @@ def data_home() -> UPath:
     """
     if named := os.environ.get("AUTOSR_HOME"):
         return place(named) if "://" in named else UPath(Path(named).expanduser().absolute())
-    checkout = Path(__file__).resolve().parent.parent
-    base = checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
+    base = CHECKOUT if (CHECKOUT / "workspace.yaml").is_file() else Path.cwd()
     return UPath(base / "data")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.checks.dataset_checks import dataset_checks
-from autosr_assets.home import dagster_home
 from autosr_assets.checks.search_checks import check_specs
+from autosr_assets.home import dagster_home
 
 PASSED, WARNING, FAILED, NOT_RUN = "passed", "warning", "failed", "not run"
 

@@ -12,8 +12,8 @@ import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.checks.dataset_checks import faults_metadata
-from autosr_assets.steps.export import best_rows, export_target
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.steps.export import best_rows, export_target
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout

@@ -4,7 +4,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,11 +11,12 @@ import dagster as dg
 from autosr_assets.cli.options import Told
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.steps.dataset import Origin, full_path
+from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
 from autosr_assets.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
+from autosr_assets.home import CHECKOUT
 from autosr_assets.resources import Backends, Progress
-from autosr_assets.components.settings_config import override_config
+from autosr_assets.steps.dataset import Origin, full_path
 from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.settings import Structure
@@ -24,7 +24,7 @@ from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings, validate_settings
 from autosr_lib.storage.store import TableStore
 
-DEFS = Path(__file__).parent / "defs"
+DEFS = CHECKOUT / "autosr_assets" / "defs"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from autosr_assets.cli.chosen_search import ChosenSearch
-from autosr_assets.steps.dataset import read_prompts_of
 from autosr_assets.partition_keys import partition_key
-from autosr_assets.steps.prompt_rows import is_up_to_date
 from autosr_assets.resources import Silence
+from autosr_assets.steps.dataset import read_prompts_of
+from autosr_assets.steps.prompt_rows import is_up_to_date
 from autosr_assets.steps.work_left import work_left
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.responses import foreseen, needs_responses

@@ -11,16 +11,16 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 from sqlalchemy.exc import DBAPIError
 
-from autosr_assets.cli.chosen_search import ChosenSearch
-from autosr_assets.steps.dataset import Origin, read_all, read_prompts_of
 from autosr_assets.automation.dead_runs import mark_dead_runs, process_tags
-from autosr_assets.steps.export import best_rows, export_target, is_exported
+from autosr_assets.automation.run_tags import NO_RETRY, range_tags, search_tags
+from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.home import dagster_home
 from autosr_assets.partition_keys import partition_key
-from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.resources import Progress
-from autosr_assets.automation.run_tags import NO_RETRY, range_tags, search_tags
+from autosr_assets.steps.dataset import Origin, read_all, read_prompts_of
+from autosr_assets.steps.export import best_rows, export_target, is_exported
+from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError, StorageError
 from autosr_lib.storage.export import Totals

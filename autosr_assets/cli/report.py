@@ -14,10 +14,10 @@ def report(
     _debug: Debug = False,
 ) -> None:
     """Write the HTML report of a search's last export again, from what is stored, and print where it is."""
+    from autosr_assets.cli.stored_searches import stored_searches  # noqa: PLC0415
+    from autosr_assets.records.run_records import read_record  # noqa: PLC0415
     from autosr_assets.steps.export import EXPORT, rows_in_order  # noqa: PLC0415
     from autosr_assets.views.report import Digest, write_report  # noqa: PLC0415
-    from autosr_assets.records.run_records import read_record  # noqa: PLC0415
-    from autosr_assets.cli.stored_searches import stored_searches  # noqa: PLC0415
     from autosr_lib.storage.export import Totals  # noqa: PLC0415
 
     store = open_store()

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from autosr_assets.records.recorded_runs import Manifest, RunDifference
 from autosr_assets.cli.reports import plain_table, points
+from autosr_assets.records.recorded_runs import Manifest, RunDifference
 from autosr_lib.evaluation.holdout import PairSummary
 
 if TYPE_CHECKING:  # both are slow to import

@@ -23,8 +23,8 @@ def list_runs(
     _debug: Debug = False,
 ) -> None:
     """List the runs on record, the latest first; a run that came to nothing new is none."""
-    from autosr_assets.records.recorded_runs import all_manifests  # noqa: PLC0415
     from autosr_assets.cli.run_reports import runs_table  # noqa: PLC0415
+    from autosr_assets.records.recorded_runs import all_manifests  # noqa: PLC0415
 
     manifests = all_manifests(open_store(), name)
     if as_json:
@@ -43,8 +43,8 @@ def show(
     _debug: Debug = False,
 ) -> None:
     """Show what a run was told and what it came to."""
-    from autosr_assets.records.recorded_runs import all_manifests, find_run  # noqa: PLC0415
     from autosr_assets.cli.run_reports import run_view  # noqa: PLC0415
+    from autosr_assets.records.recorded_runs import all_manifests, find_run  # noqa: PLC0415
 
     manifest = find_run(all_manifests(open_store()), run)
     if as_json:
@@ -62,8 +62,8 @@ def diff(
     _debug: Debug = False,
 ) -> None:
     """Show what differed between two runs, in settings and in results; by default the last two."""
-    from autosr_assets.records.recorded_runs import all_manifests, difference, two_runs  # noqa: PLC0415
     from autosr_assets.cli.run_reports import difference_json, difference_view  # noqa: PLC0415
+    from autosr_assets.records.recorded_runs import all_manifests, difference, two_runs  # noqa: PLC0415
 
     store = open_store()
     found = difference(store, *two_runs(all_manifests(store), first, second))
@@ -80,9 +80,9 @@ def compare(
     _debug: Debug = False,
 ) -> None:
     """Set searches over one dataset side by side: accuracy on the same held-out pairs, calls, cost."""
-    from autosr_assets.steps.comparison import compare_searches  # noqa: PLC0415
-    from autosr_assets.records.recorded_runs import one_dataset_of  # noqa: PLC0415
     from autosr_assets.cli.run_reports import compared_json, compared_view  # noqa: PLC0415
+    from autosr_assets.records.recorded_runs import one_dataset_of  # noqa: PLC0415
+    from autosr_assets.steps.comparison import compare_searches  # noqa: PLC0415
 
     store = open_store()
     found = compare_searches(store, one_dataset_of(store, searches), searches)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autosr_assets.cli.shared import DONE, stdout
 from autosr_assets.cli.expected_spending import Spending, expected_spending
+from autosr_assets.cli.shared import DONE, stdout
 from autosr_lib.errors import SettingsError
 from autosr_lib.llm.estimate import ExpectedUse
 

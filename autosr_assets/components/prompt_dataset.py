@@ -9,8 +9,11 @@ import pyarrow as pa
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 from pydantic import BaseModel, Field
 
+from autosr_assets.automation.incoming import Inbox
+from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
+from autosr_assets.automation.run_tags import dataset_tags, endpoint_pool
 from autosr_assets.checks.dataset_checks import dataset_checks
-from autosr_assets.steps.dataset import dataset_metadata, read_all, register_prompts
+from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.graph_names import (
     TABLES,
     candidates_key,
@@ -20,14 +23,11 @@ from autosr_assets.graph_names import (
     preferences_key,
     prompts_of,
 )
-from autosr_assets.automation.incoming import Inbox
-from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
+from autosr_assets.steps.dataset import dataset_metadata, read_all, register_prompts
 from autosr_assets.steps.prompt_rows import Filled
-from autosr_assets.automation.run_tags import dataset_tags, endpoint_pool
-from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings

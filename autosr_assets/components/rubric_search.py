@@ -8,9 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
+from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
+from autosr_assets.automation.run_tags import endpoint_pool, search_tags
+from autosr_assets.automation.search_jobs import Times, search_jobs
+from autosr_assets.automation.search_requests import CHUNK, SearchRequests
+from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.prompt_dataset import backfill_policy, published
-from autosr_assets.steps.export import export_search
+from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.graph_names import (
     TABLES,
     checked_name,
@@ -20,18 +25,13 @@ from autosr_assets.graph_names import (
     prompts_of,
     search_settings_key,
 )
-from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
-from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_assets.steps.export import export_search
+from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.steps.range_events import log_materializations
-from autosr_assets.automation.run_tags import endpoint_pool, search_tags
-from autosr_assets.checks.search_checks import check_search, check_specs
-from autosr_assets.automation.search_jobs import Times, search_jobs
-from autosr_assets.automation.search_requests import CHUNK, SearchRequests
-from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.steps.step_resources import SHARED, preference_step
 from autosr_assets.steps.search_steps import SearchSteps
+from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION

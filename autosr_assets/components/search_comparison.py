@@ -6,9 +6,9 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from autosr_assets.steps.comparison import compare_searches, comparison_metadata, comparison_table
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.graph_names import TABLES, checked_name, dataset_key, one_dataset
+from autosr_assets.steps.comparison import compare_searches, comparison_metadata, comparison_table
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 

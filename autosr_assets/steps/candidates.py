@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from autosr_assets.views.metadata import candidates_metadata
 from autosr_assets.partition_keys import partition_key
-from autosr_assets.steps.prompt_rows import Filled, PromptTable, UpstreamError
 from autosr_assets.resources import Backends, Progress
+from autosr_assets.steps.prompt_rows import Filled, PromptTable, UpstreamError
 from autosr_assets.steps.running import run_with
+from autosr_assets.views.metadata import candidates_metadata
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import SettingsError

@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.steps.call_records import spent_on
 from autosr_assets.checks.dataset_checks import present_prompts
-from autosr_assets.views.metadata import cell
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.steps.call_records import spent_on
+from autosr_assets.views.metadata import cell
 from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import Interval, PairCount, PairSummary, summarise_pairs
 from autosr_lib.storage.comparison import Comparison, compare

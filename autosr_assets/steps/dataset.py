@@ -11,8 +11,9 @@ import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.graph_names import prompts_of
-from autosr_assets.views.metadata import cell, table
+from autosr_assets.home import CHECKOUT
 from autosr_assets.partition_keys import partition_key
+from autosr_assets.views.metadata import cell, table
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Dataset, read_dataset
@@ -66,7 +67,7 @@ def dataset_path(path: str) -> str | UPath:
     """Return where a dataset's file is: a relative path is looked for in the working folder, then in the project's."""
     known = UPath(path)
     if isinstance(known, Path) and not known.is_absolute() and not known.exists():
-        beside = Path(__file__).resolve().parent.parent / os.fspath(known)
+        beside = CHECKOUT / os.fspath(known)
         return str(beside) if beside.exists() else path
     return path
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.home import data_home
-from autosr_assets.records.manifest import Manifest, run_manifest, told
-from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.partition_keys import partition_key
-from autosr_assets.views.report import Digest, report_path, write_report
+from autosr_assets.records.manifest import Manifest, run_manifest, told
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
 from autosr_assets.steps.search_steps import SearchSteps
+from autosr_assets.views.metadata import held_out_table, picture
+from autosr_assets.views.report import Digest, report_path, write_report
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.storage.export import Totals, holdout_json, write_export
 from autosr_lib.storage.places import naming, place

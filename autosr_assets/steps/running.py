@@ -3,10 +3,10 @@
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from autosr_assets.steps.call_records import keep_calls
 from autosr_assets.interrupts import run_to_its_end
-from autosr_assets.steps.prompt_rows import Filled
 from autosr_assets.resources import Backends
+from autosr_assets.steps.call_records import keep_calls
+from autosr_assets.steps.prompt_rows import Filled
 from autosr_lib.backends import Backend
 from autosr_lib.storage.store import TableStore
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from autosr_assets.partition_keys import partition_key
+from autosr_assets.resources import Backends, Progress
 from autosr_assets.steps.candidates import CandidateStep
 from autosr_assets.steps.hard_prompts import Chosen
-from autosr_assets.views.metadata import population_metadata, preferences_metadata
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.prompt_rows import Filled, PromptTable, upstream_rows
-from autosr_assets.resources import Backends, Progress
 from autosr_assets.steps.running import run_with
+from autosr_assets.views.metadata import population_metadata, preferences_metadata
 from autosr_lib.backends import Backend
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt

@@ -85,7 +85,7 @@ def write_html(path: Path, found: Evaluated, *, rubrics: str, dataset: str) -> N
     Raises:
         StorageError: it cannot be written.
     """
-    templates = Environment(loader=PackageLoader("autosr_assets"), autoescape=True, undefined=StrictUndefined)
+    templates = Environment(loader=PackageLoader("autosr_assets.views"), autoescape=True, undefined=StrictUndefined)
     html = templates.get_template("evaluation.html.j2").render(
         rubrics=rubrics,
         dataset=dataset,

@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from upath import UPath
 
+from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.histories import Histories
 from autosr_assets.views.metadata import points
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
@@ -96,7 +96,7 @@ def write_report(
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=PackageLoader("autosr_assets"),
+        loader=PackageLoader("autosr_assets.views"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autosr_assets import report as reports
+from autosr_assets.views import report as reports
 from autosr_assets.views.report import verdict
 from autosr_lib.evaluation.holdout import HoldoutCount, HoldoutSummary, PairCount, summarise_holdout
 from autosr_lib.search.roles import Roles

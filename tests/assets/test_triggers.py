@@ -12,9 +12,9 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from autosr_assets.automation.known_runs import unfinished_run
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
-from autosr_assets.automation.known_runs import unfinished_run
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Scope
