@@ -8,7 +8,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log bench bench-short check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,24 @@ test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KE
 
 test-event-log: $(READY) ## run Dagster's own tests of event logs on ours (downloads Dagster's sources)
 	@$(BIN)/python tests/assets/dagster_suite.py -n $(WORKERS) $(ARGS)
+
+bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/README.md
+	@$(BIN)/python -m benchmarks.evaluate_speed
+	@$(BIN)/python -m benchmarks.client_speed
+	@$(BIN)/python -m benchmarks.slow_endpoint
+	@$(BIN)/python -m benchmarks.start
+	@$(BIN)/python -m benchmarks.waiting
+	@$(BIN)/python -m benchmarks.dagster_cost --stopped
+	@$(BIN)/python -m benchmarks.growth
+
+bench-short: $(READY) ## run every benchmark of speed in small, to see that it still runs
+	@$(BIN)/python -m benchmarks.evaluate_speed --rounds 3
+	@$(BIN)/python -m benchmarks.client_speed --calls 100 --rounds 1
+	@$(BIN)/python -m benchmarks.slow_endpoint --prompts 2 --endpoints 64:0.05
+	@$(BIN)/python -m benchmarks.start --rounds 1
+	@$(BIN)/python -m benchmarks.waiting --worlds 2 --prompts 8 --chunks 4
+	@$(BIN)/python -m benchmarks.dagster_cost --prompts 3
+	@$(BIN)/python -m benchmarks.growth --sizes 5
 
 check: lint types imports definitions test ## everything CI checks
 

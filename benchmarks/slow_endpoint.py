@@ -55,13 +55,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=100)
-    parser.add_argument("--slow", action="store_true", help="also 32 requests of 2 s at once")
+    parser.add_argument(
+        "--endpoints", nargs="+", default=["64:0.05", "256:0.2"], help="requests at once : seconds of each"
+    )
     asked = parser.parse_args()
     print(f"{machine()}; the command's start is taken off\n")
     print("| | requests | least s | bare s | ours s | ours / the longer | our CPU s | again, all from the cache: s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
-    for concurrency, latency in ((64, 0.05), (256, 0.2), *(((32, 2.0),) if asked.slow else ())):
-        measure(concurrency, latency, asked.prompts)
+    for concurrency, latency in (one.split(":") for one in asked.endpoints):
+        measure(int(concurrency), float(latency), asked.prompts)
 
 
 if __name__ == "__main__":

@@ -24,15 +24,17 @@ def _library() -> list[str]:
     ]
 
 
+SEARCH, CHAIN = "`autosr search` of the demo", "a chain of 6 empty assets over 3 prompts, Dagster alone"
+LIBRARY, DAGSTER = "the search of the demo, library alone", "`import dagster`"
 COMMANDS: Mapping[str, Callable[[], Sequence[str]]] = {
     "`autosr --help`": lambda: autosr("--help"),
-    "`import dagster`": lambda: [sys.executable, "-c", "import dagster"],
+    DAGSTER: lambda: [sys.executable, "-c", "import dagster"],
     "`DagsterInstance.get()` on a home that is there": lambda: [
         sys.executable, "-c", "import dagster; dagster.DagsterInstance.get()",
     ],
-    "a chain of 6 empty assets over 3 prompts, Dagster alone": lambda: [sys.executable, "-c", BARE, "3", "6"],
-    "the search of the demo, library alone": _library,
-    "`autosr search` of the demo": lambda: autosr("search", DEMO, "--backend", "heuristic"),
+    CHAIN: lambda: [sys.executable, "-c", BARE, "3", "6"],
+    LIBRARY: _library,
+    SEARCH: lambda: autosr("search", DEMO, "--backend", "heuristic"),
     "`autosr search` again, nothing to do": lambda: autosr("search", DEMO, "--backend", "heuristic"),
 }  # fmt: skip
 
@@ -62,13 +64,9 @@ def main() -> None:
     median = {name: [statistics.median(one[place] for one in used) for place in (0, 1)] for name, used in found.items()}
     for name, (wall, cpu) in median.items():
         print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
-    search, chain, library = (median[name] for name in list(COMMANDS)[5:2:-1][:1] + list(COMMANDS)[3:5])
-    bare_start = median["`import dagster`"]
-    print(
-        "\n`autosr search` above Dagster's chain and the search: "
-        f"wall {search[0] - chain[0] - library[0]:+.2f} s, CPU {search[1] - chain[1] - library[1]:+.2f} s "
-        f"(the library's own start is counted with the search; `import dagster` alone is {bare_start[0]:.2f} s)"
-    )
+    search, chain, library = (median[name] for name in (SEARCH, CHAIN, LIBRARY))
+    above = [search[place] - chain[place] - library[place] for place in (0, 1)]
+    print(f"\n{SEARCH} above Dagster's chain and the search: wall {above[0]:+.2f} s, CPU {above[1]:+.2f} s")
 
 
 if __name__ == "__main__":
