@@ -65,6 +65,7 @@ bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/RE
 	@$(BIN)/python -m benchmarks.waiting
 	@$(BIN)/python -m benchmarks.dagster_cost --stopped
 	@$(BIN)/python -m benchmarks.growth
+	@$(BIN)/python -m benchmarks.asset_page
 
 bench-short: $(READY) ## run every benchmark of speed in small, to see that it still runs
 	@$(BIN)/python -m benchmarks.evaluate_speed --rounds 3
@@ -74,6 +75,7 @@ bench-short: $(READY) ## run every benchmark of speed in small, to see that it s
 	@$(BIN)/python -m benchmarks.waiting --worlds 2 --prompts 8 --chunks 4
 	@$(BIN)/python -m benchmarks.dagster_cost --prompts 3
 	@$(BIN)/python -m benchmarks.growth --sizes 5
+	@$(BIN)/python -m benchmarks.asset_page --prompts 5
 
 check: lint types imports definitions test ## everything CI checks
 
