@@ -26,9 +26,9 @@ query Page($key: AssetKeyInput!) {
 MODULE = """
 import warnings
 warnings.simplefilter("ignore")
-from autosr_assets.chosen_search import search_of_file
-from autosr_assets.cli_options import Told
-from autosr_assets.cli_shared import open_store
+from autosr_assets.cli.chosen_search import search_of_file
+from autosr_assets.cli.options import Told
+from autosr_assets.cli.shared import open_store
 from autosr_assets.resources import Silence
 defs = search_of_file({path!r}, None, Told({{}}, {{}}, {{}}), open_store()).definitions(Silence())
 """
@@ -38,11 +38,11 @@ def materialize(folder: Path, prompts: int) -> Path:
     """Materialize the preferences of so many prompts, and return the file that defines the graph."""
     import dagster as dg
 
-    from autosr_assets.chosen_search import search_of_file
-    from autosr_assets.cli_options import Told
-    from autosr_assets.cli_shared import open_store
+    from autosr_assets.cli.chosen_search import search_of_file
+    from autosr_assets.cli.options import Told
+    from autosr_assets.cli.shared import open_store
     from autosr_assets.home import dagster_home
-    from autosr_assets.launch import Launch, _Runs
+    from autosr_assets.cli.launch import Launch, _Runs
     from autosr_assets.resources import Silence
 
     path = write_dataset(folder / "page.jsonl", prompts)
