@@ -39,10 +39,10 @@ def materialize(folder: Path, prompts: int) -> Path:
     import dagster as dg
 
     from autosr_assets.cli.chosen_search import search_of_file
+    from autosr_assets.cli.launch import Launch, _Runs
     from autosr_assets.cli.options import Told
     from autosr_assets.cli.shared import open_store
     from autosr_assets.home import dagster_home
-    from autosr_assets.cli.launch import Launch, _Runs
     from autosr_assets.resources import Silence
 
     path = write_dataset(folder / "page.jsonl", prompts)
