@@ -12,8 +12,10 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from autosr_lib.errors import SettingsError
+from autosr_lib.findings import finding
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -144,18 +146,17 @@ def bounds_of(field: FieldInfo) -> str:
 
 def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsError:
     """Return pydantic's findings as one line that names each setting, its value and what is allowed."""
-    return SettingsError("; ".join(_finding(model, dict(detail)) for detail in error.errors(include_url=False)))
+    return SettingsError("; ".join(_finding(model, detail) for detail in error.errors(include_url=False)))
 
 
-def _finding(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
+def _finding(model: type[BaseModel], detail: ErrorDetails) -> str:
     path = tuple(detail["loc"])
     name = ".".join(str(part) for part in path)
     if detail["type"] == "extra_forbidden":
         return f"{name} is not a setting; {_instead(model, path)}"
-    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    allowed = finding(detail)
     if detail["type"] == "value_error" or not path:
-        return f"{name}: {message}" if name else message
-    allowed = message.replace("Input should be", "must be", 1)
+        return f"{name}: {allowed}" if name else allowed
     if detail["type"] == "missing" or _hides_input(model, path):
         return f"{name}: {allowed}"
     return f"{name} is {_shown(detail['input'])}; {allowed}"

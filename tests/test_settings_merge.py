@@ -55,7 +55,7 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
             {"selection_strategy": "best"},
             "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'",
         ),
-        ({"evolution": 3}, "evolution is 3; must be a valid dictionary"),
+        ({"evolution": 3}, "evolution is 3; must be an object"),
         ({"seed": 1, "population_size": 1, "evolution": {"population_size": 3}}, "population_size is given twice"),
         ({"seed": float("nan")}, "seed is nan; must be a"),
     ],

@@ -1,9 +1,11 @@
 """Settings of what is measured; each has its reason in METHOD.md."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -12,6 +14,26 @@ class Settings(BaseModel):
     """Frozen, complete and strict: an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _a_bool_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # Python and pydantic take true for 1; in a YAML it is a slip.
+        wanted = _types_in(cls.model_fields[str(info.field_name)].annotation)
+        if wanted & {int, float} and not wanted & {bool, Any} and _holds_bool(value):
+            raise PydanticCustomError("bool_for_number", "Input should be a number, not true or false")
+        return value
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    parts = get_args(annotation)
+    return set().union(*map(_types_in, parts)) if parts else {annotation}
+
+
+def _holds_bool(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_bool, value.values()))
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_bool, value)))
 
 
 class PairsSetting(StrEnum):

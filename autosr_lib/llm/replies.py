@@ -16,6 +16,7 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.roles import Grade
 from autosr_lib.evaluation.settings import GradingSettings, Scale
+from autosr_lib.findings import finding, place
 from autosr_lib.llm.fences import cleaned, one_line
 from autosr_lib.llm.json_text import cut_off_members, json_values
 from autosr_lib.llm.schemas import CRITERION_TYPES, MAX_PROPOSED, scale_max
@@ -256,8 +257,8 @@ def _unit(read: GradeReply, top: int) -> Grade:
 
 def _first_fault(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
+    where = place(first["loc"])
+    return f"{where}: {finding(first)}" if where else finding(first)
 
 
 def _joined(faults: list[str]) -> str | None:

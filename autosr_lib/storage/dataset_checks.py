@@ -119,7 +119,8 @@ def _text(fields: Mapping[Any, Any], key: str, place: str, findings: _Findings, 
     if value is None:
         findings.faults.append(f"{at}: is missing; give text")
     elif not isinstance(value, str):
-        findings.faults.append(f"{at}: {shown(value)} is not text; put it in quotes")
+        hint = "put it in quotes" if isinstance(value, int | float) else "give text"
+        findings.faults.append(f"{at}: {shown(value)} is not text; {hint}")
     elif faults := value_faults(at, value):
         findings.faults += faults
     elif value or may_be_empty:

@@ -63,7 +63,9 @@ class _Group:
     faults: list[str] = field(default_factory=list)
 
     def raw(self) -> RawPrompt:
-        """Return what was gathered."""
+        """Return what was gathered; the faults alone where every row has one."""
+        if not self.fields:
+            return RawPrompt(self.place, None, faults=tuple(self.faults))
         fields: dict[str, Any] = {key: value for (level, key), value in self.fields.items() if level == "prompt"}
         metadata = {key: value for (level, key), value in self.fields.items() if level == "prompt_metadata"}
         fields |= {"metadata": metadata, "candidates": self.candidates}
@@ -76,7 +78,8 @@ def column_faults(names: Sequence[str], needs_candidates: bool = True) -> list[s
     missing = [name for name in required if name not in names]
     faults = [f"column {name}: is missing; a row needs {', '.join(required)}" for name in missing]
     if len(missing) == len(required):
-        faults = [f"the columns {shown(', '.join(names))} are not a dataset's; give {', '.join(required)}"]
+        hint = ", separated by commas" if len(names) == 1 else ""
+        faults = [f"the columns {shown(', '.join(names))} are not a dataset's; give {', '.join(required)}{hint}"]
     first: dict[tuple[Level, str], str] = {}
     for name in filter(None, names):
         if (target := _target(name)) in first:

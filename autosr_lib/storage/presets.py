@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from upath import UPath
 
+from autosr_lib import findings
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
@@ -39,8 +40,8 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
         if not (isinstance(error, UnicodeDecodeError) or is_fault_of_storage(error)):
             raise
         raise SettingsError(f"preset_rubrics {path}: {error}; allowed: a JSON file of rubrics") from error
-    if faults := value_faults(str(path), content):
-        raise SettingsError(f"preset_rubrics {faults[0]}")
+    if faults := value_faults("", content):
+        raise SettingsError(f"preset_rubrics {path}: {faults[0].removeprefix('.').removeprefix(': ')}")
     return {name: _rubric(value, f"{path}: {name}") for name, value in _by_prompt(content, path)}
 
 
@@ -62,13 +63,19 @@ def _rubric(value: Any, place: str) -> Rubric:
     try:
         rubric = Rubric.model_validate({"criteria": plain})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f".{part}" for part in first["loc"])
-        raise SettingsError(f"preset_rubrics {place}{where}: {first['msg']} (got {first['input']!r:.40})") from error
+        first = error.errors(include_url=False)[0]
+        where = findings.place((place, *first["loc"]))
+        got = first["input"]
+        shown = (
+            f" (got {got!r:.40})"
+            if got != "" and isinstance(got, str | int | float) and first["type"] != "extra_forbidden"
+            else ""
+        )
+        raise SettingsError(f"preset_rubrics {where}: {findings.finding(first)}{shown}") from error
     for number, criterion in enumerate(rubric.criteria):
         if criterion.measure is not None:
             try:
                 parse_measure(criterion.measure)
             except SettingsError as error:
-                raise SettingsError(f"preset_rubrics {place}.criteria.{number}.measure: {error}") from error
+                raise SettingsError(f"preset_rubrics {place}.criteria[{number}].measure: {error}") from error
     return rubric

@@ -62,7 +62,9 @@ def _scalar_problem(value: object) -> str:
         case None | bool():
             problem = ""
         case str():
-            problem = "" if _is_well_formed(value) else f"{shown(value)} holds half a character (a surrogate)"
+            problem = (
+                "" if _is_well_formed(value) else f"{shown(value)} holds half a character (a surrogate); write it whole"
+            )
         case int() | HugeNumber():
             fits = isinstance(value, int) and -(2**63) <= value < 2**63
             problem = "" if fits else f"{shown(value)} does not fit 64 bits; write it as text"

@@ -26,7 +26,10 @@ SUMMEVAL = PROJECT.parent / "shared" / "data" / "summeval.json"
 KEY = "sk-marked-8f3a61c09d5e7b24"
 
 QUICK = ("--llm-retry-backoff-base", "0.005", "--llm-retry-backoff-max", "0.02")
-SMALL = (*QUICK, "--generations", "1", "--mutations-per-round", "2", "--initial-proposals", "2", "--judge", "model")
+_FEW = (*QUICK, "--mutations-per-round", "2", "--initial-proposals", "2", "--judge", "model")
+SMALL = (*_FEW, "--generations", "1")
+SHORT = (*_FEW, "--max-generations", "1")
+"""For a search that a YAML defines, whose generations are those of the graph."""
 
 
 @dataclass(frozen=True)
