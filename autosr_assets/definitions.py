@@ -4,8 +4,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from autosr_assets.event_log import ask_for_batches
 from autosr_assets.graph_names import TABLES
+from autosr_assets.home import ask_for_batches
 from autosr_assets.io_manager import ParquetIOManager
 from autosr_assets.resources import Progress, run_resources
 

@@ -16,17 +16,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 
-BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
-"""Events that Dagster hands over at once; it hands over single ones where this is not set."""
-BATCH_SIZE = "500"
-
-
-def ask_for_batches() -> None:
-    """Have Dagster hand events over in batches, in this process and those that it starts; a size that is set is kept.
-
-    A storage without batches, as Dagster's own for SQLite, is handed them one by one as before.
-    """
-    os.environ.setdefault(BATCH_VARIABLE, BATCH_SIZE)
+from autosr_assets.home import ask_for_batches
 
 
 class BatchedSqliteEventLog(SqliteEventLogStorage):

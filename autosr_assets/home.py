@@ -45,6 +45,16 @@ run_monitoring:
   enabled: true  # a run that never starts is given up
 """
 
+BATCH_VARIABLE, BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", "500"
+
+
+def ask_for_batches() -> None:
+    """Have Dagster hand events over in batches, in this process and those that it starts; a size that is set is kept.
+
+    A storage without batches, as Dagster's own for SQLite, is handed them one by one as before.
+    """
+    os.environ.setdefault(BATCH_VARIABLE, BATCH_SIZE)
+
 
 def data_home() -> UPath:
     """Return the place of everything a run makes: `AUTOSR_HOME`, else `data` of the checkout, else `./data`.

@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from autosr_lib.evaluation.arrays import FloatArray, IntArray
@@ -48,6 +47,8 @@ def fit_strengths(
         np.add.at(matrix, (first, second), -information)
         np.add.at(matrix, (second, first), -information)
         return np.asarray(matrix - np.diag(matrix.sum(axis=1)) + prior * np.eye(n))
+
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, and only where pairs were judged
 
     found = minimize(cost, np.zeros(n), jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-11})
     strength = np.asarray(found.x, dtype=float)

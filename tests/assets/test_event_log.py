@@ -11,7 +11,8 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from autosr_assets.event_log import BATCH_VARIABLE, BatchedSqliteEventLog
+from autosr_assets.event_log import BatchedSqliteEventLog
+from autosr_assets.home import BATCH_VARIABLE
 from autosr_assets.steps.range_events import log_materializations
 
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")

@@ -195,9 +195,8 @@ def test_the_real_verifiers_rewards_a_reply_and_records_an_error_for_one_that_is
     task = vf.Task(vf.TaskData(id=prompt_id, prompt="…"), plugged)
 
     def replied(text: str) -> Any:
-        trace = vf.Trace.for_task(task) if hasattr(vf.Trace, "for_task") else vf.Trace(task=task)
-        trace.root_reply = text
-        return trace
+        told = vf.TraceTask(type=type(task).__name__, data=task.data)
+        return vf.Trace(task=told, agent=vf.AgentInfo(config=vf.AgentConfig()), root_reply=text)
 
     good, bad = replied("One."), replied(SILENT)
     asyncio.run(task.score(good))
