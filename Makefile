@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+# What runs on the lowest versions: the library, and the parts of the graph that need no daemon, browser or service.
+LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/test_corpus.py \
+	--ignore=tests/storage/test_buckets.py \
+	tests/test_settings_merge.py tests/assets/test_definitions.py tests/assets/test_io_manager.py
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log bench bench-short check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log test-lowest audit bench bench-short check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +80,15 @@ bench-short: $(READY) ## run every benchmark of speed in small, to see that it s
 	@$(BIN)/python -m benchmarks.dagster_cost --prompts 3
 	@$(BIN)/python -m benchmarks.growth --sizes 5
 	@$(BIN)/python -m benchmarks.asset_page --prompts 5
+
+test-lowest: $(READY) ## run the quick tests of the library on the lowest versions that pyproject.toml allows
+	@$(BIN)/python -m venv $(VENV)/lowest && $(VENV)/lowest/bin/python -m pip install -qq 'uv>=0.9'
+	@$(VENV)/lowest/bin/uv pip install -q --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable .
+	@$(VENV)/lowest/bin/uv pip install -q --python $(VENV)/lowest/bin/python hypothesis jsonschema pytest-asyncio pytest-timeout
+	@$(VENV)/lowest/bin/python -m pytest -q -m 'not (slow or integration or ui or distributed)' $(ARGS) $(LOWEST)
+
+audit: $(READY) ## report known weaknesses of the pinned packages; fails nothing
+	@bash .ci/audit
 
 check: lint types imports definitions test ## everything CI checks
 

@@ -1,0 +1,59 @@
+"""Numbers at the edge: each has a defined result, and none is NaN or infinite."""
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.errors import SettingsError
+from autosr_lib.search.settings import SearchSettings
+from autosr_lib.settings import SearchRunSettings
+from autosr_lib.settings_merge import leaves, merge_settings, nested_settings
+
+
+def criterion(name: str, weight: float) -> dict[str, Any]:
+    return {"criterion_id": name, "text": f"Says {name}.", "weight": weight}
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -math.inf, -1.0])
+def test_a_weight_that_is_nan_infinite_or_negative_makes_no_criterion(weight: float) -> None:
+    with pytest.raises(ValidationError):
+        Criterion.model_validate(criterion("a", weight))
+
+
+def test_zero_weights_are_equal_weights() -> None:
+    rubric = Rubric.model_validate({"criteria": [criterion("a", 0), criterion("b", 0)]})
+
+    assert rubric.weights == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-300, 1.0, 1e308])
+def test_one_criterion_has_all_the_weight(weight: float) -> None:
+    assert Rubric.model_validate({"criteria": [criterion("a", weight)]}).weights == (1.0,)
+
+
+def test_huge_and_tiny_weights_add_up_to_one() -> None:
+    rubric = Rubric.model_validate({"criteria": [criterion("a", 1e308), criterion("b", 1e308), criterion("c", 5e-324)]})
+
+    assert rubric.weights == (0.5, 0.5, 0.0)
+
+
+NUMBERS = [
+    name
+    for name, field in leaves(SearchRunSettings)
+    if field.annotation in (int, float, int | None, float | None)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, False])
+def test_no_setting_takes_nan_infinity_or_a_bool_for_a_number(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=name.rsplit(".", 1)[-1]):
+        merge_settings(SearchRunSettings(), nested_settings({name: value}))
+
+
+def test_a_bool_where_one_is_wanted_is_taken() -> None:
+    assert len(NUMBERS) > 30
+    assert SearchSettings.model_validate({"stop": {"stop_when_distinguished": True}}).stop.stop_when_distinguished
