@@ -8,9 +8,11 @@ from pydantic import ValidationError
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import SettingsError
+from autosr_lib.evaluation.settings import PairsSetting
 from autosr_lib.search.settings import SearchSettings
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import leaves, merge_settings, nested_settings
+from tests.evaluation.test_objective import PLAIN, evaluation_of, objective_settings, reference_of
 
 
 def criterion(name: str, weight: float) -> dict[str, Any]:
@@ -57,3 +59,49 @@ def test_no_setting_takes_nan_infinity_or_a_bool_for_a_number(name: str, value: 
 def test_a_bool_where_one_is_wanted_is_taken() -> None:
     assert len(NUMBERS) > 30
     assert SearchSettings.model_validate({"stop": {"stop_when_distinguished": True}}).stop.stop_when_distinguished
+
+
+UNGRADED, TIED, ORDERED = [math.nan] * 4, [0.5] * 4, [0.9, 0.6, 0.4, 0.1]
+
+
+@pytest.mark.parametrize("pairs", list(PairsSetting))
+@pytest.mark.parametrize(
+    ("qualities", "score"),
+    [
+        pytest.param([4, 3, 2, 1], UNGRADED, id="all ungraded"),
+        pytest.param([4, 3, 2, 1], TIED, id="every pair tied by the rubric"),
+        pytest.param([1, 1, 1, 1], ORDERED, id="all tied by the reference"),
+        pytest.param([1, 1, 1, 1], UNGRADED, id="all tied and ungraded"),
+    ],
+)
+def test_where_nothing_tells_candidates_apart_the_accuracy_is_chance(
+    qualities: list[float], score: list[float], pairs: PairsSetting
+) -> None:
+    found = evaluation_of(score, reference_of(qualities), objective_settings(pairs))
+
+    assert found.tail_acc == found.diverse_tail_acc == 0.5
+    assert found.tail_var == 0
+    assert math.isfinite(found.objective)
+
+
+@pytest.mark.parametrize("pairs", list(PairsSetting))
+@pytest.mark.parametrize("sources", ["aaaa", "abab"])
+def test_one_source_has_the_same_accuracy_as_several_and_counts_all_pairs_as_diverse(
+    sources: str, pairs: PairsSetting
+) -> None:
+    found = evaluation_of(ORDERED, reference_of([4, 3, 2, 1], sources), objective_settings(pairs, **PLAIN))
+
+    assert found.tail_acc == found.diverse_tail_acc == found.objective == 1
+
+
+@pytest.mark.parametrize("pairs", list(PairsSetting))
+@pytest.mark.parametrize("score", [UNGRADED, TIED, ORDERED, [math.nan, 0.9, 0.1, math.nan]])
+@pytest.mark.parametrize("qualities", [[4, 3, 2, 1], [1, 1, 1, 1], [2, 1, 1, 1]])
+def test_no_figure_of_an_evaluation_is_nan_or_infinite(
+    qualities: list[float], score: list[float], pairs: PairsSetting
+) -> None:
+    found = evaluation_of(score, reference_of(qualities), objective_settings(pairs))
+
+    numbers = [value for value in found if isinstance(value, float)]
+    assert len(numbers) >= 5
+    assert all(math.isfinite(number) for number in numbers), found
