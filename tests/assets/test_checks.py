@@ -131,13 +131,15 @@ def test_grades_that_stay_away_are_counted(home: Home) -> None:
 
 
 def test_an_export_that_somebody_changed_is_found(home: Home) -> None:
-    search(home, planted("a", "b"))
+    prompts = planted("a", "b")
+    search(home, prompts)
     path = home.root / "exports" / "calls.json"
     text = path.read_text(encoding="utf-8")
     export = json.loads(text)
     path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
 
-    rows = [rows[0] for rows in home.rows("calls/best_rubrics").values()]
+    stored = home.rows("calls/best_rubrics")
+    rows = [{**stored[one.prompt_id][0], "prompt": one.prompt} for one in prompts]
     assert "b" in dict(differences(path, rows))
 
     path.write_text(text)
