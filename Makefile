@@ -112,7 +112,7 @@ definitions: $(READY)
 
 constraints: ## move constraints.txt to the newest versions that pip finds
 	@rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --editable '.[dev,k8s,s3]'
+	@$(BIN)/python -m pip install -qq --editable '.[dev,k8s,s3,fuzz]'
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ @]+$$' > constraints.txt
 	@touch $(READY)
 
