@@ -210,11 +210,10 @@ def reply_of(body: Body) -> str:
     texts = blocks(body)
     role = role_of(body)
     if role == "verifier":
-        grades = {
-            label: {"reason": "seen", "grade": round(chance(criterion, texts[-1]) * 10) / 2}
-            for label, criterion in criteria_of(body).items()
-        }
-        return json.dumps(grades)
+        found = {label: chance(criterion, texts[-1]) for label, criterion in criteria_of(body).items()}
+        is_binary = '"enum": [0, 1]' in json.dumps(body.get("response_format"))
+        grades = {label: round(good) if is_binary else round(good * 10) / 2 for label, good in found.items()}
+        return json.dumps({label: {"reason": "seen", "grade": grade} for label, grade in grades.items()})
     if role == "judge":
         first, second = texts[-2:]
         return json.dumps({"reason": "r", "verdict": "A" if chance(first) > chance(second) else "B"})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.llm.server import ModelServer
-from tests.reward.searched import KEY, Searched
+from tests.reward.searched import DEMO, KEY, Searched
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +36,13 @@ def by_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
 
 @pytest.fixture
 def search_with(tmp_path: Path) -> Iterator[Callable[..., tuple[Searched, ModelServer]]]:
-    """Search the demo with some options over a server of its own; both end with the test."""
+    """Search the demo, or another dataset, with some options over a server of its own; both end with the test."""
     with ExitStack() as stack:
 
-        def search(*options: str) -> tuple[Searched, ModelServer]:
+        def search(*options: str, dataset: Path = DEMO) -> tuple[Searched, ModelServer]:
             server = stack.enter_context(ModelServer())
             home = Searched(tmp_path / "home", server.base_url)
-            home.search(*options)
+            home.search(*options, dataset=dataset)
             return home, server
 
         yield search
