@@ -73,7 +73,7 @@ def score(
     rows = read_responses(responses)
     with _bar(len(rows)) as advance:
         outcome = ScoringRun(loaded, rows, target, advance, skip_unknown=skip_unknown).run()
-    _print_outcome(outcome, target)
+    _print_outcome(outcome, target, loaded.skew)
     if outcome.left:
         raise typer.Exit(SOME_FAILED)
 
@@ -219,7 +219,7 @@ def _bar(rows: int, what: str = "responses") -> Any:
     return bar()
 
 
-def _print_outcome(outcome: "Outcome", target: Path) -> None:
+def _print_outcome(outcome: "Outcome", target: Path, skew: str | None) -> None:
     console = stdout()
     said = [f"{outcome.rows - outcome.left - outcome.skipped} of {outcome.rows} rows are scored"]
     said += [f"{outcome.asked} responses graded now", f"{outcome.known} before"]
@@ -233,4 +233,6 @@ def _print_outcome(outcome: "Outcome", target: Path) -> None:
             f"{outcome.left} rows were not asked: {outcome.ended_by}; the same command goes on from there",
             markup=False, soft_wrap=True,
         )  # fmt: skip
+    if skew is not None:
+        console.print(f"otherwise than in the search: {skew}", markup=False, soft_wrap=True, style="dim")
     console.print(f"output: {target}", markup=False, soft_wrap=True)

@@ -70,6 +70,8 @@ def criterion_rows(criteria: Iterable[CriterionFigures]) -> Iterator[tuple[str, 
 def notes(found: Evaluated) -> Iterator[str]:
     """Yield what has to be said beside the figures."""
     yield f"{found.responses} responses, {found.unscored} of them unscored; rubric: {found.which}; 95% intervals over prompts"
+    if found.skew is not None:
+        yield f"otherwise than in the search: {found.skew}"
     if Seen.NEITHER not in found.by_seen:
         yield "no pair is unseen: nothing here says how the rubrics do on responses that the search did not see"
         if found.which == "rubric":

@@ -83,6 +83,8 @@ class Evaluated:
     unscored: int
     without_rubric: tuple[str, ...]
     without_labels: tuple[str, ...]
+    skew: str | None
+    """In what responses were graded otherwise than in the search."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON has it; an interval is a list of value, low, high."""
@@ -163,6 +165,7 @@ async def evaluate_rubrics(
         unscored=sum(one.score is None for case in cases for one in case.scored),
         without_rubric=tuple(no_rubric),
         without_labels=tuple(no_labels),
+        skew=rubrics.skew,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import EndpointError, ReplyError, SettingsError
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Parcel, pack
 from autosr_lib.evaluation.roles import GradeRequest, Verifier
+from autosr_lib.evaluation.settings import Grading
 from autosr_lib.heuristic import heuristic_roles
 from autosr_lib.llm.client import ModelClient
 from autosr_lib.llm.extraction import Extractor
@@ -116,6 +117,25 @@ class Rubrics:
     def rubric(self, prompt_id: str) -> Rubric:
         """Return the rubric that grades the responses to a prompt."""
         return self.entry(prompt_id).chosen(self.which)
+
+    @property
+    def skew(self) -> str | None:
+        """Return in what responses are graded otherwise than the search's candidates were, None where in nothing."""
+        if self.client is None:  # heuristics grade each criterion alone, and every vote alike
+            return None
+        told, searched = list[str](), self.grading
+        if searched.grading is not Grading.PER_CRITERION:
+            told.append(
+                "a criterion is asked about beside all others of its rubric, in the search beside those that were new "
+                f"with it (grading was {searched.grading}; per_criterion asks alike)"
+            )
+        visible = searched.num_votes + searched.finalist_votes
+        if {self.votes} != {visible, searched.holdout_votes}:
+            told.append(
+                f"votes are {self.votes}, in the search {visible} for visible candidates of the finalists "
+                f"and {searched.holdout_votes} for hidden ones"
+            )
+        return "; ".join(told) or None
 
     async def __aenter__(self) -> Self:
         """Keep the connections to the endpoint open until the end; `score` works without, but opens them each time."""

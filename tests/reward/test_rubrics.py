@@ -13,7 +13,7 @@ from autosr_lib.errors import BudgetExhausted, EndpointError, SettingsError
 from autosr_lib.reward import Rubrics
 from autosr_lib.settings import SearchRunSettings
 from tests.llm.server import ModelServer, Says, Status
-from tests.reward.searched import PROJECT, Searched, responses, without_time
+from tests.reward.searched import DEMO, PROJECT, Searched, responses, without_time
 
 SearchWith = Callable[..., tuple[Searched, ModelServer]]
 
@@ -74,6 +74,39 @@ def test_with_any_protocol_the_same_kept_replies_give_the_same_scores(
 
     assert [one.score for one in scored] == pytest.approx(own_scores(home), abs=LAST_DIGITS)
     assert len(server.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("grading", "votes", "differs"),
+    [
+        ({"grading": "per_criterion", "finalist_votes": 0}, None, []),
+        ({"grading": "per_criterion"}, None, ["votes are 1, in the search 2 for visible"]),
+        ({"grading": "per_criterion", "holdout_votes": 2}, 2, []),
+        ({"grading": "pooled", "finalist_votes": 0}, None, ["beside all others of its rubric"]),
+        ({"grading": "per_rubric"}, None, ["grading was per_rubric", "votes are 1"]),
+    ],
+)
+def test_in_what_use_differs_from_the_search_is_told(
+    grading: dict[str, Any], votes: int | None, differs: list[str], by_model: Searched, tmp_path: Path
+) -> None:
+    export = by_model.said()
+    export["run_manifest"]["settings"]["grading"] |= grading
+
+    skew = Rubrics.load(written(tmp_path, export), votes=votes).skew
+
+    assert (skew is None) == (not differs)
+    assert all(part in (skew or "") for part in differs)
+
+
+def test_eval_says_in_what_it_differs_and_offline_it_does_not(by_model: Searched, offline: Searched) -> None:
+    skews = [
+        json.loads(home.autosr("eval", str(home.path), str(DEMO), "--json").out)["skew"] for home in (by_model, offline)
+    ]
+    table = by_model.autosr("eval", str(by_model.path), str(DEMO)).out.replace("\n", " ")
+
+    assert skews[0] == Rubrics.load(by_model.path).skew
+    assert skews[1] is None
+    assert "otherwise than in the search" in table
 
 
 async def test_by_default_criteria_share_requests_and_the_scores_are_those_of_the_search(by_model: Searched) -> None:
