@@ -48,13 +48,12 @@ def spent_on(store: TableStore, search: str) -> dict[str, Any]:
 
 
 def spent_by_role(store: TableStore, search: str, dataset: str) -> dict[str, dict[str, float]]:
-    """Return tokens and cost by role, of a search and its dataset's judge, in all runs whose calls are kept."""
+    """Return tokens and cost by role, of a search and its dataset's judge and responder, in all runs whose calls are kept."""
     spent: dict[str, dict[str, float]] = {}
+    of_dataset = {f"{dataset}/candidates", f"{dataset}/preferences"}
     folder = store.root / "calls"
     for table in sorted(f"calls/{run.name}" for run in folder.iterdir()) if folder.is_dir() else ():
-        steps = [
-            step for step in store.keys(table) if step.startswith(f"{search}/") or step == f"{dataset}/preferences"
-        ]
+        steps = [step for step in store.keys(table) if step.startswith(f"{search}/") or step in of_dataset]
         for _, rows in store.scan(table, ["role", "prompt_tokens", "completion_tokens", "cost"], steps):
             sums = rows.group_by("role").aggregate([(name, "sum") for name in rows.column_names if name != "role"])
             for row in sums.to_pylist():

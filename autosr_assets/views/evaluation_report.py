@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autosr_assets.views.pages import page_template
 from autosr_lib.errors import StorageError
 from autosr_lib.reward.labelled import Accuracy, CriterionFigures, Evaluated, Seen
 
@@ -27,6 +27,8 @@ HEADS = (
     "tail accuracy (a tie is wrong)",
 )
 CRITERIA_HEADS = ("prompt", "criterion", "weight", "coverage", "discrimination", "votes agree", "redundancy")
+FIGURES = frozenset({"prompts", "pairs", "tail pairs", *CRITERIA_HEADS[2:]})
+"""Columns of bare numbers, which stand at the right."""
 
 
 def evaluation_view(found: Evaluated) -> RenderableType:
@@ -48,7 +50,7 @@ def evaluation_view(found: Evaluated) -> RenderableType:
         Text(f"\ncriteria, the weakest first ({min(SHOWN, len(found.criteria))} of {len(found.criteria)})"),
         criteria,
     ]
-    return Group(*parts, *(Text(note, style="dim") for note in notes(found)))
+    return Group(*parts, *(Text(note, style="dim") for note in (*remembered(found), *notes(found))))
 
 
 def accuracy_rows(accuracies: Mapping[str, Accuracy]) -> Iterator[tuple[str, ...]]:
@@ -67,15 +69,19 @@ def criterion_rows(criteria: Iterable[CriterionFigures]) -> Iterator[tuple[str, 
         yield one.prompt_id, one.text, *figures, redundancy
 
 
+def remembered(found: Evaluated) -> Iterator[str]:
+    """Yield what has to be said where the search saw something of every pair."""
+    if Seen.NEITHER not in found.by_seen:
+        yield "no pair is unseen: nothing here says how the rubrics do on responses that the search did not see"
+        if found.which == "rubric":
+            yield "the weights of `rubric` are fitted on the hidden candidates too; --which measured_rubric has not seen them"
+
+
 def notes(found: Evaluated) -> Iterator[str]:
     """Yield what has to be said beside the figures."""
     yield f"{found.responses} responses, {found.unscored} of them unscored; rubric: {found.which}; 95% intervals over prompts"
     if found.skew is not None:
         yield f"otherwise than in the search: {found.skew}"
-    if Seen.NEITHER not in found.by_seen:
-        yield "no pair is unseen: nothing here says how the rubrics do on responses that the search did not see"
-        if found.which == "rubric":
-            yield "the weights of `rubric` are fitted on the hidden candidates too; --which measured_rubric has not seen them"
     for names, lack in ((found.without_rubric, "rubric"), (found.without_labels, "labels")):
         if names:
             yield f"{len(names)} prompts without {lack} are left out: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
@@ -87,8 +93,7 @@ def write_html(path: Path, found: Evaluated, *, rubrics: str, dataset: str) -> N
     Raises:
         StorageError: it cannot be written.
     """
-    templates = Environment(loader=PackageLoader("autosr_assets.views"), autoescape=True, undefined=StrictUndefined)
-    html = templates.get_template("evaluation.html.j2").render(
+    html = page_template("evaluation.html.j2").render(
         rubrics=rubrics,
         dataset=dataset,
         heads=HEADS,
@@ -97,6 +102,8 @@ def write_html(path: Path, found: Evaluated, *, rubrics: str, dataset: str) -> N
         criteria_heads=CRITERIA_HEADS,
         criteria=list(criterion_rows(found.criteria)),
         total=len(found.criteria),
+        figures=FIGURES,
+        remembered="; ".join(remembered(found)),
         notes=list(notes(found)),
     )
     try:

@@ -5,10 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from upath import UPath
 
@@ -16,6 +14,7 @@ from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.histories import Histories
 from autosr_assets.views.metadata import points
+from autosr_assets.views.pages import page_template
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
@@ -86,23 +85,11 @@ def write_report(
         StorageError: it cannot be written; an earlier report is then untouched.
     """
     path = report_path(target)
-    pieces = _template().stream(**_context(store, manifest, totals, digest))
+    pieces = page_template("report.html.j2").stream(**_context(store, manifest, totals, digest))
     pieces.enable_buffering(50)
     with naming(path, "write"), written_whole(path) as part, part.open("w", encoding="utf-8", errors="replace") as out:
         out.writelines(pieces)
     return path
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("autosr_assets.views"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _context(store: TableStore, manifest: Mapping[str, Any], totals: Totals, digest: Digest) -> dict[str, Any]:
@@ -122,7 +109,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], totals: Totals, dig
         "verdict": None if summary is None else verdict(summary),
         "charts": charts,
         "stopped": ", ".join(f"{reason} {count}" for reason, count in sorted(totals.stopped.items())) or "nothing",
-        "calls": list(_calls(totals, spending)),
+        "calls": list(_calls(totals, _sampling_calls(store, manifest), spending)),
         "has_spending": bool(spending),
         "dataset": {"file": manifest["dataset"], "sha256": manifest["dataset_sha256"], **facts},
         "withdrawn": withdrawn,
@@ -173,15 +160,28 @@ def _held_out(summary: HoldoutSummary | None) -> list[dict[str, Any]]:
     ]
 
 
-def _calls(totals: Totals, spending: Mapping[str, Mapping[str, float]]) -> Iterator[dict[str, Any]]:
-    for role in _ROLES:
-        used = spending.get(role)
-        yield {
-            "role": role,
-            "calls": totals.judge_calls if role == "judge" else totals.calls.get(role, 0),
-            "tokens": "–" if used is None else f"{used['tokens']:,.0f}",
-            "cost": "–" if used is None else f"{used['cost']:.4f}",
-        }
+def _calls(
+    totals: Totals, sampling: int | None, spending: Mapping[str, Mapping[str, float]]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each role, and for the probes, whose tokens are the verifier's; `sampling` is the responder's."""
+    counts: dict[str, int | None] = {role: totals.calls.get(role, 0) for role in _ROLES}
+    counts |= {"judge": totals.judge_calls, "responder": sampling}
+    for role, count in counts.items():
+        if count is not None:
+            used = spending.get(role)
+            tokens, cost = ("–", "–") if used is None else (f"{used['tokens']:,.0f}", f"{used['cost']:.4f}")
+            yield {"role": role, "calls": count, "tokens": tokens, "cost": cost}
+    if totals.probed:
+        among = "among the verifier's" if totals.probe_calls else "–"
+        yield {"role": "probes", "calls": totals.probe_calls, "tokens": among, "cost": among}
+
+
+def _sampling_calls(store: TableStore, manifest: Mapping[str, Any]) -> int | None:
+    """Return the calls that sampled candidates, None where the dataset has no pool of models."""
+    if not manifest["dataset_settings"]["responses"]["response_models"]:
+        return None
+    sampled = store.scan(f"{manifest['dataset_name']}/candidates", ["calls"])
+    return sum(rows["calls"][0].as_py() or 0 for _, rows in sampled)
 
 
 def _dataset_facts(store: TableStore, table: str) -> tuple[dict[str, str], list[str]]:

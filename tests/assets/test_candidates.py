@@ -35,6 +35,7 @@ def test_a_search_from_prompts_alone_and_another_pool_samples_and_searches_those
 
         first = home.search(path, *POOL, *SMALL)
         sent, export, best = len(server.requests), home.export("bare"), home.best("bare")
+        told = (home.root / "exports" / "bare.html").read_text(encoding="utf-8")
         home.forget_tables()
         second = home.search(path, *POOL, *SMALL)
         repeated = len(server.requests) - sent
@@ -43,6 +44,7 @@ def test_a_search_from_prompts_alone_and_another_pool_samples_and_searches_those
 
         assert (first.code, second.code, third.code) == (0, 0, 0), first.err + second.err + third.err
         assert repeated == 0
+        assert '<th scope="row">responder</th><td class="n">10</td>' in told
         assert without_run(home.export("bare")) != without_run(export)
         models = ["red", "green", "blue", "white", "black"]
         assert {name: [one["candidate_id"] for one in row["candidate_scores"]] for name, row in best.items()} == {

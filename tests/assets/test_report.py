@@ -23,7 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     prompts[0]["candidates"][0]["text"] = EVIL
     (folder / "planted.json").write_text(json.dumps(prompts))
     home = Home(folder / "home")
-    assert home.autosr("search", str(folder / "planted.json"), roles=fake_roles()).code == 0
+    assert home.autosr("search", str(folder / "planted.json"), "--probing", "all", roles=fake_roles()).code == 0
     return home
 
 
@@ -40,6 +40,15 @@ def test_every_prompt_is_told_with_its_rubrics_scores_and_figures(home: Home) ->
         assert all(f"{score:.3f}" in told for score in entry["candidate_scores"].values() if score is not None)
         assert f"{entry['initial_objective_score']:.3f} → {entry['objective_score']:.3f}" in told
     assert told.index('<th scope="row">unseen</th>') < told.index('<th scope="row">touching</th>')
+
+
+def test_calls_are_told_by_role_with_a_line_for_probes_and_none_for_a_pool_that_is_not_there(home: Home) -> None:
+    told, totals = page(home), home.export("planted")["run_manifest"]["totals"]
+
+    assert totals["probe_calls"] > 0
+    assert f'<th scope="row">probes</th><td class="n">{totals["probe_calls"]:,}</td>' in told
+    assert f'<th scope="row">judge</th><td class="n">{totals["judge_calls"]:,}</td>' in told
+    assert '<th scope="row">responder</th>' not in told
 
 
 def test_it_is_one_file_that_runs_and_fetches_nothing(home: Home) -> None:
