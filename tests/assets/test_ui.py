@@ -1,4 +1,4 @@
-"""What people see: the pages of Dagster's web UI and the report, in a real browser (`make test-ui`)."""
+"""What people see: the pages of Dagster's web UI, the report and evaluations, in a real browser (`make test-ui`)."""
 
 import json
 from collections.abc import Iterator
@@ -51,8 +51,19 @@ def with_markup(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home.root / "exports" / "evil.html"
 
 
+@pytest.fixture(scope="module")
+def evaluated(searched: Home) -> Path:
+    """Return the page of an evaluation of the demo's rubrics."""
+    path = searched.root / "evaluated.html"
+    said = searched.autosr(
+        "eval", str(searched.root / "exports" / "evolutionary.json"), "examples/demo_dataset.json", "--html", str(path)
+    )
+    assert said.code == 0, said.err
+    return path
+
+
 @pytest.fixture
-def opened(searched: Home, with_markup: Path) -> Iterator["Browser"]:
+def opened(searched: Home, evaluated: Path, with_markup: Path) -> Iterator["Browser"]:
     """Return the browser; after the searches, since it has an event loop running in this thread."""
     with browser() as opened:
         yield opened
@@ -104,6 +115,21 @@ def test_the_report_fits_the_screen_and_fetches_nothing(
     assert page.locator("h1").count() == 1
     assert page.locator("svg").first.is_visible()
     assert page.get_by_role("img", name="Objective by generation").is_visible()
+    assert least_contrast(page) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_page_of_an_evaluation_fits_the_screen_and_fetches_nothing(
+    opened: "Browser", evaluated: Path, width: int, theme: str
+) -> None:
+    page = look(opened, evaluated.as_uri(), theme=theme, width=width)
+    criterion = page.get_by_role("region", name="Criteria").locator("tbody tr").first
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("performance.getEntriesByType('resource').length") == 0
+    assert page.locator("h1").count() == 1
+    assert criterion.evaluate("row => row.offsetHeight") < 160  # a narrow screen scrolls, and breaks no words
     assert least_contrast(page) >= 4.5
 
 
