@@ -40,7 +40,7 @@ test: $(READY) ## run the tests, offline, but the slow ones
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed or load)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m 'slow and not (integration or ui or distributed)' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'slow and not (integration or ui or distributed)' $(ARGS)
 
 test-distributed: $(READY) ## run the tests of several machines: real Postgres, Redis, S3 server and workers
 	@bash .ci/install-services

@@ -19,8 +19,8 @@ from tests.assets.commands import Home, planted, write_prompts
 from tests.assets.dagster_dev import Deployment, dagster_dev
 from tests.llm.server import Body, Fault, ModelServer, Stall, user_text
 
-# One worker runs all of them: they share the daemon, and each goes on where the one before ended.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("daemon")]
+# One worker runs all of a file (`--dist loadfile`): they share the daemon, and each goes on where the one before ended.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 DATASET = (
     "type: autosr_assets.components.PromptDataset\nattributes:\n  watch_seconds: 3\n  settings: {path: none.json}\n"
@@ -107,7 +107,7 @@ def test_a_dropped_file_is_searched_by_both_searches_while_the_bad_one_beside_it
     assert evolved[0].dagster_run.tags.items() >= {
         "autosr/dataset": "calls", "autosr/search": "evolved", "autosr/mode": "evolutionary",
     }.items()  # fmt: skip
-    assert [checks(here, run) for run in (evolved[0], *refined, *exports)] == [8, 0, 0, 8]
+    assert [checks(here, run) for run in (evolved[0], *refined, *exports)] == [9, 0, 0, 9]
 
 
 def test_of_a_changed_copy_only_the_changed_prompt_is_computed_again(operated: Operated) -> None:
