@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
+from autosr_lib.llm.records import RoleTotals
 from autosr_lib.llm.settings import Role
 from autosr_lib.reward.rubrics import Rubrics
 from autosr_lib.reward.scored import Scored
@@ -76,7 +77,7 @@ class _ModelCalls(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the sums since the server's start."""
-        totals = self._client.calls.totals[Role.VERIFIER]
+        totals = self._client.calls.totals.get(Role.VERIFIER, RoleTotals())  # nobody has asked yet
         sums = {
             "calls": ("Calls of the verifier, those answered by kept replies too.", totals.calls),
             "calls_cached": ("Calls answered by kept replies.", totals.cached),
