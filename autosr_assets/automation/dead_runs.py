@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from autosr_assets.home import dagster_home
+from autosr_assets.instance import open_instance
 
 HOST, PROCESS = "autosr/host", "autosr/process"
 
@@ -69,7 +70,6 @@ def _began(pid: int) -> str:
 
 
 if __name__ == "__main__":
-    home = dagster_home()
-    with dg.DagsterInstance.get() as here:
+    with open_instance() as here:
         mark_dead_runs(here)
-    print(home)  # noqa: T201 - a shell reads it
+    print(dagster_home())  # noqa: T201 - a shell reads it

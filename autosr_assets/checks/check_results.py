@@ -8,7 +8,7 @@ import dagster as dg
 
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.checks.search_checks import check_specs
-from autosr_assets.home import dagster_home
+from autosr_assets.instance import open_instance
 
 PASSED, WARNING, FAILED, NOT_RUN = "passed", "warning", "failed", "not run"
 
@@ -28,8 +28,7 @@ class CheckResult:
 def check_results(searches: Iterable[tuple[str, str]]) -> list[CheckResult]:
     """Return the last results of the checks of these (search, dataset), each check once."""
     keys = list(dict.fromkeys(key for search, dataset in searches for key in _check_keys(search, dataset)))
-    dagster_home()
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     return [_result(key, records.get(key)) for key in keys]
 

@@ -16,6 +16,7 @@ from autosr_assets.automation.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.home import dagster_home
+from autosr_assets.instance import open_instance
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Progress
 from autosr_assets.steps.dataset import Origin, read_all, read_prompts_of
@@ -192,8 +193,7 @@ class _Runs:
 
     @cached_property
     def _instance(self) -> dg.DagsterInstance:
-        dagster_home()
-        instance = dg.DagsterInstance.get()
+        instance = open_instance()
         mark_dead_runs(instance)
         return instance
 

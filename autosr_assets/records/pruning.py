@@ -17,6 +17,7 @@ import dagster as dg
 
 from autosr_assets.checks.check_results import check_results
 from autosr_assets.home import dagster_home
+from autosr_assets.instance import open_instance
 from autosr_assets.records.recorded_runs import latest_manifests
 from autosr_lib.llm.cache import SqliteReplyCache
 from autosr_lib.llm.shared_cache import PostgresReplyCache
@@ -129,8 +130,7 @@ class Runs:
 
     @cached_property
     def _instance(self) -> dg.DagsterInstance:
-        dagster_home()
-        return dg.DagsterInstance.get()
+        return open_instance()
 
     @cached_property
     def _ids(self) -> list[str]:

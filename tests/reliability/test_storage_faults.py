@@ -1,10 +1,10 @@
 """Disks that are full, read-only or gone, and a broken cache: one line says so, nothing is lost, the next run goes on."""
 
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,10 @@ def test_a_storage_root_that_goes_away_is_told_in_a_line_and_no_reply_is_paid_tw
             return
         if how == "unmounted":
             mounted.leaves()
-            return
-        shutil.rmtree(storage)
-        if how == "replaced by a file":
-            storage.write_text("in the way")
+        elif how == "removed":
+            storage.rename(tmp_path / "removed")
+        else:
+            put_in_the_way(storage)
 
     with ModelServer(faults=goes_away) as server:
         home = ModelHome(tmp_path, server.base_url)
@@ -151,6 +151,16 @@ def test_a_storage_root_that_goes_away_is_told_in_a_line_and_no_reply_is_paid_tw
 
         assert later.code == 0, later.err
         assert (without_endpoint(home.best()), len(server.requests)) == calm
+
+
+def put_in_the_way(storage: Path) -> None:
+    """Put a file in the place of a folder, in which the run goes on to make files and folders."""
+    for number in count():
+        with suppress(FileNotFoundError):
+            storage.rename(storage.with_name(f"removed-{number}"))
+        with suppress(IsADirectoryError):
+            storage.write_text("in the way")
+            return
 
 
 def broken(file: Path) -> None:
