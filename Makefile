@@ -33,7 +33,7 @@ demo: $(READY) ## search rubrics for the demo dataset, offline, and print the be
 	@$(BIN)/autosr search --search evolutionary --backend heuristic
 
 ui: $(READY) ## open the web UI on the same home as the command line
-	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.automation.dead_runs)" \
+	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.automation.start)" \
 		DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS=600 DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=600 $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## run the tests, offline, but the slow ones

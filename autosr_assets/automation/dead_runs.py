@@ -1,8 +1,7 @@
 """Runs whose process was killed: Dagster would show them as going on for ever, and they would keep their place in the queue.
 
 A run that the daemon started is looked after while the daemon lives; after a power cut nobody knows of it either. Each
-run therefore says in its tags which process it is. `python -m autosr_assets.automation.dead_runs` marks those that are gone, and
-prints Dagster's home; `make ui` begins with it.
+run therefore says in its tags which process it is. `make ui` and the command line begin with marking those that are gone.
 """
 
 import os
@@ -11,9 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
-
-from autosr_assets.home import dagster_home
-from autosr_assets.instance import open_instance
 
 HOST, PROCESS = "autosr/host", "autosr/process"
 
@@ -67,9 +63,3 @@ def _began(pid: int) -> str:
     except OSError:
         return ""
     return told.rpartition(")")[2].split()[19]  # its name may hold anything, even a ")"
-
-
-if __name__ == "__main__":
-    with open_instance() as here:
-        mark_dead_runs(here)
-    print(dagster_home())  # noqa: T201 - a shell reads it

@@ -1,12 +1,10 @@
-"""What a run is about, as tags to filter runs by, and the pool that keeps two runs from one endpoint."""
+"""What a run is about, as tags to filter runs by."""
 
-import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.search.settings import Structure
-from autosr_lib.settings import BackendName, BackendSettings, SearchRunSettings
+from autosr_lib.settings import SearchRunSettings
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Of a run in our own process: the daemon could not start it again, and the same command goes on where it ended."""
@@ -44,14 +42,3 @@ def range_tags(keys: Sequence[str]) -> dict[str, str]:
         "dagster/asset_partition_range_start": keys[0],
         "dagster/asset_partition_range_end": keys[-1],
     }
-
-
-def endpoint_pool(settings: BackendSettings) -> str | None:
-    """Return the pool of the endpoint that these settings may ask, or None where only heuristics answer.
-
-    `dagster.yaml` gives each pool one run at a time, so that the limits of a run are the limits of the endpoint.
-    """
-    if settings.backend in (BackendName.HEURISTIC, BackendName.MOCK):
-        return None
-    place = urlsplit(settings.llm.base_url)
-    return "endpoint_" + re.sub(r"[^A-Za-z0-9]+", "_", f"{place.netloc}{place.path}").strip("_")

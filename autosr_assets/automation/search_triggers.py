@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from autosr_assets.automation.incoming_sensor import read_cursor
 from autosr_assets.automation.known_runs import last_run, unfinished_run
+from autosr_assets.automation.pools import make_pools_known
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
 from autosr_assets.automation.search_requests import SearchRequests
 from autosr_assets.graph_names import dataset_key
@@ -44,6 +45,8 @@ def new_prompts_sensor(
             return dg.SensorResult(list(asked), skip_reason=None if asked else said, cursor=json.dumps(known))
 
         instance = context.instance
+        if context.repository_def is not None:  # also for runs that somebody launches by hand
+            make_pools_known(instance, context.repository_def)
         # Also those of the command line: what they leave is asked for, and no prompt twice.
         if (run := unfinished_run(instance, {SEARCH: name})) is not None:
             return result(f"waits for run {run.run_id} of {name}")
@@ -90,6 +93,7 @@ def nightly_schedule(
         required_resource_keys=resources,
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        make_pools_known(context.instance, context.repository_def)
         if (run := unfinished_run(context.instance, {SEARCH: name})) is not None:
             return dg.SkipReason(f"run {run.run_id} of {name} has not ended")
         steps = steps_of(context.resources)

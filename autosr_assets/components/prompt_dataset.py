@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming import Inbox
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
-from autosr_assets.automation.run_tags import dataset_tags, endpoint_pool
+from autosr_assets.automation.pools import endpoint_pool
+from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.graph_names import (

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
-from autosr_assets.automation.run_tags import endpoint_pool, search_tags
+from autosr_assets.automation.pools import endpoint_pool
+from autosr_assets.automation.run_tags import search_tags
 from autosr_assets.automation.search_jobs import Times, search_jobs
 from autosr_assets.automation.search_requests import CHUNK, SearchRequests
 from autosr_assets.checks.search_checks import check_search, check_specs
@@ -315,7 +316,8 @@ class _Graph:
                 )
             if export in context.selected_asset_keys:
                 path, metadata = export_search(steps, handle, context.run.run_id)
-                context.log_event(dg.AssetMaterialization(export, metadata=metadata))
+                tags = {"dagster/data_version": metadata["run_manifest"].value["rubrics_sha256"]}
+                context.log_event(dg.AssetMaterialization(export, metadata=metadata, tags=tags))
                 context.log.info("wrote %s", path)
             yield from check_search(steps, handle, context.selected_asset_check_keys)
             if failed:

@@ -1,11 +1,14 @@
 """Searches over one dataset in the graph, side by side."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
+from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
+from autosr_assets.automation.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.graph_names import TABLES, checked_name, dataset_key, one_dataset
 from autosr_assets.steps.comparison import compare_searches, comparison_metadata, comparison_table
@@ -58,6 +61,8 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
     """Name of the asset; by default that of its folder in `defs/`."""
     searches: Sequence[str]
     """Names of the searches; all others are compared with the first."""
+    watch_seconds: int = WATCH_SECONDS
+    """Seconds between two looks at whether they have new results."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the asset, named after the component's folder if it has no name."""
@@ -67,11 +72,11 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
 
     def definitions(self, name: str, dataset: str) -> dg.Definitions:
         """Return the asset that compares the searches, all of them over this dataset."""
-        checked_name(name, "comparison")
+        key = dg.AssetKey([dataset, checked_name(name, "comparison")])
         searches = tuple(self.searches)
 
         @dg.asset(
-            key=dg.AssetKey([dataset, name]),
+            key=key,
             deps=[dataset_key(dataset), *(dg.AssetKey([search, "rubric_export"]) for search in searches)],
             group_name=dataset,
             description="One row is one prompt in one search: its held-out pairs, those ordered rightly, and its calls.",
@@ -80,10 +85,31 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
             backfill_policy=dg.BackfillPolicy.single_run(),
             code_version=METHOD_VERSION,
             kinds={"parquet"},
+            automation_condition=_has_new_results(dataset_key(dataset)),
         )
         def comparison(context: dg.AssetExecutionContext) -> pa.Table:
             found = compare_searches(getattr(context.resources, TABLES).store, dataset, searches)
             context.add_output_metadata(comparison_metadata(found))
             return comparison_table(found)
 
-        return dg.Definitions(assets=[comparison])
+        sensor = dg.AutomationConditionSensorDefinition(
+            f"{dataset}_{name}",
+            target=dg.AssetSelection.assets(key),
+            description=f"Compares {', '.join(searches)} again when an export of theirs says something new.",
+            minimum_interval_seconds=self.watch_seconds,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            run_tags={**dataset_tags(dataset), ASKED_BY: "new results"},
+        )
+        return dg.Definitions(assets=[comparison], sensors=[sensor])
+
+
+def _has_new_results(dataset: dg.AssetKey) -> dg.AutomationCondition[Any]:
+    """Return the condition to compare: an export came to other rubrics, or nothing has been compared yet.
+
+    A new dataset brings no results, its searches do. A comparison that failed waits for other rubrics.
+    """
+    when = dg.AutomationCondition
+    are_others = when.any_deps_match(when.data_version_changed()).ignore(dg.AssetSelection.assets(dataset))
+    are_first = when.missing() & ~when.execution_failed()
+    is_quiet = ~when.any_deps_missing() & ~when.any_deps_in_progress() & ~when.in_progress()
+    return (are_others.since_last_handled() | are_first) & is_quiet

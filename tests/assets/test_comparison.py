@@ -66,6 +66,31 @@ def test_the_asset_publishes_tables_to_read_numbers_to_plot_and_stores_a_row_a_p
     }
 
 
+def test_it_is_asked_for_when_both_have_results_and_again_when_one_came_to_other_rubrics() -> None:
+    keys = {name: dg.AssetKey(name.split("/")) for name in ("calls/dataset", "one/rubric_export", "two/rubric_export")}
+    compared = SearchComparison(searches=["one", "two"]).definitions("comparison", "calls")
+    others = dg.Definitions([dg.AssetSpec(key) for key in keys.values()])
+    instance, cursor = dg.DagsterInstance.ephemeral(), None
+    asked = []
+
+    for name, version in (
+        (None, ""), ("calls/dataset", "v1"), ("one/rubric_export", "v1"), ("two/rubric_export", "v1"),
+        (None, ""), ("calls/dataset", "v2"), ("two/rubric_export", "v1"), ("two/rubric_export", "v2"), (None, ""),
+    ):  # fmt: skip
+        if name is not None:
+            event = dg.AssetMaterialization(keys[name], tags={"dagster/data_version": version})
+            instance.report_runless_asset_event(event)
+        looked = dg.evaluate_automation_conditions(
+            dg.Definitions.merge(shared(), compared, others), instance, cursor=cursor
+        )
+        cursor = looked.cursor
+        asked.append(looked.total_requested)
+        if looked.total_requested:
+            instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(["calls", "comparison"])))
+
+    assert asked == [0, 0, 0, 1, 0, 0, 0, 1, 0]
+
+
 def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
     home.store.delete("calls_iterative/best_rubrics", "b")

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,15 @@ attributes:
   generations: 1
   chunk_size: %d
   watch_seconds: 3
+  nightly: "* * * * *"
   settings:
     evolution: {mutations_per_round: 2}
+"""
+COMPARISON = """\
+type: autosr_assets.components.SearchComparison
+attributes:
+  searches: [refined, evolved]
+  watch_seconds: 3
 """
 PROMPTS = planted("a", "b", "c")
 CHANGED = PROMPTS[1].model_copy(update={"prompt": "Write another thing for b."})
@@ -46,6 +53,11 @@ query Metadata($key: AssetKeyInput!, $partition: String!) {
       ... on FloatMetadataEntry { floatValue }
     } }
   } }
+}
+"""
+TURN_ON = """
+mutation TurnOn($schedule: ScheduleSelector!) {
+  startSchedule(scheduleSelector: $schedule) { ... on ScheduleStateResult { scheduleState { status } } }
 }
 """
 
@@ -79,6 +91,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         "mails": DATASET,
         "evolved": SEARCH % ("evolutionary", 100),
         "refined": SEARCH % ("iterative", 2),
+        "comparison": COMPARISON,
     }
     with ModelServer(faults=script) as server:
         environment = {"LLM_API_KEY": "sk-test", "LLM_BASE_URL": server.base_url, "LLM_MODEL": "scripted"}
@@ -107,9 +120,6 @@ def test_a_dropped_file_is_searched_by_both_searches_while_the_bad_one_beside_it
     assert [checks(here, run) for run in (evolved[0], *refined, *exports)] == [9, 0, 0, 9]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="Dagster counts a new pool from the second look of its queue on, so first runs may overlap"
-)
 def test_runs_that_ask_one_endpoint_do_so_one_after_the_other(operated: Operated) -> None:
     here = operated.dagster
     runs = [run for job in ("evolved_search", "refined_search", "refined_export") for run in here.ended(job, 1)]
@@ -134,6 +144,18 @@ def test_of_a_changed_copy_only_the_changed_prompt_is_computed_again(operated: O
     assert {Path(name).stem for name in rows} == {"b"}
     assert {"storage/evolved/best_rubrics/b.parquet", "storage/refined/best_rubrics/b.parquet"} <= rows
     assert operated.asked_about(asked) == {CHANGED.prompt}
+
+
+def test_what_the_searches_found_is_compared_again_when_they_found_something_else(operated: Operated) -> None:
+    here = operated.dagster
+    runs = [here.ended("evolved_search", 2)[-1], here.ended("refined_search", 3)[-1]]
+    ended = max(run.end_time or 0 for run in runs)
+
+    compared = here.wait("a comparison after both", lambda: comparison_after(here, ended))
+
+    assert compared.status is dg.DagsterRunStatus.SUCCESS
+    rows = here.home.store.stored("calls/comparison").read(["search", "prompt_id"]).to_pylist()
+    assert {(row["search"], row["prompt_id"]) for row in rows} == set(product(("evolved", "refined"), "abc"))
 
 
 def test_two_prompts_are_launched_and_their_rubrics_read_by_graphql(operated: Operated) -> None:
@@ -163,6 +185,19 @@ def test_a_run_whose_process_is_killed_is_started_again_and_ends_what_it_began(o
     assert runs[-1].dagster_run.parent_run_id == killed.run_id
 
 
+def test_at_night_what_is_missing_is_searched_by_the_schedule_that_somebody_turned_on(operated: Operated) -> None:
+    here, home = operated.dagster, operated.dagster.home
+    home.store.delete("evolved/best_rubrics", "b")
+
+    turn_on(DagsterGraphQLClient("127.0.0.1", here.port), "evolved_nightly")
+    run = here.wait("the night's run", lambda: asked_by(here, "nightly") or None)[0].dagster_run
+
+    tags = ("dagster/schedule_name", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    assert [run.tags[name] for name in tags] == ["evolved_nightly", "b", "b"]
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert set(home.rows("evolved/best_rubrics")) == {"a", "b", "c"}
+
+
 def exported(home: Home, name: str) -> set[str]:
     return {entry["prompt_id"] for entry in home.export(name)["best_rubrics"]}
 
@@ -183,6 +218,27 @@ def metadata(client: DagsterGraphQLClient, asset: str, partition: str) -> dict[s
     known = client._execute(METADATA, {"key": {"path": ["evolved", asset]}, "partition": partition})
     (latest,) = known["assetOrError"]["assetMaterializations"]
     return {"run": latest["runId"], **{entry["label"]: entry for entry in latest["metadataEntries"]}}
+
+
+def asked_by(here: Deployment, what: str) -> list[dg.RunRecord]:
+    """Return the ended runs that this asked for, the first one first."""
+    with here.home.dagster() as instance:
+        known = instance.get_run_records(dg.RunsFilter(tags={"autosr/asked_by": what}))
+        return [record for record in reversed(known) if record.dagster_run.is_finished]
+
+
+def comparison_after(here: Deployment, moment: float) -> dg.DagsterRun | None:
+    """Return the run that compared the searches and began after this moment, once it has ended."""
+    later = (record for record in asked_by(here, "new results") if (record.start_time or 0) >= moment)
+    return next((record.dagster_run for record in later), None)
+
+
+def turn_on(client: DagsterGraphQLClient, schedule: str) -> None:
+    """Turn a schedule on, as the switch in the web UI does."""
+    (job,) = client._get_repo_locations_and_names_with_pipeline("evolved_search")
+    place = {"repositoryName": job.repository_name, "repositoryLocationName": job.repository_location_name}
+    said = client._execute(TURN_ON, {"schedule": {**place, "scheduleName": schedule}})
+    assert said["startSchedule"]["scheduleState"]["status"] == "RUNNING"
 
 
 def working(here: Deployment, count: int) -> tuple[dg.DagsterRun, int] | None:

@@ -1,9 +1,18 @@
-"""What we rely on in Dagster: one step that shows good prompts green, failed ones red, and writes the export anyway."""
+"""What we rely on in Dagster: one step that shows good prompts green, failed ones red, and writes the export anyway.
+
+And what its run queue makes of pools, and its daemon of a request without checks.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
+import yaml
+from dagster._core.instance.config import PoolGranularity
+from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from dagster_shared.serdes import deserialize_value, serialize_value
 
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
@@ -118,3 +127,69 @@ def test_either_end_can_be_run_alone() -> None:
 
     assert ends.run(EXPORT, tags={})
     assert ends.exports() == 1
+
+
+def waiting_at_the_first_look(home: Path, *, is_known: bool) -> list[bool]:
+    """Return whether two runs over one pool wait when the run queue looks for the first time, as its daemon looks."""
+    (home / "dagster.yaml").write_text(
+        yaml.dump({"concurrency": {"pools": {"default_limit": 1, "granularity": "run"}}})
+    )
+    runs = [
+        dg.DagsterRun(
+            "job",
+            run_op_concurrency=RunOpConcurrency(
+                root_key_counts={"pool": 1}, has_unconstrained_root_nodes=False, all_pools={"pool"}
+            ),
+            run_id=name * 32,
+        )
+        for name in "ab"
+    ]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        storage = instance.event_log_storage
+        if is_known:
+            storage.initialize_concurrency_limit_to_default("pool")
+        counter = GlobalOpConcurrencyLimitsCounter(
+            instance, runs, [], storage.get_concurrency_keys(), storage.get_pool_limits(), 0, PoolGranularity.RUN
+        )
+        waiting = []
+        for run in runs:
+            waiting.append(counter.is_blocked(run))
+            counter.update_counters_with_launched_item(run)
+        return waiting
+
+
+def test_the_run_queue_counts_a_pool_that_is_known_and_not_yet_one_that_it_meets(tmp_path: Path) -> None:
+    known, met = (tmp_path / name for name in ("known", "met"))
+    known.mkdir()
+    met.mkdir()
+
+    assert waiting_at_the_first_look(known, is_known=True) == [False, True]
+    # Once this fails, `make_pools_known` is not needed any more.
+    assert waiting_at_the_first_look(met, is_known=False) == [False, False]
+
+
+def test_dagsters_default_would_overwrite_the_limit_that_somebody_gave_a_pool(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(yaml.dump({"concurrency": {"pools": {"default_limit": 1}}}))
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        storage = instance.event_log_storage
+        storage.set_concurrency_slots("pool", 7)
+        storage.initialize_concurrency_limit_to_default("pool")
+
+        assert [pool.limit for pool in storage.get_pool_limits()] == [1]
+
+
+def checks_of_a_run(ends: Ends, request: dg.RunRequest) -> int:
+    """Return how many checks the run makes that the daemon, which was sent the request, launches."""
+    sent = deserialize_value(serialize_value(request), dg.RunRequest)
+    assert sent.asset_selection is not None
+    checks = None if sent.asset_check_keys is None else frozenset(sent.asset_check_keys)
+    job = ends.job.get_subset(asset_selection=frozenset(sent.asset_selection), asset_check_selection=checks)
+    job.execute_in_process(instance=ends.instance, tags=RANGE)
+    return len(ends.checked())
+
+
+def test_a_request_of_no_checks_makes_none_and_one_that_says_nothing_makes_those_of_its_assets() -> None:
+    none, nothing = (dg.RunRequest(asset_selection=[BEST], asset_check_keys=keys) for keys in ([], None))
+
+    assert (checks_of_a_run(Ends(), none), checks_of_a_run(Ends(), nothing)) == (0, 1)
