@@ -7,6 +7,7 @@ import dagster as dg
 
 from autosr_assets.automation.dead_runs import tag_run
 from autosr_assets.home import cache_place
+from autosr_assets.steps.handover import Handover
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.llm import LlmSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BACKENDS = "backends"
 PROGRESS = "progress"
+HANDOVER = "handover"
 
 
 class Backends:
@@ -96,4 +98,7 @@ def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefi
             description="Who answers the roles; opened when needed.",
         ),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or Silence(), "Who is told how far a run is."),
+        HANDOVER: dg.ResourceDefinition(
+            lambda _: Handover(), description="What the steps of a run hand over in memory; made anew for each run."
+        ),
     }

@@ -1,7 +1,7 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Backends, Progress
 from autosr_assets.steps.candidates import CandidateStep
+from autosr_assets.steps.handover import Handover, Population, Prepared
 from autosr_assets.steps.hard_prompts import Chosen
 from autosr_assets.steps.prompt_rows import Filled, PromptTable, upstream_rows
 from autosr_assets.steps.running import run_with
@@ -29,7 +30,7 @@ from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerpr
 from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
-from autosr_lib.search.state import Calls, State, StopReason, Task
+from autosr_lib.search.state import State, StopReason, Task
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
@@ -56,6 +57,7 @@ class PreferenceStep:
     settings: DatasetRunSettings
     backends: Backends
     progress: Progress
+    handover: Handover = field(default_factory=Handover)
 
     def run(self, dataset: StoredTable, keys: Iterable[str]) -> Filled:
         """Return the preferences of the prompts of the run."""
@@ -120,6 +122,7 @@ class SearchSteps:
     ) -> None:
         self.preferences = preferences
         self.store = preferences.store
+        self.handover = preferences.handover
         self.prefix = prefix
         self.structure = structure
         self.settings = settings
@@ -191,7 +194,7 @@ class SearchSteps:
             self.budget.check(prompt)
             task, _, is_whole = self._task(prompt, known)
             state = await begin(task, self.presets)
-            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+            return self._population(0, prompt, fingerprint, state, is_whole=is_whole)
 
         return self._fill(0, dataset, keys, work)
 
@@ -210,19 +213,20 @@ class SearchSteps:
         """
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
-            rows = upstream_rows(previous[partition_key(prompt.prompt_id)])
+            rows, before = self._before(number, prompt, previous[partition_key(prompt.prompt_id)])
             is_whole = rows["status"][0].as_py() == Status.DONE and (chosen is None or chosen.is_whole)
             is_idle = not is_pruned(rows) and is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
             if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
-                return carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
+                rows = carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
+                return self._handed(number, prompt, rows, before and before.carried())
             task, _, _ = self._task(prompt, known)
-            before = await self._state(number - 1, rows, task)
+            before = before or await self._state(number - 1, rows, task)
             try:
                 state = await advance(task, before)
             except BudgetExhausted:
                 # A normal ending: the best so far goes on to the end. Incomplete, since a later run may pay for more.
                 state, is_whole = replace(before.carried(), stopped=StopReason.BUDGET), False
-            return self._population(prompt, fingerprint, state, state.last_calls, is_whole=is_whole)
+            return self._population(number, prompt, fingerprint, state, is_whole=is_whole)
 
         return self._fill(number, dataset, keys, work)
 
@@ -232,10 +236,10 @@ class SearchSteps:
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             key = partition_key(prompt.prompt_id)
             last = self.store.stored(self.table(self.generation_name(self.structure.generations)), key)
-            rows = upstream_rows(last)
+            rows, state = self._before(self.structure.generations + 1, prompt, last)
             known = {key: self.store.stored(self.preferences.table, key)}
             task, preferences, _ = self._task(prompt, known)
-            state = await self._state(self.structure.generations, rows, task)
+            state = state or await self._state(self.structure.generations, rows, task)
             conclusion = await conclude(task, state)
             probes = await probe_rubric(task, state, conclusion)
             is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
@@ -279,16 +283,33 @@ class SearchSteps:
         return run_with(self.backend, self.preferences.backends, self.store, self.table(asset), filling)
 
     def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[Task, PromptPreferences, bool]:
-        rows = upstream_rows(known[partition_key(prompt.prompt_id)])
-        preferences = read_preferences(rows)
-        case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
-        is_whole = rows["status"][0].as_py() == Status.DONE
-        return Task(case, self.backend.roles, self.method(prompt), self.structure), preferences, is_whole
+        name = (self.prefix, "case", prompt.prompt_id)
+        ready: Prepared | None = self.handover.look(name)
+        if ready is None or ready.case.prompt != prompt:
+            rows = upstream_rows(known[partition_key(prompt.prompt_id)])
+            preferences = read_preferences(rows)
+            case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
+            ready = Prepared(case, preferences, rows["status"][0].as_py() == Status.DONE)
+            self.handover.keep(name, ready, rows.nbytes + sum(map(len, case.texts[1])))
+        task = Task(ready.case, self.backend.roles, self.method(prompt), self.structure)
+        return task, ready.preferences, ready.is_whole
 
-    def _population(self, prompt: Prompt, fingerprint: str, state: State, calls: Calls, *, is_whole: bool) -> pa.Table:
+    def _population(self, number: int, prompt: Prompt, fingerprint: str, state: State, *, is_whole: bool) -> pa.Table:
         """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""
+        calls = state.last_calls
         status = Status.DONE if is_whole and not (calls.ungraded or calls.failed) else Status.INCOMPLETE
-        return population_table(prompt.prompt_id, fingerprint, state, status)
+        return self._handed(number, prompt, population_table(prompt.prompt_id, fingerprint, state, status), state)
+
+    def _handed(self, number: int, prompt: Prompt, rows: pa.Table, state: State | None) -> pa.Table:
+        """Return the rows, kept for the step after generation `number`, which starts when this step has stored them."""
+        name = (self.table(self.generation_name(number)), prompt.prompt_id)
+        self.handover.keep(name, Population(rows, state), rows.nbytes)
+        return rows
+
+    def _before(self, number: int, prompt: Prompt, stored: StoredTable) -> Population:
+        """Return a prompt's population before generation `number`, which is read only if another run has made it."""
+        name = (self.table(self.generation_name(number - 1)), prompt.prompt_id)
+        return self.handover.take(name) or Population(upstream_rows(stored), None)
 
 
 Work = Callable[[Prompt, str], Coroutine[Any, Any, pa.Table]]

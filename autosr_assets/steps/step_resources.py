@@ -3,10 +3,10 @@
 from typing import Any
 
 from autosr_assets.graph_names import TABLES, dataset_settings_key, preferences_key
-from autosr_assets.resources import BACKENDS, PROGRESS
+from autosr_assets.resources import BACKENDS, HANDOVER, PROGRESS
 from autosr_assets.steps.search_steps import PreferenceStep
 
-SHARED = (TABLES, BACKENDS, PROGRESS)
+SHARED = (TABLES, BACKENDS, PROGRESS, HANDOVER)
 """Resources that every step over prompts uses."""
 
 
@@ -18,4 +18,5 @@ def preference_step(resources: Any, dataset: str) -> PreferenceStep:
         getattr(resources, dataset_settings_key(dataset)),
         getattr(resources, BACKENDS),
         getattr(resources, PROGRESS),
+        getattr(resources, HANDOVER),
     )

@@ -25,6 +25,11 @@ _KEY_FIELD = b"autosr.partition_key"
 _ROWS_PER_GROUP = 256
 """Rows that are read at once when only some are wanted; a row of the dataset is a prompt with all its candidates."""
 
+# A partition is a few rows in dozens of columns: a dictionary, statistics and zstd's tables for each of them take most of
+# the time of writing it, and make it larger.
+_SMALL: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+_LARGE: dict[str, Any] = {"compression": "zstd"}
+
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """What can be written: rows in memory, or a stream of them."""
 
@@ -179,10 +184,11 @@ def _write(path: UPath, rows: Rows, schema: pa.Schema) -> None:
 
 
 def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
+    is_small = isinstance(rows, pa.Table) and rows.num_rows <= _ROWS_PER_GROUP and _KEY_FIELD in (schema.metadata or {})
     batches = rows.to_batches(max_chunksize=_ROWS_PER_GROUP) if isinstance(rows, pa.Table) else rows
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, schema, **(_SMALL if is_small else _LARGE)) as writer:
         for batch in batches:
-            writer.write_table(pa.Table.from_batches([batch]).cast(schema), row_group_size=_ROWS_PER_GROUP)
+            writer.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
 
 
 def _list(columns: Sequence[str] | None) -> list[str] | None:
