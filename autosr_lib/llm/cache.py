@@ -15,9 +15,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from filelock import FileLock
+
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "replies.sqlite"
+LOCK_NAME = "replies.lock"
+"""Whoever opens the file or moves it aside holds this, so that no process moves what another has just begun."""
 LOCK_SECONDS = 2.0
 PAUSE_SECONDS = 60.0
 
@@ -171,9 +175,15 @@ class SqliteReplyCache:
     def _opened(self) -> sqlite3.Connection:
         # A forked process must not use its parent's connection, nor close it.
         if self._connection is not None and self._process == os.getpid():
-            return self._connection
+            if self._inode == self._inode_on_disk():
+                return self._connection
+            self.close()  # another process moved the file aside: what is written there, nobody would find
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._inode = self._file.stat().st_ino if self._file.exists() else 0
+        with self._alone():
+            return self._newly_opened()
+
+    def _newly_opened(self) -> sqlite3.Connection:
+        self._inode = self._inode_on_disk()
         connection = sqlite3.connect(self._file, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -182,7 +192,7 @@ class SqliteReplyCache:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID"
             )
-            self._inode = self._file.stat().st_ino
+            self._inode = self._inode_on_disk()
         except BaseException:
             connection.close()
             raise
@@ -190,12 +200,24 @@ class SqliteReplyCache:
         return connection
 
     def _set_aside(self, error: Exception) -> None:
-        self.close()
-        # Another process may have set the broken file aside already; its new one is not touched.
-        if self._file.exists() and self._file.stat().st_ino == self._inode:
+        with self._alone():
+            self.close()
+            # Another process may have set the broken file aside already; its new one is not touched.
+            if self._inode_on_disk() != self._inode:
+                return
             aside = f"{FILE_NAME}.broken-{time.time_ns()}"
             for suffix in ("", "-wal", "-shm"):
                 part = self._folder / (FILE_NAME + suffix)
                 if part.exists():
                     part.rename(self._folder / (aside + suffix))
-            logger.warning("reply cache %s is broken (%s); moved to %s and begun anew", self._file, error, aside)
+        logger.warning("reply cache %s is broken (%s); moved to %s and begun anew", self._file, error, aside)
+
+    def _alone(self) -> FileLock:
+        return FileLock(self._folder / LOCK_NAME, timeout=LOCK_SECONDS)
+
+    def _inode_on_disk(self) -> int:
+        """Return which file lies there; 0 where there is none."""
+        try:
+            return self._file.stat().st_ino
+        except FileNotFoundError:
+            return 0

@@ -1,6 +1,8 @@
 """Replies on disk."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -71,6 +73,65 @@ def test_a_file_that_breaks_while_it_is_open_is_set_aside(tmp_path: Path, caplog
 
     assert cache.get("k") == "v"
     assert "is broken" in caplog.text
+
+
+BREAKERS, KEPT = 3, 5
+BREAKER = """
+import sys, time
+from pathlib import Path
+from autosr_lib.llm.cache import SqliteReplyCache
+
+def late(*paths, rename=Path.rename):
+    time.sleep(0.1 + 0.1 * int(me))
+    return rename(*paths)
+
+folder, me, kept = sys.argv[1:]
+Path.rename = late  # between looking at the file and moving it, the others are let in
+print("ready", flush=True)
+sys.stdin.readline()
+cache = SqliteReplyCache(folder)
+for number in range(int(kept)):
+    cache.put(f"{me}-{number}", "v")
+"""
+
+
+def test_processes_that_meet_a_broken_file_at_once_set_it_aside_once_and_lose_no_reply(tmp_path: Path) -> None:
+    broken = b"this is no database" * 500
+    (tmp_path / FILE_NAME).write_bytes(broken)
+    processes = [
+        subprocess.Popen(  # noqa: S603 - our own arguments
+            [sys.executable, "-c", BREAKER, str(tmp_path), str(me), str(KEPT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for me in range(BREAKERS)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+
+    assert SqliteReplyCache(tmp_path).info().entries == BREAKERS * KEPT
+    assert [path.read_bytes() for path in tmp_path.glob(f"{FILE_NAME}.broken-*")] == [broken]
+
+
+def test_who_has_the_file_open_writes_to_the_new_one_after_another_set_it_aside(tmp_path: Path) -> None:
+    open_already = SqliteReplyCache(tmp_path)
+    open_already.put("before", "v")
+    (tmp_path / FILE_NAME).rename(tmp_path / f"{FILE_NAME}.broken-1")
+    SqliteReplyCache(tmp_path).put("by another", "v")
+
+    open_already.put("after", "v")
+
+    assert SqliteReplyCache(tmp_path).get("after") == "v"
+    assert open_already.get("by another") == "v"
 
 
 def test_a_locked_file_is_gone_without_for_a_while(
