@@ -5,7 +5,8 @@ that of Postgres can. The files are those of `SqliteEventLogStorage`: either cla
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import dagster as dg
@@ -15,6 +16,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.home import ask_for_batches
 
@@ -34,11 +36,20 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
         folder = config_value.get("base_dir") or os.path.join(os.environ["DAGSTER_HOME"], "history", "runs")  # noqa: PTH118
         return cls(folder, inst_data)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event."""
+        with _without_statement():
+            super().store_event(event)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events of a batch in one transaction, as `store_event` would each.
 
         Of an asset's own row, which shows its latest event, only the last one is written.
         """
+        with _without_statement():
+            self._store_event_batch(events)
+
+    def _store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         of_assets = [event for event in events if event.dagster_event_type in ASSET_EVENTS]
         for event in events:
             if event.dagster_event_type not in ASSET_EVENTS:
@@ -58,3 +69,13 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
             latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(of_assets)}
             for place in latest.values():
                 self._store_asset_event(connection, of_assets[place], ids[place])
+
+
+@contextmanager
+def _without_statement() -> Iterator[None]:
+    """Leave the statement out of what the database refuses: Dagster prints the error, and with it whole events."""
+    try:
+        yield
+    except DBAPIError as error:
+        error.statement = error.code = ""
+        raise

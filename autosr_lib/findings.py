@@ -1,5 +1,6 @@
 """What pydantic finds wrong with a value, in the words of our errors."""
 
+import re
 from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
@@ -7,9 +8,10 @@ from pydantic_core import ErrorDetails
 _WORDS = {
     "extra_forbidden": "is no field here; leave it out",
     "missing": "is missing",
+    "tuple_type": "must be a list",
     "model_type": "must be an object",
-    "string_too_short": "is empty",
-    "too_short": "is empty",
+    "string_too_short": "is empty; give text",
+    "too_short": "is empty; give at least one",
 }
 
 
@@ -18,7 +20,7 @@ def finding(detail: ErrorDetails) -> str:
     if (words := _WORDS.get(detail["type"])) is not None:
         return words
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return message.replace("Input should be", "must be", 1)
+    return re.sub(r"^(Input|String) should", "must", message)
 
 
 def place(parts: Sequence[int | str]) -> str:

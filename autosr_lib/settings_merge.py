@@ -5,6 +5,7 @@ called so.
 """
 
 import difflib
+import json
 import types
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -15,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.findings import finding
+from autosr_lib.findings import finding, place
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -151,13 +152,13 @@ def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsEr
 
 def _finding(model: type[BaseModel], detail: ErrorDetails) -> str:
     path = tuple(detail["loc"])
-    name = ".".join(str(part) for part in path)
+    name = place(path)
     if detail["type"] == "extra_forbidden":
         return f"{name} is not a setting; {_instead(model, path)}"
     allowed = finding(detail)
     if detail["type"] == "value_error" or not path:
         return f"{name}: {allowed}" if name else allowed
-    if detail["type"] == "missing" or _hides_input(model, path):
+    if detail["type"] == "missing" or (_hides_input(model, path) and not isinstance(detail["input"], int | float)):
         return f"{name}: {allowed}"
     return f"{name} is {_shown(detail['input'])}; {allowed}"
 
@@ -185,6 +186,8 @@ def _group_at(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseM
 
 
 def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)  # as it was written in YAML
     text = repr(value.value if isinstance(value, Enum) else value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -17,7 +17,7 @@ class Criterion(BaseModel):
 
     criterion_id: str = Field(min_length=1)
     text: str = Field(min_length=1)
-    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False, strict=True)
     criterion_type: str = "quality"
     check_points: tuple[str, ...] = ()
     positive_examples: tuple[str, ...] = ()

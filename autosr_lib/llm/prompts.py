@@ -4,6 +4,7 @@ A template is one file a role with two parts, each under its own line: `# system
 `prompts_dir/<language>/`, in `prompts_dir/`, and then in the same two places of the built-in templates.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -101,18 +102,22 @@ class PromptTemplate:
         try:
             return Rendered(self._system.render(fields).strip(), self._user.render(fields).strip())
         except UndefinedError as error:
-            raise TemplateError(f"{self.where}: {error.message}; correct the name of the field") from error
+            raise TemplateError(
+                f"{self.where}: {_line(error)}{error.message}; correct the name of the field"
+            ) from error
+        except RecursionError as error:
+            raise TemplateError(f"{self.where}: {_line(error)}cannot be filled in: a macro calls itself") from error
         except (JinjaError, TypeError, ValueError, ArithmeticError) as error:
-            raise TemplateError(f"{self.where}: cannot be filled in: {error}") from error
+            raise TemplateError(f"{self.where}: {_line(error)}cannot be filled in: {error}") from error
 
     def _compiled(self, role: Role) -> tuple[Template, Template]:
         system, user = _parts(self.source, self.where)
         environment = _environment()
         try:
-            asked = meta.find_undeclared_variables(environment.parse(system + user))
+            asked = set[str]().union(*(meta.find_undeclared_variables(environment.parse(p)) for p in (system, user)))
             compiled = environment.from_string(system), environment.from_string(user)
         except TemplateSyntaxError as error:
-            raise TemplateError(f"{self.where}: line {error.lineno} of a part: {error.message}") from error
+            raise TemplateError(f"{self.where}: line {error.lineno}: {error.message}") from error
         allowed = set(FIELDS[role])
         if unknown := sorted(asked - allowed):
             raise TemplateError(f"{self.where}: unknown fields {unknown}; the {role} has {sorted(allowed)}")
@@ -189,7 +194,16 @@ def _parts(source: str, where: str) -> tuple[str, str]:
     opening = "\n".join(lines[:start]).strip()
     if opening and not (opening.startswith("{#") and opening.endswith("#}")):
         raise TemplateError(f"{where}: only a comment {{# … #}} may stand before '# system'")
-    return "\n".join(lines[start + 1 : middle]), "\n".join(lines[middle + 1 :])
+    # Each part keeps its place in the file, so that Jinja counts lines as the file does; what is rendered is stripped.
+    system = [*[""] * (start + 1), *lines[start + 1 : middle]]
+    user = [*[""] * (middle + 1), *lines[middle + 1 :]]
+    return "\n".join(system), "\n".join(user)
+
+
+def _line(error: Exception) -> str:
+    """Return where in the template an error arose."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return f"line {lines[-1]}: " if lines else ""
 
 
 class _Sandbox(SandboxedEnvironment):
@@ -206,4 +220,7 @@ class _Sandbox(SandboxedEnvironment):
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    return _Sandbox(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment = _Sandbox(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    # What is drawn at random would make each request another one: no reply is found again.
+    del environment.globals["lipsum"], environment.filters["random"]
+    return environment

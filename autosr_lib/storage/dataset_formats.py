@@ -31,7 +31,8 @@ CONTENT_FAULT = 'give a list of prompts, or {"prompts": [...]}'
 def read_raw(data: bytes, suffix: str, where: str, *, needs_candidates: bool = True) -> RawDataset:
     """Return the raw prompts in `data`, a file of the format that `suffix` names."""
     if suffix not in READERS:
-        raise DatasetError(where, [f"{suffix or 'no'} suffix is not a dataset's; allowed are {', '.join(READERS)}"])
+        problem = f"the suffix {suffix} is not a dataset's" if suffix else "its name has no suffix"
+        raise DatasetError(where, [f"{problem}; allowed are {', '.join(READERS)}"])
     if not data:
         raise DatasetError(where, ["the file is empty"])
     if suffix in FLAT_READERS:
@@ -76,7 +77,10 @@ def _read_json_lines(data: bytes, where: str) -> RawDataset:
             continue
         place = f"line {number}: "
         try:
-            prompts.append(RawPrompt(place, parse_json(line)))
+            fields = parse_json(line)
+            is_list = isinstance(fields, list)
+            faults = (f"{place}{shown(fields)} is not a prompt; a list of prompts is a .json file",) if is_list else ()
+            prompts.append(RawPrompt(place, fields, faults=faults))
         except JsonError as fault:
             column = f"column {fault.column}: " if fault.line else ""
             prompts.append(RawPrompt(place, None, faults=(f"{place}{column}{fault.problem}; not JSON, or cut short",)))

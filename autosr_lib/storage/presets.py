@@ -12,7 +12,7 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
 from autosr_lib.storage.places import is_fault_of_storage
-from autosr_lib.storage.strict_json import JsonError, parse_json, value_faults
+from autosr_lib.storage.strict_json import JsonError, parse_json, shown, value_faults
 
 IGNORED = {"criterion_key", "grading_protocol", "rubric_id", "metadata"}
 
@@ -46,19 +46,28 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
 
 
 def _by_prompt(content: Any, path: UPath) -> list[tuple[str, Any]]:
-    if isinstance(content, Mapping) and isinstance(content.get("best_rubrics"), list):
-        entries = content["best_rubrics"]
-        if all(isinstance(e, Mapping) and isinstance(e.get("prompt_id"), str) and "rubric" in e for e in entries):
-            return [(entry["prompt_id"], entry["rubric"]) for entry in entries]
-    elif isinstance(content, Mapping):
+    if not isinstance(content, Mapping):
+        raise SettingsError(
+            f"preset_rubrics {path}: {shown(content)} is not rubrics; "
+            "allowed: an object of rubrics by prompt id, or an output"
+        )
+    if not isinstance(content.get("best_rubrics"), list):
         return list(content.items())
-    raise SettingsError(f"preset_rubrics {path}: not rubrics; allowed: an object of rubrics by prompt id, or an output")
+    for number, entry in enumerate(content["best_rubrics"]):
+        if not (isinstance(entry, Mapping) and isinstance(entry.get("prompt_id"), str) and "rubric" in entry):
+            raise SettingsError(
+                f"preset_rubrics {path}: best_rubrics[{number}]: {shown(entry)} is not an entry of an output; "
+                "allowed: an object with `prompt_id`, a text, and `rubric`"
+            )
+    return [(entry["prompt_id"], entry["rubric"]) for entry in content["best_rubrics"]]
 
 
 def _rubric(value: Any, place: str) -> Rubric:
     criteria = value.get("criteria") if isinstance(value, Mapping) else value
     if not isinstance(criteria, list):
-        raise SettingsError(f"preset_rubrics {place}: no list of criteria; allowed: an object with `criteria`")
+        raise SettingsError(
+            f"preset_rubrics {place}: {shown(value)} is no rubric; allowed: a list of criteria, or an object with `criteria`"
+        )
     plain = [{k: v for k, v in c.items() if k not in IGNORED} if isinstance(c, Mapping) else c for c in criteria]
     try:
         rubric = Rubric.model_validate({"criteria": plain})
@@ -66,12 +75,9 @@ def _rubric(value: Any, place: str) -> Rubric:
         first = error.errors(include_url=False)[0]
         where = findings.place((place, *first["loc"]))
         got = first["input"]
-        shown = (
-            f" (got {got!r:.40})"
-            if got != "" and isinstance(got, str | int | float) and first["type"] != "extra_forbidden"
-            else ""
-        )
-        raise SettingsError(f"preset_rubrics {where}: {findings.finding(first)}{shown}") from error
+        is_telling = got != "" and isinstance(got, str | int | float) and first["type"] != "extra_forbidden"
+        value_told = f" (got {got!r:.40})" if is_telling else ""
+        raise SettingsError(f"preset_rubrics {where}: {findings.finding(first)}{value_told}") from error
     for number, criterion in enumerate(rubric.criteria):
         if criterion.measure is not None:
             try:

@@ -318,8 +318,9 @@ def rubric_rows(rubric: Rubric) -> list[Row]:
 
 def read_criterion(row: Row) -> Criterion:
     """Return the criterion of a row."""
-    fields = {name: row[name] for name in Criterion.model_fields}
-    return Criterion(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    values = ((name, row[name]) for name in Criterion.model_fields)
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values}
+    return Criterion(**fields)
 
 
 def read_rubric(rows: Iterable[Row]) -> Rubric:

@@ -67,7 +67,7 @@ def _scalar_problem(value: object) -> str:
             )
         case int() | HugeNumber():
             fits = isinstance(value, int) and -(2**63) <= value < 2**63
-            problem = "" if fits else f"{shown(value)} does not fit 64 bits; write it as text"
+            problem = "" if fits else f"{shown(value)} does not fit 64 bits; give a smaller one, or text"
         case float():
             problem = "" if math.isfinite(value) else f"{value} is not a finite number; leave it out instead"
         case _:

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.event_log import BatchedSqliteEventLog
 from autosr_assets.home import BATCH_VARIABLE
@@ -137,3 +138,18 @@ def test_a_batch_size_that_is_set_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     _run(tmp_path / "ours", OURS, monkeypatch)
 
     assert os.environ[BATCH_VARIABLE] == "7"
+
+
+def test_what_the_database_refuses_is_told_without_the_statement_and_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with _run(tmp_path, OURS, monkeypatch) as instance:
+        (index,) = (tmp_path / "history" / "runs").glob("index.db")
+        with sqlite3.connect(index) as database:
+            database.execute("DROP TABLE event_logs")
+
+        with pytest.raises(DBAPIError) as refused:
+            _job("").execute_in_process(instance=instance, tags=RANGE)
+
+    assert "no such table" in str(refused.value)
+    assert "INSERT" not in str(refused.value) + capsys.readouterr().err

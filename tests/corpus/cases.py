@@ -17,7 +17,7 @@ from autosr_lib.storage.presets import read_presets
 
 
 def _dataset(name: str, content: Any, folder: Path) -> None:
-    (folder / name).write_text(content, encoding="utf-8")
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     read_dataset(str(folder / name))
 
 

@@ -94,7 +94,7 @@ def test_a_users_language_comes_before_his_folder_and_that_before_the_built_in(t
         ),
         ("# system\n# user\n{{ prompt }}{{ first }}", r"fields \['second'\] are not shown"),
         ("# system\n# user\n{{ prompt.rank }}{{ first }}{{ second }}", "has no attribute 'rank'"),
-        ("# system\n# user\n{{ prompt }}{% if first %}{{ second }}", "line 1 of a part"),
+        ("# system\n# user\n{{ prompt }}{% if first %}{{ second }}", "line 3: Unexpected end of template"),
         ("{{ prompt }}{{ first }}{{ second }}", "one line '# system' and, after it, one line '# user'"),
         ("# user\n{{ prompt }}\n# system\n", "one line '# system'"),
         ("Hello\n# system\n# user\n{{ prompt }}{{ first }}{{ second }}", "only a comment"),

@@ -61,8 +61,8 @@ def test_a_rubric_cannot_bring_a_protocol_of_grading(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("{", "presets.json"),
-        ("[1]", "not rubrics"),
-        ({"p1": 3}, "p1: no list of criteria"),
+        ("[1]", "a list of 1 is not rubrics"),
+        ({"p1": 3}, "p1: 3 is no rubric"),
         ({"p1": {"criteria": []}}, "p1.criteria"),
         ({"p1": {"criteria": [{"criterion_id": "", "text": "x"}]}}, "p1.criteria[0].criterion_id"),
         ({"p1": {"criteria": [{**CRITERION, "weight": -1}]}}, "p1.criteria[0].weight"),
