@@ -60,17 +60,16 @@ def line(name: str, fraction: float, labels: str, counts: Sequence[HoldoutCount]
         return f"| {name} | {fraction:.0%} | {labels} | nothing is held out | | | |"
 
     def way(pairs: PairSummary | None) -> str:
-        return "none | " if pairs is None else f"{pairs.initial.value:.1%} → {pairs.best.value:.1%} | {_points(pairs)}"
+        return (
+            "none | "
+            if pairs is None
+            else f"{pairs.initial.value:.1%} → {pairs.best.value:.1%} | {pairs.gain.in_points}"
+        )
 
     return (
         f"| {name} | {fraction:.0%} | {labels} | {way(summary.unseen)} | {way(summary.touching)} "
         f"| {summary.remembered:.1%} |"
     )
-
-
-def _points(pairs: PairSummary) -> str:
-    low, high = 100 * pairs.gain.low, 100 * pairs.gain.high
-    return f"{100 * pairs.gain.value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def main() -> None:

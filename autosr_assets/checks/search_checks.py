@@ -189,7 +189,7 @@ def _held_out(found: _Findings, named: dict[str, Any]) -> dg.AssetCheckResult:
     else:
         metadata |= {"pairs": unseen.pairs, "prompts": unseen.prompts}
         metadata |= {"initial": str(unseen.initial), "best": str(unseen.best)}
-        metadata["gain"] = f"{unseen.gain.value:+.1%} [{unseen.gain.low:+.1%}, {unseen.gain.high:+.1%}]"
+        metadata["gain"] = f"{unseen.gain.in_points} points"
     return dg.AssetCheckResult(
         **named,
         passed=unseen is None or unseen.gain.value >= 0,

@@ -196,13 +196,8 @@ def dataset_summary(dataset: Any, references: Mapping[str, int]) -> RenderableTy
 
 
 def _accuracy(pooled: Any, which: str) -> str:
-    figures = f"initial {pooled.initial}, best {pooled.best}, gain {points(pooled.gain)}"
+    figures = f"initial {pooled.initial}, best {pooled.best}, gain {pooled.gain.in_points} points"
     return f"{figures} ({pooled.pairs} pairs {which}, {pooled.prompts} prompts)"
-
-
-def points(gain: Any) -> str:
-    """Return a gain with its interval in percentage points."""
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
 
 
 def plain_table() -> Table:

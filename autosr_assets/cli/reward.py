@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autosr_assets.cli.grading_options import Grading, Which, with_grading
 from autosr_assets.cli.shared import SOME_FAILED, Debug, stdout
 from autosr_lib.errors import SettingsError
 
 if TYPE_CHECKING:
-    from autosr_lib.reward.rubrics import Rubrics
     from autosr_lib.reward.scoring_run import Outcome
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -18,23 +18,10 @@ rubrics_app = typer.Typer(rich_markup_mode="rich")
 TOKEN = "AUTOSR_SERVE_TOKEN"  # noqa: S105 - the name of the variable
 
 RubricsFile = Annotated[Path, typer.Argument(metavar="RUBRICS", help="The JSON that `autosr search` wrote.")]
-Which = Annotated[
-    str,
-    typer.Option(
-        help="Which rubric grades: rubric (weights fitted on all candidates), measured_rubric, initial_rubric."
-    ),
-]
-Votes = Annotated[
-    int | None, typer.Option(help="Gradings of each response; by default as many as in the search.", min=1)
-]
-BaseUrl = Annotated[str | None, typer.Option(help="Endpoint of the verifier; by default that of the search.")]
-Concurrency = Annotated[int | None, typer.Option(help="Most requests to the endpoint at once.", min=1)]
-MaxCalls = Annotated[int | None, typer.Option(help="Most requests to the endpoint in all.", min=0)]
-MaxTokens = Annotated[int | None, typer.Option(help="Most tokens in all, of requests and replies.", min=0)]
-MaxCost = Annotated[float | None, typer.Option(help="Most US dollars in all; the search's prices are used.", min=0)]
 
 
 @app.command()
+@with_grading
 def score(
     rubrics: RubricsFile,
     responses: Annotated[
@@ -45,16 +32,10 @@ def score(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; by default beside the input, as NAME.scored.EXT.")
     ] = None,
-    which: Which = "rubric",
-    votes: Votes = None,
     skip_unknown: Annotated[
         bool, typer.Option("--skip-unknown", metavar="", help="Leave rows without a score whose prompt has no rubric.")
     ] = False,
-    base_url: BaseUrl = None,
-    max_concurrency: Concurrency = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_cost: MaxCost = None,
+    grading: Grading,
     _debug: Debug = False,
 ) -> None:
     """Score responses by the rubrics of a search; what is scored already is not asked again."""
@@ -65,11 +46,7 @@ def score(
     if target.absolute() == responses.absolute():
         raise SettingsError(f"output is {target}, which is the input; give another file")
     check_suffix(target)
-    loaded = _loaded(
-        rubrics, which, votes,
-        base_url=base_url, max_concurrency=max_concurrency,
-        max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost,
-    )  # fmt: skip
+    loaded = grading.load(rubrics)
     rows = read_responses(responses)
     with _bar(len(rows)) as advance:
         outcome = ScoringRun(loaded, rows, target, advance, skip_unknown=skip_unknown).run()
@@ -79,6 +56,7 @@ def score(
 
 
 @app.command("eval")
+@with_grading
 def evaluate(
     rubrics: RubricsFile,
     dataset: Annotated[
@@ -87,13 +65,7 @@ def evaluate(
     *,
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, with all criteria.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Also write one HTML file.")] = None,
-    which: Which = "rubric",
-    votes: Votes = None,
-    base_url: BaseUrl = None,
-    max_concurrency: Concurrency = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_cost: MaxCost = None,
+    grading: Grading,
     _debug: Debug = False,
 ) -> None:
     """Measure rubrics on labelled responses; pairs that the search saw are never mixed with those that it did not."""
@@ -105,11 +77,7 @@ def evaluate(
     from autosr_lib.storage.datasets import read_dataset  # noqa: PLC0415
 
     known = read_dataset(str(dataset))
-    loaded = _loaded(
-        rubrics, which, votes,
-        base_url=base_url, max_concurrency=max_concurrency,
-        max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost,
-    )  # fmt: skip
+    loaded = grading.load(rubrics)
     with _bar(len(known.prompts), "prompts") as advance:
         found = asyncio.run(evaluate_rubrics(loaded, known.prompts, advance))
     if html is not None:
@@ -121,6 +89,7 @@ def evaluate(
 
 
 @app.command()
+@with_grading
 def serve(
     rubrics: RubricsFile,
     *,
@@ -131,13 +100,7 @@ def serve(
     max_concurrent: Annotated[int, typer.Option(help="Most requests under way; one more gets 429.", min=1)] = 64,
     max_batch: Annotated[int, typer.Option(help="Most responses in one batch.", min=1)] = 64,
     max_body_bytes: Annotated[int, typer.Option(help="Largest body; a larger one gets 413.", min=1024)] = 4 * 2**20,
-    which: Which = "rubric",
-    votes: Votes = None,
-    base_url: BaseUrl = None,
-    max_concurrency: Concurrency = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_cost: MaxCost = None,
+    grading: Grading,
     _debug: Debug = False,
 ) -> None:
     """Serve scores over HTTP: /score, /batch_score, /rubrics, /healthz, /metrics, and what they are at /docs.
@@ -154,11 +117,7 @@ def serve(
         ) from error
 
     limits = ServeSettings(max_concurrent=max_concurrent, max_batch=max_batch, max_body_bytes=max_body_bytes)
-    loaded = _loaded(
-        rubrics, which, votes,
-        base_url=base_url, max_concurrency=max_concurrency,
-        max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost,
-    )  # fmt: skip
+    loaded = grading.load(rubrics)
     run_server(loaded, limits, host, port)
 
 
@@ -190,16 +149,6 @@ def export_rubrics(
         raise SettingsError(f"shape is {shape!r}; must be one of {', '.join(Shape)}")
     count = write_shape(read_export(str(rubrics)), known_which(which), Shape(shape), target)
     typer.echo(f"{count} rubrics are in {target}")
-
-
-def _loaded(path: Path, which: str, votes: int | None, **told: Any) -> "Rubrics":
-    """Return the rubrics, whose kept replies lie where those of searches do."""
-    from autosr_assets.home import cache_place  # noqa: PLC0415
-    from autosr_lib.reward.rubrics import Rubrics  # noqa: PLC0415
-
-    given = {name: value for name, value in told.items() if value is not None}
-    found = Rubrics.load(str(path), which=which, votes=votes, settings=given)
-    return found.with_cache(cache_place(found.backend.llm.cache_dir))
 
 
 def _bar(rows: int, what: str = "responses") -> Any:

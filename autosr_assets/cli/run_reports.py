@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from autosr_assets.cli.reports import plain_table, points
+from autosr_assets.cli.reports import plain_table
 from autosr_assets.records.recorded_runs import Manifest, RunDifference
 from autosr_lib.evaluation.holdout import PairSummary
 
@@ -139,7 +139,7 @@ def pairs_json(summary: PairSummary | None) -> dict[str, Any] | None:
 
 def accuracy_line(summary: PairSummary) -> str:
     """Return two accuracies and their difference on one line."""
-    figures = f"{summary.initial} → {summary.best}, difference {points(summary.gain)}"
+    figures = f"{summary.initial} → {summary.best}, difference {summary.gain.in_points} points"
     return f"{figures} ({summary.pairs} pairs, {summary.prompts} prompts)"
 
 
@@ -160,7 +160,7 @@ def compared_view(found: "Compared") -> RenderableType:
         against.add_row(title, f"{one_difference.paired} of {found.prompts} prompts compared")
         for which, summary in (("unseen", one_difference.unseen), ("touching", one_difference.touching)):
             if summary is not None:
-                against.add_row("", f"{which}: {escape(points(summary.gain))} ({summary.pairs} pairs)")
+                against.add_row("", f"{which}: {escape(summary.gain.in_points + ' points')} ({summary.pairs} pairs)")
     note = Text(
         "touching pairs flatter a rubric that remembers; objectives are no accuracy and are not compared", "dim"
     )

@@ -12,7 +12,7 @@ from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_on
 from autosr_assets.views.metadata import cell
 from autosr_lib.errors import StorageError
-from autosr_lib.evaluation.holdout import Interval, PairCount, PairSummary, summarise_pairs
+from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
 from autosr_lib.storage.comparison import Comparison, compare
 from autosr_lib.storage.results import BEST_COLUMNS, RESULTS, has_rubric, result_of
 from autosr_lib.storage.rows import Row
@@ -137,9 +137,4 @@ def _accuracy(summary: PairSummary | None) -> str:
 
 
 def _difference(summary: PairSummary | None) -> str:
-    return "" if summary is None else f"{points(summary.gain)} ({summary.pairs} pairs)"
-
-
-def points(gain: Interval) -> str:
-    """Return a difference of accuracies with its interval, in percentage points."""
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return "" if summary is None else f"{summary.gain.in_points} ({summary.pairs} pairs)"

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from autosr_assets.views.charts import INLINE, calls_chart, image, objective_chart
 from autosr_assets.views.lineage import Step, lineage_tree
-from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, Interval, PairSummary
+from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, PairSummary
 from autosr_lib.storage.rows import Row, is_pruned, read_preferences
 from autosr_lib.storage.tables import Status
 
@@ -179,12 +179,7 @@ def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
 def _figures(one: PairSummary | None, alone: str) -> tuple[str, ...]:
     if one is None:
         return ("0", "0", "", "", "", "")
-    return f"{one.pairs:,}", f"{one.prompts:,}", str(one.initial), str(one.best), points(one.gain), alone
-
-
-def points(gain: Interval) -> str:
-    """Return a gain in points, with its interval."""
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return f"{one.pairs:,}", f"{one.prompts:,}", str(one.initial), str(one.best), one.gain.in_points, alone
 
 
 def lineage_markdown(ancestors: Iterable[Row]) -> str:

@@ -13,7 +13,6 @@ from upath import UPath
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.histories import Histories
-from autosr_assets.views.metadata import points
 from autosr_assets.views.pages import page_template
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
@@ -129,11 +128,11 @@ def verdict(summary: HoldoutSummary) -> str:
     if unseen is None:
         said = "No prompt hides two candidates whose order is known, so nothing here is free of what was remembered."
     elif unseen.gain.low > 0:
-        said = f"On unseen pairs the best rubrics gain {points(unseen.gain)} points: more than chance explains."
+        said = f"On unseen pairs the best rubrics gain {unseen.gain.in_points} points: more than chance explains."
     elif unseen.gain.high < 0:
-        said = f"On unseen pairs the best rubrics lose {points(unseen.gain)} points: worse than the first ones."
+        said = f"On unseen pairs the best rubrics lose {unseen.gain.in_points} points: worse than the first ones."
     else:
-        said = f"On unseen pairs the gain of {points(unseen.gain)} points cannot be told from chance."
+        said = f"On unseen pairs the gain of {unseen.gain.in_points} points cannot be told from chance."
     if touching.best.value <= summary.remembered:
         said += " On touching pairs the visible labels alone earn as much."
     return said
@@ -152,7 +151,7 @@ def _held_out(summary: HoldoutSummary | None) -> list[dict[str, Any]]:
             "pairs": f"{one.pairs:,} in {one.prompts:,} prompts",
             "first": str(one.initial),
             "best": str(one.best),
-            "gain": points(one.gain),
+            "gain": one.gain.in_points,
             "alone": alone,
         }
         for name, one, alone in known

@@ -16,6 +16,8 @@ FEWEST_VISIBLE = 2
 OWN_FIGURE = 8
 """Prompts with fewer candidates have no held-out figure of their own."""
 RESAMPLES = 2000
+FEWEST_RESAMPLED = 5
+"""Fewer prompts, resampled, say nothing of other prompts: of two that agree, every resample does."""
 
 
 def hidden_candidates(prompt: Prompt, settings: HoldoutSettings) -> frozenset[str]:
@@ -42,6 +44,11 @@ class Interval(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+    @property
+    def in_points(self) -> str:
+        """Return a difference of accuracies in percentage points."""
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
 
 
 class PairCount(NamedTuple):
@@ -99,24 +106,28 @@ def summarise_pairs(counts: Sequence[PairCount], seed: int = 7) -> PairSummary |
     """Return the pooled accuracy of two rubrics a prompt, and of their difference, or None without a pair.
 
     Prompts are resampled with replacement 2,000 times, both rubrics on the same resamples, so that the difference's
-    interval is a paired one.
+    interval is a paired one. Of fewer than five prompts, the intervals are all that is possible.
     """
     table = np.array([count for count in counts if count.pairs > 0], dtype=float).reshape(-1, 3)
     if not len(table):
         return None
-    drawn = np.random.default_rng(seed).integers(0, len(table), size=(RESAMPLES, len(table)))
-    sums = np.stack([table[row].sum(axis=0) for row in drawn])
-    total = table.sum(axis=0)
-    initial, best = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
-    return PairSummary(
-        prompts=len(table),
-        pairs=int(total[0]),
-        initial=_interval(total[1] / total[0], initial),
-        best=_interval(total[2] / total[0], best),
-        gain=_interval((total[2] - total[1]) / total[0], best - initial),
-    )
+    pairs, initial, best = table.sum(axis=0).tolist()
+    values = initial / pairs, best / pairs, (best - initial) / pairs
+    if len(table) < FEWEST_RESAMPLED:
+        intervals = [Interval(values[0], 0, 1), Interval(values[1], 0, 1), Interval(values[2], -1, 1)]
+    else:
+        sums = _resampled(table, seed)
+        shares = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0], (sums[:, 2] - sums[:, 1]) / sums[:, 0]
+        intervals = [_interval(value, share) for value, share in zip(values, shares, strict=True)]
+    return PairSummary(len(table), int(pairs), *intervals)
+
+
+def _resampled(table: FloatArray, seed: int) -> FloatArray:
+    """Return the sums of the columns of each resample of the rows; one is drawn at a time, for memory."""
+    rng, size = np.random.default_rng(seed), len(table)
+    return np.stack([np.bincount(rng.integers(0, size, size), minlength=size) @ table for _ in range(RESAMPLES)])
 
 
 def _interval(value: float, resampled: FloatArray) -> Interval:
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return Interval(float(value), float(low), float(high))
+    return Interval(value, float(low), float(high))

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from upath import UPath
@@ -53,6 +54,7 @@ class Totals:
 
     def add(self, row: Row) -> None:
         """Count one row of the table of best rubrics."""
+        self.__dict__.pop("holdout", None)
         self.prompts += 1
         if row["status"] == Status.FAILED:
             self.failed[row["prompt_id"]] = row["error"]
@@ -79,7 +81,7 @@ class Totals:
             )
         )
 
-    @property
+    @cached_property
     def holdout(self) -> HoldoutSummary | None:
         """Return the pooled held-out accuracy, or None when nothing was held out."""
         return summarise_holdout(self.counts)
