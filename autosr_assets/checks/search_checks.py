@@ -14,11 +14,10 @@ import pyarrow as pa
 from autosr_assets.checks.dataset_checks import faults_metadata
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.export import best_rows, export_target
-from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
 from autosr_lib.storage.export_check import differences
-from autosr_lib.storage.rows import Row, read_preferences
+from autosr_lib.storage.rows import Row
 from autosr_lib.storage.soundness import (
     MOST_UNGRADED,
     RUBRICS,
@@ -40,16 +39,15 @@ BEST_CHECKS: Mapping[str, str] = {
     VALID: "Every rubric has criteria, each with an id of its own and a text, and weights that sum to 1.",
     AT_LEAST_INITIAL: "On the search's pairs no best rubric has a lower objective than the first rubric.",
     HELD_OUT: "Over pairs of two hidden candidates, the best rubrics order no fewer rightly than the first ones.",
-    LENGTH: "No rubric's scores follow the length of the texts where the reference does not.",
+    LENGTH: "No rubric's scores, nor its criteria's grades, follow the length of texts where the reference does not.",
     NOT_GAMED: "No probed rubric scores good responses higher once they are padded, stuffed, repeated or give orders.",
     UNGRADED: f"Less than {MOST_UNGRADED:.0%} of the grades asked for stayed ungraded.",
 }
 _COLUMNS = [
     "prompt_id", "status", "error", *RUBRICS, "candidate_scores", "best", "initial", "calls", "holdout_pairs",
     "holdout_initial", "holdout_best", "holdout_remembered", "unseen_pairs", "unseen_initial", "unseen_best",
-    "probes", "gamed_by",
+    "probes", "gamed_by", "score_follows_length", "criteria_follow_length",
 ]  # fmt: skip
-_AT_ONCE = 256
 
 
 def check_specs(best: dg.AssetKey, export: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -105,25 +103,24 @@ class _Findings:
 
     @classmethod
     def of(cls, steps: SearchSteps, dataset: StoredTable) -> "_Findings":
-        found, batch = cls(), list[Row]()
+        found = cls()
         for row in best_rows(steps, dataset, _COLUMNS):
             found.prompts += 1
             if row["status"] == Status.FAILED:
                 found.without[row["prompt_id"]] = row["error"]
                 continue
             found.add(row, steps)
-            batch.append(row)
-            if len(batch) == _AT_ONCE:
-                found.add_lengths(batch, steps, dataset)
-                batch.clear()
-        found.add_lengths(batch, steps, dataset)
         return found
 
     def add(self, row: Row, steps: SearchSteps) -> None:
         name = row["prompt_id"]
         self.probed += bool(row["probes"])
-        found = (self.invalid, rubric_fault(row)), (self.worse, objective_fault(row)), (self.gamed, gamed_fault(row))
-        for faults, fault in found:
+        for faults, fault in (
+            (self.invalid, rubric_fault(row)),
+            (self.worse, objective_fault(row)),
+            (self.by_length, length_fault(row)),
+            (self.gamed, gamed_fault(row)),
+        ):
             if fault is not None:
                 faults[name] = fault
         unseen = PairCount(row["unseen_pairs"], row["unseen_initial"], row["unseen_best"])
@@ -138,16 +135,6 @@ class _Findings:
         self.asked += asked
         if asked and missing / asked >= MOST_UNGRADED:
             self.ungraded[name] = f"{missing} of {asked} grades"
-
-    def add_lengths(self, batch: list[Row], steps: SearchSteps, dataset: StoredTable) -> None:
-        rows = {row["prompt_id"]: row for row in batch}
-        for prompt, _ in read_prompts(dataset, map(partition_key, rows)):
-            known = steps.store.read(steps.preferences.table, partition_key(prompt.prompt_id))
-            if known is None or known["status"][0].as_py() not in (Status.DONE, Status.INCOMPLETE):
-                continue
-            prompt = steps.preferences.completed(prompt)  # noqa: PLW2901 - the prompt as the search saw it
-            if (fault := length_fault(rows[prompt.prompt_id], prompt, read_preferences(known))) is not None:
-                self.by_length[prompt.prompt_id] = fault
 
 
 def _given(steps: SearchSteps, prompt_id: str) -> int:

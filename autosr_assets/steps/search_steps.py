@@ -27,6 +27,7 @@ from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.length import length_report
 from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
@@ -245,7 +246,10 @@ class SearchSteps:
             is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
             status = Status.DONE if is_whole else Status.INCOMPLETE
             hidden = task.case.hidden_ids
-            return best_table(prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes)
+            length = length_report(task, conclusion)
+            return best_table(
+                prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes, length
+            )
 
         table = PromptTable(
             self.store,

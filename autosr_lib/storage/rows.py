@@ -20,6 +20,7 @@ from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.responses import Sampled
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.length import NOTHING_FOLLOWS, LengthReport
 from autosr_lib.search.population import Ancestor, Individual
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport
 from autosr_lib.search.state import Calls, Milestone, State, StopReason
@@ -337,6 +338,7 @@ def best_table(
     hidden: frozenset[str],
     status: Status,
     probes: ProbeReport = NOT_PROBED,
+    length: LengthReport = NOTHING_FOLLOWS,
 ) -> pa.Table:
     """Return the one row of a prompt whose search has ended."""
     row = common(prompt_id, fingerprint, status) | {
@@ -365,6 +367,8 @@ def best_table(
         "probes": [asdict(one) for one in probes.probed],
         "gamed_by": [str(probe) for probe in probes.gamed_by],
         "probe_calls": probes.calls,
+        "score_follows_length": length.score,
+        "criteria_follow_length": length.criteria,
         "lineage": [_ancestor_row(one) for one in lineage(state, conclusion.best.individual.fingerprint)],
         "history": [one._asdict() for one in state.history],
     }

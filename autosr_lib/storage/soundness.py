@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.holdout import hidden_candidates
-from autosr_lib.evaluation.length_bias import rewards_length_alone
 from autosr_lib.evaluation.reference import (
     PromptPreferences,
-    build_reference,
     choose_judge,
     intransitive_share,
 )
@@ -133,14 +131,9 @@ def gamed_fault(row: Row) -> str | None:
     return f"its scores rise on responses made no better: {', '.join(told)}"
 
 
-def length_fault(row: Row, prompt: Prompt, known: PromptPreferences) -> str | None:
-    """Return whether the prompt's rubric scores candidates by little more than the length of their texts."""
-    scores = {one["candidate_id"]: one["score"] for one in row["candidate_scores"] if one["score"] is not None}
-    candidates = [candidate for candidate in prompt.candidates if candidate.candidate_id in scores]
-    if len(candidates) < 2:
-        return None
-    told = [float(scores[candidate.candidate_id]) for candidate in candidates]
-    lengths = [len(candidate.text) for candidate in candidates]
-    if not rewards_length_alone(told, lengths, build_reference(candidates, known).quantiles.tolist()):
-        return None
-    return "its scores follow the length of the texts, which the reference does not"
+def length_fault(row: Row) -> str | None:
+    """Return what of the prompt's rubric rewards little more than the length of the texts."""
+    told = ["its scores"] if row["score_follows_length"] else []
+    if row["criteria_follow_length"]:
+        told.append(f"the grades of {', '.join(row['criteria_follow_length'])}")
+    return f"{' and '.join(told)} follow the length of the texts, which the reference does not" if told else None

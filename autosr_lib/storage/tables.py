@@ -227,6 +227,8 @@ BEST = pa.schema(
         ),
         _field("gamed_by", STRINGS, "Kinds of variants whose mean rise is beyond the margin: the rubric can be gamed."),
         _field("probe_calls", INT, "Requests to the verifier for the probes; not part of the search's."),
+        _field("score_follows_length", BOOL, "Whether scores under `rubric` follow the length of the texts alone."),
+        _field("criteria_follow_length", STRINGS, "Ids of criteria of `rubric` whose grades do."),
         _field("lineage", _list_of(*ANCESTOR), "The way from the first rubric to the measured one, oldest first."),
         _field("history", _list_of(*MILESTONE), "Generation 0, 1, … of the search."),
     ]
