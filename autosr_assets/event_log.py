@@ -19,6 +19,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.home import ask_for_batches
+from autosr_lib.errors import SettingsError
 
 
 class BatchedSqliteEventLog(SqliteEventLogStorage):
@@ -31,10 +32,16 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Return the storage that `dagster.yaml` asks for, and ask Dagster for batches."""
+        """Return the storage that `dagster.yaml` asks for, and ask Dagster for batches.
+
+        Raises:
+            SettingsError: it has no folder, and there is no `DAGSTER_HOME` to have one in.
+        """
         ask_for_batches()
-        folder = config_value.get("base_dir") or os.path.join(os.environ["DAGSTER_HOME"], "history", "runs")  # noqa: PTH118
-        return cls(folder, inst_data)
+        folder, home = config_value.get("base_dir"), os.environ.get("DAGSTER_HOME")
+        if not folder and not home:
+            raise SettingsError("event_log_storage has no base_dir, and DAGSTER_HOME is not set; give one of them")
+        return cls(folder or os.path.join(str(home), "history", "runs"), inst_data)  # noqa: PTH118
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from autosr_assets.event_log import BatchedSqliteEventLog
 from autosr_assets.home import BATCH_VARIABLE
 from autosr_assets.steps.range_events import log_materializations
+from autosr_lib.errors import SettingsError
 
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}
@@ -153,3 +154,10 @@ def test_what_the_database_refuses_is_told_without_the_statement_and_its_events(
 
     assert "no such table" in str(refused.value)
     assert "INSERT" not in str(refused.value) + capsys.readouterr().err
+
+
+def test_without_a_folder_and_without_a_home_it_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+    with pytest.raises(SettingsError, match=r"base_dir, and DAGSTER_HOME is not set; give one of them"):
+        BatchedSqliteEventLog.from_config_value(None, {})
