@@ -1,12 +1,13 @@
 """Dagster's SQLite event log, written many events at a time.
 
-Dagster's own makes a new engine three times for each event, and commits twice. Dagster hands over the events of a range in batches, if the storage can take them;
+Dagster's own makes a new engine three times for each event, and commits twice. Here an engine is kept for as long as its file is in use. Dagster hands over the events of a range in batches, if the storage can take them;
 that of Postgres can. The files are those of `SqliteEventLogStorage`: either class reads what the other wrote.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Self
 
 import dagster as dg
@@ -15,8 +16,11 @@ from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from autosr_assets.home import ask_for_batches
 from autosr_lib.errors import SettingsError
@@ -47,6 +51,17 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
         """Store an event."""
         with _without_statement():
             super().store_event(event)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        """Yield a connection to one of the files, as Dagster's own does, by an engine that is kept."""
+        with self._db_lock:
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events of a batch in one transaction, as `store_event` would each.
@@ -86,3 +101,9 @@ def _without_statement() -> Iterator[None]:
     except DBAPIError as error:
         error.statement = error.code = ""
         raise
+
+
+@lru_cache(maxsize=16)
+def _engine(address: str) -> Engine:
+    """Return the engine of a file: it keeps its compiled statements, and no connection that would outlive its use."""
+    return create_engine(address, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})

@@ -10,7 +10,7 @@ from autosr_assets.home import data_home
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_formats import READERS
-from autosr_lib.storage.datasets import read_dataset
+from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.places import naming, place
 
 Stamp = tuple[int, float]
@@ -52,7 +52,8 @@ class Inbox:
         before = stamp_of(file)
         fault = None
         try:
-            read_dataset(file, skip_invalid=skip_invalid, min_candidates=min_candidates)
+            for _ in DatasetReader(file, skip_invalid=skip_invalid, min_candidates=min_candidates):
+                pass
         except DatasetError as error:
             fault = "\n".join([f"{file.name} was not taken in as the dataset {self.dataset}:", *error.faults, ""])
         if stamp_of(file) != before:

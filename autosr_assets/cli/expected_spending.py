@@ -1,12 +1,12 @@
 """What a search may spend, and what it is expected to cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Silence
-from autosr_assets.steps.dataset import read_prompts_of
+from autosr_assets.steps.dataset import reader_of
 from autosr_assets.steps.prompt_rows import is_up_to_date
 from autosr_assets.steps.work_left import work_left
 from autosr_lib.domain.prompt import Prompt
@@ -18,6 +18,7 @@ from autosr_lib.search.estimate import expected_calls, judge_calls
 from autosr_lib.search.hardness import reachable
 from autosr_lib.search.settings import Scope
 from autosr_lib.settings import BackendName
+from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.store import TableStore
 
 
@@ -48,13 +49,19 @@ def checked_prompt_budget(chosen: ChosenSearch) -> str | None:
     whole = settings.backend.llm.max_calls
     if whole is None or settings.stop.max_calls_per_prompt or settings.backend.resolved is not BackendName.LLM:
         return None
-    prompts = [foreseen(prompt, chosen.dataset_settings.responses) for prompt in _prompts(chosen)]
-    budget = PromptBudget(settings, chosen.dataset_settings, len(prompts))
-    dearest = min(prompts, key=budget.surplus)
+    reader = reader_of(chosen.dataset_settings)
+    count = sum(1 for _ in reader)
+    budget = PromptBudget(settings, chosen.dataset_settings, count)
+    dearest = min(_foreseen(reader, chosen), key=budget.surplus)
     budget.check(dearest)
-    least, most = (pick(budget.of(prompt) or 0 for prompt in prompts) for pick in (min, max))
-    share = f"{least}" if least == most else f"{least} to {most}"
-    return f"max_calls {whole} gives each of {len(prompts)} prompts {share} calls, as max_calls_per_prompt would"
+    shares = {budget.of(prompt) or 0 for prompt in _foreseen(reader, chosen)}
+    share = f"{min(shares)}" if len(shares) == 1 else f"{min(shares)} to {max(shares)}"
+    return f"max_calls {whole} gives each of {count} prompts {share} calls, as max_calls_per_prompt would"
+
+
+def _foreseen(reader: DatasetReader, chosen: ChosenSearch) -> Iterator[Prompt]:
+    """Yield the prompts with the candidates that they will be given."""
+    return (foreseen(prompt, chosen.dataset_settings.responses) for prompt in reader)
 
 
 def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
@@ -65,12 +72,12 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
         SettingsError: a model is asked for without a key.
     """
     steps = chosen.steps(store, Silence())
-    prompts = _prompts(chosen)
-    steps.foresee(prompts)
-    left = work_left(steps, ((prompt, False) for prompt in prompts)).keys
-    todo = [prompt for prompt in prompts if partition_key(prompt.prompt_id) in left]
+    reader = reader_of(chosen.dataset_settings)
+    if steps.depends_on_all:
+        steps.foresee(reader)
+    left = work_left(steps, ((prompt, False) for prompt in reader))
     settings, dataset = chosen.settings, chosen.dataset_settings
-    evolved, reached = _share_of_generations(chosen, len(prompts))
+    evolved, reached = _share_of_generations(chosen, len(left.rows))
     uses: dict[tuple[Role, str], ExpectedUse] = {}
 
     def add(role: Role, use: ExpectedUse) -> None:
@@ -82,7 +89,9 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
     pairs = settings.mutation.contrast_pairs
     searching = UseEstimator(settings.backend.llm, pairs) if search else None
     judging = UseEstimator(dataset.backend.llm, pairs) if judge else None
-    for known in todo:
+    for known in reader:
+        if partition_key(known.prompt_id) not in left.keys:
+            continue
         prompt = steps.preferences.completed(known)
         if needs_responses(prompt) and judging is not None:
             for model in dataset.responses.response_models:
@@ -97,11 +106,7 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
             estimator = judging if role is Role.JUDGE else searching
             if estimator is not None:
                 add(role, estimator.use(role, prompt, expected))
-    return Spending(len(todo), uses, reached)
-
-
-def _prompts(chosen: ChosenSearch) -> Sequence[Prompt]:
-    return read_prompts_of(chosen.dataset_settings).prompts
+    return Spending(len(left.keys), uses, reached)
 
 
 def _share_of_generations(chosen: ChosenSearch, prompts: int) -> tuple[float, int | None]:

@@ -19,7 +19,7 @@ from autosr_assets.home import dagster_home
 from autosr_assets.instance import open_instance
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Progress
-from autosr_assets.steps.dataset import Origin, read_all, read_prompts_of
+from autosr_assets.steps.dataset import Origin, reader_of, withdrawn_ids
 from autosr_assets.steps.export import best_rows, export_target, is_exported
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
@@ -62,10 +62,12 @@ class Launch:
         Raises:
             DatasetError: the file cannot be used.
         """
-        dataset, rows = read_all(self.search.dataset_settings, self.store, self.search.dataset_table)
-        self.steps.foresee(dataset.prompts)
-        found = work_left(self.steps, ((prompt, False) for prompt in dataset.prompts))
-        found.counts[Status.WITHDRAWN] += rows.num_rows - len(dataset.prompts)
+        reader = reader_of(self.search.dataset_settings)
+        if self.steps.depends_on_all:
+            self.steps.foresee(reader)
+        found = work_left(self.steps, ((prompt, False) for prompt in reader))
+        present = {partition_key(str(row[0])) for row in found.rows}
+        found.counts[Status.WITHDRAWN] += len(withdrawn_ids(self.store, self.search.dataset_table, present))
         return found
 
     def run(self, chunk_size: int, shown: int, log_level: str = "CRITICAL") -> Outcome:
@@ -104,7 +106,8 @@ class Launch:
         settings = self.search.dataset_settings
         offered = Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
         if offered is None:  # said before Dagster is started for it
-            read_prompts_of(settings)
+            for _ in reader_of(settings):
+                pass
         return offered == Origin.of_stored(self.store, self.search.dataset_table)
 
     def _outcome(self, left: WorkLeft, shown: int) -> Outcome:

@@ -94,17 +94,17 @@ def validate(
     from autosr_lib.evaluation.reference import choose_judge  # noqa: PLC0415
     from autosr_lib.evaluation.responses import FEWEST_CANDIDATES, needs_responses  # noqa: PLC0415
     from autosr_lib.evaluation.settings import JudgeSetting  # noqa: PLC0415
-    from autosr_lib.storage.datasets import read_dataset  # noqa: PLC0415
+    from autosr_lib.storage.datasets import DatasetReader  # noqa: PLC0415
 
     fewest = 0 if few_candidates else FEWEST_CANDIDATES
-    known = read_dataset(dataset, skip_invalid=skip_invalid, min_candidates=fewest)
+    reader = DatasetReader(dataset, skip_invalid=skip_invalid, min_candidates=fewest)
     references = Counter(
         "response_models, then model" if needs_responses(prompt) else str(choose_judge(prompt, JudgeSetting.AUTO))
-        for prompt in known.prompts
+        for prompt in reader
     )
     console = stdout()
-    console.print(f"{known.path}: fit for a search", markup=False, soft_wrap=True)
-    console.print(dataset_summary(known, references))
+    console.print(f"{reader.path}: fit for a search", markup=False, soft_wrap=True)
+    console.print(dataset_summary(reader.contents, references))
 
 
 @app.command()

@@ -181,13 +181,11 @@ def counts_table(counts: Mapping[str, int], kinds: Sequence[str]) -> Table:
 
 
 def dataset_summary(dataset: Any, references: Mapping[str, int]) -> RenderableType:
-    """Return what a dataset holds, and what is to be said about it."""
-    sizes = [len(prompt.candidates) for prompt in dataset.prompts]
-    sources = {candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""}
+    """Return what a dataset holds, from its `Contents`, and what is to be said about it."""
     table = plain_table()
-    table.add_row("prompts", str(len(sizes)))
-    table.add_row("candidates", f"{sum(sizes)} ({min(sizes)} to {max(sizes)} a prompt)")
-    table.add_row("sources", str(len(sources)) if sources else "not given")
+    table.add_row("prompts", str(dataset.prompts))
+    table.add_row("candidates", f"{dataset.candidates} ({dataset.fewest} to {dataset.most} a prompt)")
+    table.add_row("sources", str(len(dataset.sources)) if dataset.sources else "not given")
     table.add_row("reference", ", ".join(f"{name}: {count} prompts" for name, count in references.items()))
     table.add_row("rejected", str(len(dataset.rejected)))
     notes = [("fault", line) for line in dataset.faults] + [("warning", line) for line in dataset.warnings]

@@ -25,7 +25,7 @@ from autosr_assets.graph_names import (
     prompts_of,
 )
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.steps.dataset import dataset_metadata, read_all, register_prompts
+from autosr_assets.steps.dataset import dataset_metadata, register_prompts, store_dataset
 from autosr_assets.steps.prompt_rows import Filled
 from autosr_assets.steps.step_resources import SHARED, preference_step
 from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
@@ -145,14 +145,13 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
         store = getattr(context.resources, TABLES).store
         table = "/".join(dataset_key(name).path)
-        known, rows = read_all(settings, store, table)
-        for line in (*known.warnings, *known.faults):
+        stored = store_dataset(settings, store, table)
+        for line in (*stored.contents.warnings, *stored.contents.faults):
             context.log.warning(line)
-        register_prompts(context.instance, name, known)
-        context.add_output_metadata(dataset_metadata(known, rows.num_rows - len(known.prompts)))
-        context.set_data_version(context.asset_key, dg.DataVersion(known.sha256))
-        stored = store.stored(table)
-        return stored if store.exists(table) and stored.read().equals(rows, check_metadata=True) else rows
+        register_prompts(context.instance, name, stored.keys)
+        context.add_output_metadata(dataset_metadata(stored))
+        context.set_data_version(context.asset_key, dg.DataVersion(stored.contents.sha256))
+        return store.stored(table)
 
     return dataset
 

@@ -1,7 +1,8 @@
 """What the asset `dataset` does: read the file, register its prompts as partitions, keep those that have left."""
 
-import hashlib
 import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -14,12 +15,15 @@ from autosr_assets.graph_names import prompts_of
 from autosr_assets.home import CHECKOUT
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.views.metadata import cell, table
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
-from autosr_lib.storage.datasets import Dataset, read_dataset
+from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
 from autosr_lib.storage.places import is_fault_of_storage
-from autosr_lib.storage.rows import dataset_table, read_prompt
+from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables import DATASET
 
 REGISTERED_AT_ONCE = 20_000
 """Dagster takes at most 25,000 partition keys in one request."""
@@ -37,9 +41,8 @@ class Origin(NamedTuple):
     @classmethod
     def of_file(cls, path: str, *, skip_invalid: bool) -> "Origin | None":
         """Return the origin that the file would give, or None when it cannot be read."""
-        place = UPath(dataset_path(path))
         try:
-            return cls(full_path(path), hashlib.sha256(place.read_bytes()).hexdigest(), str(not skip_invalid))
+            return cls(full_path(path), file_sha256(dataset_path(path)), str(not skip_invalid))
         except Exception as error:
             if isinstance(error, ValueError) or is_fault_of_storage(error):
                 return None
@@ -54,10 +57,10 @@ class Origin(NamedTuple):
         known = rows.schema.metadata or {}
         return cls(*(known.get(name, b"").decode() for name in _ORIGIN))
 
-    def marked(self, rows: pa.Table) -> pa.Table:
-        """Return the rows with their origin beside them."""
+    def marked(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema of a table that has its origin beside its rows."""
         mark = {name: value.encode("utf-8", "surrogateescape") for name, value in zip(_ORIGIN, self, strict=True)}
-        return rows.replace_schema_metadata({**(rows.schema.metadata or {}), **mark})
+        return schema.with_metadata({**(schema.metadata or {}), **mark})
 
 
 _ORIGIN = (b"autosr.path", b"autosr.sha256", b"autosr.is_whole")
@@ -78,24 +81,18 @@ def full_path(path: str) -> str:
     return str(place.resolve()) if isinstance(place, Path) else str(place)
 
 
-def register_prompts(instance: dg.DagsterInstance, name: str, dataset: Dataset) -> list[str]:
-    """Register the prompts of a dataset as partitions and return their keys, in the order of the dataset."""
-    keys = [partition_key(prompt.prompt_id) for prompt in dataset.prompts]
+def register_prompts(instance: dg.DagsterInstance, name: str, keys: Sequence[str]) -> None:
+    """Register the prompts of a dataset, by their keys in its order, as partitions."""
     partitions = prompts_of(name).name
     assert partitions is not None  # noqa: S101 - a dynamic definition of ours always has a name
     for start in range(0, len(keys), REGISTERED_AT_ONCE):
         instance.add_dynamic_partitions(partitions, keys[start : start + REGISTERED_AT_ONCE])
-    return keys
 
 
-def read_prompts_of(settings: DatasetSettings) -> Dataset:
-    """Return the dataset of a file; with a pool of models its prompts need no candidates.
-
-    Raises:
-        DatasetError: the file cannot be used; names every fault.
-    """
+def reader_of(settings: DatasetSettings) -> DatasetReader:
+    """Return the reader of a dataset's file; with a pool of models its prompts need no candidates."""
     fewest = fewest_candidates(settings)
-    return read_dataset(dataset_path(settings.path), skip_invalid=settings.skip_invalid, min_candidates=fewest)
+    return DatasetReader(dataset_path(settings.path), skip_invalid=settings.skip_invalid, min_candidates=fewest)
 
 
 def fewest_candidates(settings: DatasetSettings) -> int:
@@ -103,25 +100,63 @@ def fewest_candidates(settings: DatasetSettings) -> int:
     return 0 if settings.responses.samples else FEWEST_CANDIDATES
 
 
-def read_all(settings: DatasetSettings, store: TableStore, table: str) -> tuple[Dataset, pa.Table]:
-    """Return the dataset of a file, and its rows with those of the prompts that were stored and are not in it any more.
+@dataclass
+class StoredDataset:
+    """What a dataset's table was made from."""
+
+    contents: Contents
+    path: str
+    keys: list[str] = field(default_factory=list)
+    """Partition keys of the prompts of the file, in its order."""
+    first: list[Prompt] = field(default_factory=list)
+    withdrawn: int = 0
+    """Prompts that were stored and are not in the file any more."""
+
+
+def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> StoredDataset:
+    """Store the prompts of a file, and after them those that were stored and are not in it any more.
+
+    They go through memory a few hundred at a time; a table that would be the same stays as it is.
 
     Raises:
-        DatasetError: the file cannot be used; names every fault.
+        DatasetError: the file cannot be used; names every fault. What was stored stays.
     """
-    dataset = read_prompts_of(settings)
-    present = {prompt.prompt_id for prompt in dataset.prompts}
+    reader = reader_of(settings)
+    origin = Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
+    found = StoredDataset(reader.contents, reader.path)
+
+    def prompts() -> Iterator[Prompt]:
+        for prompt in reader:
+            found.keys.append(partition_key(prompt.prompt_id))
+            if len(found.first) < PREVIEWED:
+                found.first.append(prompt)
+            yield prompt
+        found.contents = reader.contents
+        if origin is None or origin.sha256 != reader.contents.sha256:
+            raise DatasetError(reader.path, ["was written to while it was read; try again once it is whole"])
+
+    def gone() -> Iterator[Prompt]:
+        names = withdrawn_ids(store, table, set(found.keys))
+        found.withdrawn = len(names)
+        for rows in store.read_where(table, "prompt_id", names) if names else ():
+            yield from map(read_prompt, rows.to_pylist())
+
+    batches = dataset_batches(prompts(), gone())
+    schema = DATASET if origin is None else origin.marked(DATASET)
+    store.write(table, None, pa.RecordBatchReader.from_batches(schema, batches))
+    return found
+
+
+def withdrawn_ids(store: TableStore, table: str, present: Collection[str]) -> list[str]:
+    """Return the stored prompts whose partition keys are not among those `present` in the file, in the stored order."""
     known = store.read(table, columns=["prompt_id"])
-    gone = [name for name in known["prompt_id"].to_pylist() if name not in present] if known is not None else []
-    left = (row for rows in store.read_where(table, "prompt_id", gone) for row in rows.to_pylist()) if gone else ()
-    rows = dataset_table(dataset.prompts, map(read_prompt, left))
-    return dataset, Origin(full_path(settings.path), dataset.sha256, str(not settings.skip_invalid)).marked(rows)
+    names = [] if known is None else known["prompt_id"].to_pylist()
+    return [name for name in names if partition_key(name) not in present]
 
 
-def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
+def dataset_metadata(stored: StoredDataset) -> dict[str, Any]:
     """Return what the asset publishes."""
-    sizes = [len(prompt.candidates) for prompt in dataset.prompts]
-    sources = sorted({candidate.source for prompt in dataset.prompts for candidate in prompt.candidates} - {""})
+    found = stored.contents
     columns = {
         "prompt": "Id of the prompt.",
         "candidates": "How many responses it has.",
@@ -133,25 +168,25 @@ def dataset_metadata(dataset: Dataset, withdrawn: int) -> dict[str, Any]:
             "candidates": len(prompt.candidates),
             "text": shorten(prompt.prompt, 120, placeholder=" …"),
         }
-        for prompt in dataset.prompts[:PREVIEWED]
+        for prompt in stored.first
     ]
     return {
-        "dagster/row_count": len(dataset.prompts) + withdrawn,
-        "prompts": len(dataset.prompts),
-        "candidates": sum(sizes),
-        "candidates_per_prompt": f"{min(sizes)} to {max(sizes)}",
-        "sources": ", ".join(sources[:20]) or "not given",
-        "withdrawn": withdrawn,
-        "rejected": len(dataset.rejected),
-        "sha256": dataset.sha256,
-        "path": dg.MetadataValue.path(dataset.path),
-        "faults": dg.MetadataValue.md(_listing(dataset.faults)),
-        "warnings": dg.MetadataValue.md(_listing(dataset.warnings)),
+        "dagster/row_count": found.prompts + stored.withdrawn,
+        "prompts": found.prompts,
+        "candidates": found.candidates,
+        "candidates_per_prompt": f"{found.fewest} to {found.most}",
+        "sources": ", ".join(sorted(found.sources)[:20]) or "not given",
+        "withdrawn": stored.withdrawn,
+        "rejected": len(found.rejected),
+        "sha256": found.sha256,
+        "path": dg.MetadataValue.path(stored.path),
+        "faults": dg.MetadataValue.md(_listing(found.faults)),
+        "warnings": dg.MetadataValue.md(_listing(found.warnings)),
         "preview": table(columns, preview),
     }
 
 
-def _listing(lines: tuple[str, ...], shown: int = 20) -> str:
+def _listing(lines: Sequence[str], shown: int = 20) -> str:
     if not lines:
         return "none"
     more = [f"- and {len(lines) - shown} more"] if len(lines) > shown else []

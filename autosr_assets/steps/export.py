@@ -104,7 +104,8 @@ def rows_in_order(
     store: TableStore, table: str, dataset: StoredTable, columns: Sequence[str] | None = None
 ) -> Iterator[Row]:
     """Yield the rows of a table of best rubrics, as `best_rows` does; it takes no settings."""
-    for entry in dataset.read(["prompt_id", "status", "prompt"]).to_pylist():
+    parts = dataset.read_in_parts(["prompt_id", "status", "prompt"])
+    for entry in (entry for part in parts for entry in part.to_pylist()):
         if entry["status"] == Status.WITHDRAWN:
             continue
         rows = store.read(table, partition_key(entry["prompt_id"]), columns)

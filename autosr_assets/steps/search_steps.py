@@ -181,6 +181,11 @@ class SearchSteps:
         known = [] if rows is None else rows.to_pylist()
         return sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN)
 
+    @property
+    def depends_on_all(self) -> bool:
+        """Return whether what becomes of a prompt depends on which others the dataset has."""
+        return self.structure.scope is not Scope.PROMPT_LOCAL or self.settings.backend.llm.max_calls is not None
+
     def foresee(self, prompts: Iterable[Prompt]) -> None:
         """Take these for the prompts of the dataset, which need not be stored yet."""
         self.active = sorted(prompt.fingerprint for prompt in prompts)

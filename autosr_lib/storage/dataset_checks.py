@@ -1,6 +1,6 @@
 """From raw prompts to prompts: every fault is named with its place, and nothing is converted in silence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,10 +31,11 @@ class _Findings:
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def check_prompts(raw_prompts: Iterable[RawPrompt], min_candidates: int) -> list[CheckedPrompt]:
-    """Return each raw prompt checked, in order; of prompts with the same id all but the first are faulty."""
+def check_prompts(raw_prompts: Iterable[RawPrompt], min_candidates: int) -> Iterator[CheckedPrompt]:
+    """Yield each raw prompt checked, in order; of prompts with the same id all but the first are faulty."""
     first_places: dict[str, str] = {}
-    return [_check_prompt(raw, min_candidates, first_places) for raw in raw_prompts]
+    for raw in raw_prompts:
+        yield _check_prompt(raw, min_candidates, first_places)
 
 
 def _check_prompt(raw: RawPrompt, min_candidates: int, first_places: dict[str, str]) -> CheckedPrompt:

@@ -1,7 +1,8 @@
 """Raw prompts, and how rows of one candidate each (flat CSV and Parquet) become them."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,9 +33,9 @@ class RawPrompt:
 
 @dataclass(frozen=True)
 class RawDataset:
-    """The raw prompts of a file, and (kind, sentence) notes on what was not read of it."""
+    """The raw prompts of a file, to be read once, and (kind, sentence) notes on what was not read of it."""
 
-    prompts: tuple[RawPrompt, ...]
+    prompts: Iterable[RawPrompt]
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -61,6 +62,7 @@ class _Group:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    is_whole: bool = False
 
     def raw(self) -> RawPrompt:
         """Return what was gathered; the faults alone where every row has one."""
@@ -90,26 +92,42 @@ def column_faults(names: Sequence[str], needs_candidates: bool = True) -> list[s
     return faults
 
 
-def group_rows(rows: Iterable[FlatRow], needs_candidates: bool = True) -> tuple[RawPrompt, ...]:
-    """Return the prompts of `rows` in the order of their first rows; a prompt's rows need not be neighbours.
+def rows_left(rows: Iterable[FlatRow]) -> Counter[str]:
+    """Return how many rows each prompt has, for `group_rows` to know when it has seen them all."""
+    return Counter(name for row in rows if (name := _prompt_id(row)))
 
-    Where candidates are not needed, a row without the id and the text of one is a prompt's alone.
+
+def group_rows(rows: Iterable[FlatRow], left: Counter[str], needs_candidates: bool = True) -> Iterator[RawPrompt]:
+    """Yield the prompts of `rows` in the order of their first rows; a prompt's rows need not be neighbours.
+
+    Only prompts that are not whole yet are kept, and those behind them. Where candidates are not needed, a row without
+    the id and the text of one is a prompt's alone.
     """
-    found: list[_Group | RawPrompt] = []
-    groups: dict[Hashable, _Group] = {}
+    begun: dict[str, _Group] = {}
+    waiting = deque[_Group | RawPrompt]()
     for row in rows:
-        prompt_id = row.cells.get("prompt_id")
-        if not isinstance(prompt_id, str) or not prompt_id:
-            problem = "is missing" if prompt_id is None else f"{shown(prompt_id)} is not a non-empty text"
-            found.append(
-                RawPrompt(row.place, None, faults=(*row.faults, f"{row.place}prompt_id: {problem}; give the id"))
-            )
-            continue
-        if (group := groups.get(prompt_id)) is None:
-            group = groups[prompt_id] = _Group(row.place)
-            found.append(group)
-        _add(group, row, needs_candidates)
-    return tuple(item.raw() if isinstance(item, _Group) else item for item in found)
+        name = _prompt_id(row)
+        if name is None:
+            value = row.cells.get("prompt_id")
+            problem = "is missing" if value is None else f"{shown(value)} is not a non-empty text"
+            fault = f"{row.place}prompt_id: {problem}; give the id"
+            waiting.append(RawPrompt(row.place, None, faults=(*row.faults, fault)))
+        else:
+            if (group := begun.get(name)) is None:
+                group = begun[name] = _Group(row.place)
+                waiting.append(group)
+            _add(group, row, needs_candidates)
+            left[name] -= 1
+            if not left[name]:
+                begun.pop(name).is_whole = True
+        while waiting and (isinstance(waiting[0], RawPrompt) or waiting[0].is_whole):
+            item = waiting.popleft()
+            yield item.raw() if isinstance(item, _Group) else item
+
+
+def _prompt_id(row: FlatRow) -> str | None:
+    value = row.cells.get("prompt_id")
+    return value if isinstance(value, str) and value else None
 
 
 def _add(group: _Group, row: FlatRow, needs_candidates: bool) -> None:

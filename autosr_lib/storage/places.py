@@ -4,6 +4,7 @@ A place is a `UPath`. Beside the system's own, object stores have errors of many
 to know which place, what could not be done, and why.
 """
 
+import filecmp
 import os
 import tempfile
 import uuid
@@ -53,10 +54,11 @@ def is_fault_of_storage(error: BaseException) -> bool:
 
 
 @contextmanager
-def written_whole(target: UPath) -> Iterator[Path]:
+def written_whole(target: UPath, *, if_changed: bool = False) -> Iterator[Path]:
     """Give the path of a local file to write, and put it in the target's place if all goes well.
 
-    A reader sees the file of before or the whole new one, never a part; after a fault that of before is untouched.
+    A reader sees the file of before or the whole new one, never a part; after a fault that of before is untouched. With
+    `if_changed` so is a file of a folder that holds the same.
     """
     if not isinstance(target, Path):
         with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +72,9 @@ def written_whole(target: UPath) -> Iterator[Path]:
     temporary = goal.parent / f".{uuid.uuid4().hex}.tmp"
     try:
         yield temporary
+        if if_changed and goal.exists() and filecmp.cmp(temporary, goal, shallow=False):
+            temporary.unlink()
+            return
         _sync(temporary, os.O_RDWR)
         temporary.replace(goal)
     except BaseException:

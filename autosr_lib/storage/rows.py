@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any
@@ -53,14 +53,12 @@ def is_pruned(rows: pa.Table) -> bool:
 # --- dataset -----------------------------------------------------------------------------------------------------------
 
 
-def dataset_table(prompts: Iterable[Prompt], withdrawn: Iterable[Prompt] = ()) -> pa.Table:
-    """Return one row a prompt."""
+def dataset_batches(prompts: Iterable[Prompt], withdrawn: Iterable[Prompt] = ()) -> Iterator[pa.RecordBatch]:
+    """Yield one row a prompt, a few hundred at a time."""
     present = ((prompt, Status.DONE) for prompt in prompts)
     rows = (_prompt_row(*one) for one in chain(present, ((prompt, Status.WITHDRAWN) for prompt in withdrawn)))
-    batches = []
     while some := list(islice(rows, ROWS_AT_ONCE)):  # as Python's objects, rows take several times what Arrow needs
-        batches.append(pa.RecordBatch.from_pylist(some, schema=DATASET))
-    return pa.Table.from_batches(batches, schema=DATASET)
+        yield pa.RecordBatch.from_pylist(some, schema=DATASET)
 
 
 def _prompt_row(prompt: Prompt, status: Status) -> Row:

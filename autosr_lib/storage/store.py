@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
@@ -67,15 +66,27 @@ class TableStore:
         Only `column` is read of the other rows, so the table may be much larger than memory.
         """
         path = self.path(table)
+        wanted = frozenset(values)
         with naming(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
-            wanted = pa.array(sorted(values), pa.string())
             for group in range(file.num_row_groups):
-                mask = pc.is_in(file.read_row_group(group, columns=[column]).column(column), wanted)
-                if pc.any(mask).as_py():
-                    yield file.read_row_group(group, columns=_list(columns)).filter(mask)
+                there = file.read_row_group(group, columns=[column]).column(column).to_pylist()
+                mask = [value in wanted for value in there]
+                if any(mask):
+                    rows = file.read_row_group(group, columns=_list(columns))
+                    yield rows if all(mask) else rows.filter(pa.array(mask))
+
+    def read_in_parts(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of an unpartitioned table, a few hundred rows at a time."""
+        path = self.path(table)
+        with naming(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=_list(columns))
 
     def write(self, table: str, key: str | None, rows: Rows) -> None:
-        """Store the rows in place of what was there; a stream is never in memory as a whole."""
+        """Store the rows in place of what was there; a stream is never in memory as a whole.
+
+        A stream that gives the file that is there already leaves it alone.
+        """
         path = self.path(table, key)
         schema: pa.Schema = rows.schema
         if key is not None:
@@ -136,7 +147,7 @@ class StoredTable:
         """
         rows = self.store.read(self.table, self.key, columns)
         if rows is None:
-            raise StorageError(f"{self.store.path(self.table, self.key)}: nothing is stored here; materialize it first")
+            raise self._absent()
         return rows
 
     def read_where(
@@ -144,6 +155,19 @@ class StoredTable:
     ) -> Iterator[pa.Table]:
         """Yield the rows whose `column` is one of `values`, a few hundred at a time; see `TableStore.read_where`."""
         return self.store.read_where(self.table, column, values, columns)
+
+    def read_in_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns, a few hundred rows at a time; see `TableStore.read_in_parts`.
+
+        Raises:
+            StorageError: nothing is stored there.
+        """
+        if not self.store.exists(self.table):
+            raise self._absent()
+        return self.store.read_in_parts(self.table, columns)
+
+    def _absent(self) -> StorageError:
+        return StorageError(f"{self.store.path(self.table, self.key)}: nothing is stored here; materialize it first")
 
 
 def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:
@@ -171,7 +195,7 @@ def _key_of(path: UPath) -> str | None:
 
 def _write(path: UPath, rows: Rows, schema: pa.Schema) -> None:
     if not isinstance(rows, pa.Table):
-        with written_whole(path) as file, file.open("xb") as sink:
+        with written_whole(path, if_changed=True) as file, file.open("xb") as sink:
             _encode(sink, rows, schema)
         return
     packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times

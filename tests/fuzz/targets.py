@@ -4,6 +4,7 @@ Whatever the bytes, a reader answers or raises its own error; anything else ends
 """
 
 import contextlib
+import io
 import sys
 
 import atheris
@@ -28,7 +29,8 @@ def datasets(data: bytes) -> None:
     """Read a file whose first byte chooses its format."""
     suffix = list(READERS)[data[0] % len(READERS)] if data else ".json"
     with contextlib.suppress(DatasetError):
-        check_prompts(read_raw(data[1:], suffix, "fuzz").prompts, 2)
+        for _ in check_prompts(read_raw(io.BytesIO(data[1:]), suffix, "fuzz").prompts, 2):
+            pass
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from autosr_lib.storage.rows import (
     best_table,
     carried_table,
     common,
-    dataset_table,
+    dataset_batches,
     lineage,
     population_table,
     preferences_table,
@@ -87,7 +87,7 @@ def states_of(task: Task) -> list[State]:
 @settings(deadline=None, max_examples=50)
 @given(PROMPTS)
 def test_any_prompt_comes_back_from_its_row(prompt: Prompt) -> None:
-    (row,) = through_a_file(dataset_table([prompt])).to_pylist()
+    (row,) = through_a_file(pa.Table.from_batches(dataset_batches([prompt]))).to_pylist()
 
     assert read_prompt(row) == prompt
     assert row["fingerprint"] == prompt.fingerprint
@@ -97,7 +97,7 @@ def test_any_prompt_comes_back_from_its_row(prompt: Prompt) -> None:
 def test_a_prompt_that_has_left_the_dataset_is_kept_and_marked() -> None:
     here, gone = planted_prompt(4, prompt_id="here"), planted_prompt(4, prompt_id="gone")
 
-    rows = dataset_table([here], withdrawn=[gone]).to_pylist()
+    rows = pa.Table.from_batches(dataset_batches([here], withdrawn=[gone])).to_pylist()
 
     assert [(row["prompt_id"], row["status"]) for row in rows] == [("here", "done"), ("gone", "withdrawn")]
 

@@ -1,0 +1,66 @@
+"""Most memory that reading a dataset takes, as the dataset grows.
+
+Run `python -m benchmarks.memory --sizes 1000 10000 100000`. Each command is a process of its own, as a user starts it: a check of
+the file, a look at what there is to do, and the asset `dataset`, which stores the prompts and registers them.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measuring import Used, autosr, home, machine, used_by, write_dataset
+
+ASSET = """
+import sys
+from autosr_assets.cli.chosen_search import search_of_file
+from autosr_assets.cli.launch import Launch, _Runs
+from autosr_assets.cli.options import Told
+from autosr_assets.cli.shared import open_store
+from autosr_assets.resources import Silence
+search = search_of_file(sys.argv[1], None, Told({}, {}, {}), open_store())
+_Runs(search, Silence(), "CRITICAL").read_dataset()
+"""
+
+
+def commands(path: str) -> dict[str, Sequence[str]]:
+    """Return what is measured, by name."""
+    return {
+        "`autosr validate`": autosr("validate", path),
+        "`autosr search --dry-run`": autosr("search", path, "--backend", "heuristic", "--dry-run"),
+        "the asset `dataset`": [sys.executable, "-c", ASSET, path],
+    }
+
+
+def measure(folder: Path, variables: dict[str, str], prompts: int, suffix: str) -> tuple[int, dict[str, Used]]:
+    """Return the size of a file of so many prompts, and what each command uses on it."""
+    path = write_dataset(folder / f"n{prompts}.jsonl", prompts)
+    if suffix == ".parquet":
+        import pyarrow.json
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.json.read_json(path), path := path.replace(".jsonl", suffix))
+    elif suffix == ".json":
+        rows = Path(path).read_text(encoding="utf-8").splitlines()
+        Path(path := path.removesuffix("l")).write_text(f"[{','.join(rows)}]", encoding="utf-8")
+    return Path(path).stat().st_size, {name: used_by(told, variables) for name, told in commands(path).items()}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--suffix", choices=[".jsonl", ".json", ".parquet"], default=".jsonl")
+    asked = parser.parse_args()
+    names = list(commands(""))
+    print(f"{machine()}; 8 candidates a prompt, {asked.suffix}; peak MiB (CPU s)\n")
+    print("| prompts | file, MB | " + " | ".join(names) + " |\n|" + "---|" * (2 + len(names)), flush=True)
+    for prompts in asked.sizes:
+        with home() as (folder, variables):
+            size, used = measure(folder, variables, prompts, asked.suffix)
+        told = " | ".join(f"{used[name].peak:.0f} ({used[name].cpu:.1f})" for name in names)
+        print(f"| {prompts} | {size / 1e6:.0f} | {told} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
