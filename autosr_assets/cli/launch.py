@@ -19,7 +19,7 @@ from autosr_assets.home import dagster_home
 from autosr_assets.instance import open_instance
 from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Progress
-from autosr_assets.steps.dataset import Origin, reader_of, withdrawn_ids
+from autosr_assets.steps.dataset import Origin, reader_of, register_prompts, withdrawn_ids
 from autosr_assets.steps.export import best_rows, export_target, is_exported
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
@@ -88,6 +88,10 @@ class Launch:
 
     def _do(self, runs: "_Runs", chunk_size: int) -> WorkLeft:
         if not self._is_read():
+            left = self.survey()
+            if left.keys:
+                runs.search_prompts(left.keys, chunk_size, [partition_key(str(row[0])) for row in left.rows])
+                return left
             runs.read_dataset()
         ids = self.dataset.read(["prompt_id"])["prompt_id"].to_pylist()
         left = work_left(self.steps, read_prompts(self.dataset, [partition_key(name) for name in ids]))
@@ -135,8 +139,16 @@ class _Runs:
     def write_export(self) -> None:
         self._execute([self._export])
 
-    def search_prompts(self, keys: set[str], chunk_size: int) -> None:
-        """Search these prompts in range runs, and write the export: in the only run, or once after all of them."""
+    def search_prompts(self, keys: set[str], chunk_size: int, unread: Sequence[str] = ()) -> None:
+        """Search these prompts in range runs, and write the export: in the only run, or once after all of them.
+
+        Args:
+            keys: what there is something to do for.
+            chunk_size: most prompts of one run.
+            unread: all prompts of the dataset's file, where it is not stored as it is now. It is read in the only run
+                too, which its prompts must be registered before; or in one before all of them.
+        """
+        register_prompts(self._instance, self.search.dataset, unread)
         order = self._registered()
         if not keys <= set(order):  # a new Dagster home beside an older storage
             self.read_dataset()
@@ -144,14 +156,23 @@ class _Runs:
         runs = search_ranges(order, keys, chunk_size, self.search.structure.scope)
         self.progress.expect(sum(map(len, runs)))
         per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
-        is_one = len(runs) == 1
-        if is_one:
-            self._execute(per_prompt, runs[0])
+        if len(runs) == 1:
+            self._search_at_once(per_prompt, runs[0], is_read=not unread)
             return
+        if unread:
+            self.read_dataset()
         for run in runs:
             self._execute([key for key in per_prompt if key != self._export], run, checks=[])
         # Once after all of them: each check looks at every prompt.
         self._execute([self._export], checks=[key for key in self._checks if key.asset_key in per_prompt])
+
+    def _search_at_once(self, assets: Sequence[dg.AssetKey], prompts: Sequence[str], *, is_read: bool) -> None:
+        if not is_read:
+            try:
+                return self._execute([dataset_key(self.search.dataset), *assets], prompts)
+            except DagsterAssetCheckFailedError:  # as in `read_dataset`
+                pass
+        self._execute(assets, prompts)
 
     def _registered(self) -> list[str]:
         name = prompts_of(self.search.dataset).name
