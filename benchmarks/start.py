@@ -50,7 +50,7 @@ def main() -> None:
     for _ in range(asked.rounds):
         with home() as (folder, variables), home() as (_, ours):
             plain = {} if asked.pandas else plain_install(folder)
-            ours |= plain
+            told = {**ours, **plain}
             dagster = {**variables, **plain, "DAGSTER_HOME": str(folder)}
             used_by([sys.executable, "-c", "import dagster; dagster.DagsterInstance.get()"], dagster)
             used_by(
@@ -59,10 +59,10 @@ def main() -> None:
                     "-c",
                     "import dagster; from autosr_assets.home import dagster_home; dagster_home(); dagster.DagsterInstance.get()",
                 ],
-                ours,
+                told,
             )
             for name, command in COMMANDS.items():
-                found[name].append(used_by(command(), ours if "autosr" in name else dagster))
+                found[name].append(used_by(command(), told if "autosr" in name else dagster))
     print(f"{machine()}; median of {asked.rounds} rounds in turn\n")
     print("| | wall s | CPU s |\n|---|---|---|")
     median = {name: [statistics.median(one[place] for one in used) for place in (0, 1)] for name, used in found.items()}

@@ -167,12 +167,13 @@ class _Runs:
         self._execute([self._export], checks=[key for key in self._checks if key.asset_key in per_prompt])
 
     def _search_at_once(self, assets: Sequence[dg.AssetKey], prompts: Sequence[str], *, is_read: bool) -> None:
-        if not is_read:
-            try:
-                return self._execute([dataset_key(self.search.dataset), *assets], prompts)
-            except DagsterAssetCheckFailedError:  # as in `read_dataset`
-                pass
-        self._execute(assets, prompts)
+        if is_read:
+            self._execute(assets, prompts)
+            return
+        try:
+            self._execute([dataset_key(self.search.dataset), *assets], prompts)
+        except DagsterAssetCheckFailedError:  # as in `read_dataset`
+            self._execute(assets, prompts)
 
     def _registered(self) -> list[str]:
         name = prompts_of(self.search.dataset).name
