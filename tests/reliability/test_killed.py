@@ -1,6 +1,9 @@
 """A search that is killed again and again ends as one that nobody disturbed, and pays twice only what was under way."""
 
+import asyncio
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +12,41 @@ import pytest
 
 from tests.assets.test_model_backend import DEMO, SMALL, ModelHome, without_run
 from tests.llm.server import ModelServer
+from tests.reliability import one_search
 from tests.reliability.ledger import Ledger, ledger, lost_by_process
 from tests.reliability.processes import forked, wait_for
 
 SLOW = 0.15
 """Seconds that a reply takes."""
 AT_ONCE = 8
+
+
+def test_a_prompt_whose_search_is_killed_ends_as_if_undisturbed_and_pays_twice_only_what_was_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quick form of the next test: one kill, and no Dagster, whose three processes would take longer than all this."""
+    ((share, _),) = moments(1)
+    monkeypatch.setenv("LLM_API_KEY", "sk-scripted")
+    with ModelServer(latency=0.01) as server:
+        calm = asyncio.run(one_search.searched(server.base_url, tmp_path / "calm"))
+        undisturbed = ledger(server)
+        server.forget()
+
+        command = [sys.executable, "-m", one_search.__name__, server.base_url, str(tmp_path / "killed")]
+        killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own arguments
+        assert wait_for(lambda: len(ledger(server)) >= share * len(undisturbed) or killed.poll() is not None)
+        killed.kill()
+        said, _ = killed.communicate()
+        died = server.now()
+        later = asyncio.run(one_search.searched(server.base_url, tmp_path / "killed"))
+
+    assert said == "", "it was not killed on the way"
+    assert later == calm
+    paid = ledger(server)
+    assert set(paid) == set(undisturbed)
+    lost = lost_by_process(paid, undisturbed, [died])
+    assert lost.get(0, 0) <= one_search.AT_ONCE
+    assert 1 not in lost, "the second process asked something twice"
 
 
 @pytest.mark.slow

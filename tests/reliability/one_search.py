@@ -1,0 +1,38 @@
+"""One prompt searched over an endpoint, without Dagster: `python -m tests.reliability.one_search URL FOLDER`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from autosr_lib.domain.prompt import Candidate, Prompt
+from autosr_lib.evaluation.reference import gather_preferences
+from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
+from autosr_lib.llm import LlmSettings, ModelClient
+from autosr_lib.search.case import Case
+from autosr_lib.search.search import search_prompt
+from autosr_lib.search.settings import SearchSettings
+from autosr_lib.search.state import Structure, Task
+from tests.llm.asking import roles_of
+
+AT_ONCE = 4
+PROMPT = Prompt(
+    prompt_id="p",
+    prompt="Explain rain to a child.",
+    candidates=tuple(Candidate(candidate_id=f"c{n}", text=f"Rain is water, told in way {n}.") for n in range(6)),
+)
+
+
+async def searched(base_url: str, folder: Path) -> str:
+    """Return what the search came to, all of it but its grades, as text; replies are kept in the folder."""
+    llm = LlmSettings(base_url=base_url, model_default="scripted", cache_dir=str(folder), max_concurrency=AT_ONCE)
+    settings = SearchSettings(grading=GradingSettings(num_votes=1, finalist_votes=1))
+    async with ModelClient(llm) as client:
+        roles = roles_of(client, num_votes=1, finalist_votes=1)
+        preferences = await gather_preferences(PROMPT, ReferenceSettings(judge=JudgeSetting.MODEL), roles.judge)
+        case = Case.of(PROMPT, preferences, HoldoutSettings(), settings.objective)
+        _, conclusion = await search_prompt(Task(case, roles, settings, Structure(generations=1)))
+    return repr((conclusion.rubric, conclusion.best, conclusion.candidate_scores, conclusion.holdout))
+
+
+if __name__ == "__main__":
+    print(asyncio.run(searched(sys.argv[1], Path(sys.argv[2]))))  # noqa: T201 - whoever started it reads this
