@@ -312,7 +312,7 @@ class SearchSteps:
     def _handed(self, number: int, prompt: Prompt, rows: pa.Table, state: State | None) -> pa.Table:
         """Return the rows, kept for the step after generation `number`, which starts when this step has stored them."""
         name = (self.table(self.generation_name(number)), prompt.prompt_id)
-        self.handover.keep(name, Population(rows, state), rows.nbytes)
+        self.handover.keep(name, Population(rows, state), rows.get_total_buffer_size())
         return rows
 
     def _before(self, number: int, prompt: Prompt, stored: StoredTable) -> Population:

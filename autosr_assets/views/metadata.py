@@ -17,6 +17,8 @@ POPULATION_COLUMNS = [
     "calls", "tried", "kept",
 ]  # fmt: skip
 
+_PUBLISHED = ["history", "last_calls", "criteria", "tried", "kept", "stopped"]
+
 
 def candidates_metadata(rows: pa.Table) -> dict[str, Any]:
     """Return what is published of what was sampled for a prompt."""
@@ -56,7 +58,7 @@ def population_metadata(rows: pa.Table) -> dict[str, Any]:
         return bad
     if is_pruned(rows):
         return {"state": "pruned; searched again when a run needs it"}
-    head = rows.slice(0, 1).to_pylist()[0]
+    head = rows.slice(0, 1).select(_PUBLISHED).to_pylist()[0]
     latest = head["history"][-1]
     calls = head["last_calls"]
     return {

@@ -68,6 +68,11 @@ class Case:
         return pair_weights(self.reference, self.objective)
 
     @cached_property
+    def fitted(self) -> dict[bytes, FloatArray]:
+        """Return the fits made so far, by a hash of what they were made from: the best are fitted in every generation."""
+        return {}
+
+    @cached_property
     def tail_pairs(self) -> IntArray:
         """Return the places of the visible pairs that touch the reference tail."""
         return np.flatnonzero(touches_tail(self.reference, self.objective))

@@ -1,5 +1,6 @@
 """Mutations: how a child rubric is made from its parents (METHOD §7)."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -99,16 +100,15 @@ def reweight(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], 
     would let go a little more in every generation.
     """
     grades = known_grades(bank, rubric.keys, case.visible.tolist(), votes, aggregate)
-    reference = case.reference
-    fitted = fit_weights(
-        grades,
-        reference.better,
-        reference.worse,
-        case.fit_weights,
-        written_weights(rubric, bank),
-        ridge=default_ridge(len(case.visible), len(rubric.criteria)),
-    )
-    return with_weights(rubric, fitted.tolist(), LEAST_WEIGHT)
+    written = written_weights(rubric, bank)
+    name = hashlib.sha256(grades.tobytes() + written.tobytes()).digest()
+    if name not in case.fitted:
+        reference = case.reference
+        ridge = default_ridge(len(case.visible), len(rubric.criteria))
+        case.fitted[name] = fit_weights(
+            grades, reference.better, reference.worse, case.fit_weights, written, ridge=ridge
+        )
+    return with_weights(rubric, case.fitted[name].tolist(), LEAST_WEIGHT)
 
 
 def gather(bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int) -> Rubric | None:

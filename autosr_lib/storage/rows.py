@@ -195,7 +195,7 @@ def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
         field = POPULATION.field(name)
         column = pa.array(values, field.type) if isinstance(values, list) else values.cast(field.type)
         rows = rows.set_column(rows.schema.get_field_index(name), field, column)
-    return rows.cast(POPULATION)
+    return rows if rows.schema.equals(POPULATION, check_metadata=True) else rows.cast(POPULATION)
 
 
 def read_state(table: pa.Table) -> State:
