@@ -85,14 +85,6 @@ def home(keep: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
         yield folder, {**variables, "DAGSTER_DISABLE_TELEMETRY": "1"}
 
 
-def plain_install(folder: Path) -> dict[str, str]:
-    """Return the variables that hide what only an install for development has: pandas, which pyarrow imports if it is there."""
-    hidden = folder / "hidden"
-    hidden.mkdir(exist_ok=True)
-    (hidden / "pandas.py").write_text('raise ImportError("no pandas in a plain install")\n', encoding="utf-8")
-    return {"PYTHONPATH": str(hidden)}
-
-
 def machine() -> str:
     """Return the machine and the day, for the table."""
     model = next(

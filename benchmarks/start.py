@@ -1,8 +1,7 @@
 """How long commands take to start, beside what Python and Dagster take.
 
 Run `python -m benchmarks.start`. The demo is `autosr search` over three prompts on a fresh home; what of it is not ours is a
-chain of as many assets that do nothing, on Dagster's defaults, and the search of the same prompts by the library alone. All run
-as in a plain install; with `--pandas` as in one for development.
+chain of as many assets that do nothing, on Dagster's defaults, and the search of the same prompts by the library alone.
 """
 
 import argparse
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.dagster_cost import BARE
-from benchmarks.measuring import ROOT, Used, autosr, home, machine, plain_install, used_by
+from benchmarks.measuring import ROOT, Used, autosr, home, machine, used_by
 
 DEMO = str(ROOT / "examples" / "demo_dataset.json")
 GENERATIONS = 3
@@ -44,14 +43,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pandas", action="store_true", help="as in an install for development")
     asked = parser.parse_args()
     found: dict[str, list[Used]] = {name: [] for name in COMMANDS}
     for _ in range(asked.rounds):
-        with home() as (folder, variables), home() as (_, ours):
-            plain = {} if asked.pandas else plain_install(folder)
-            told = {**ours, **plain}
-            dagster = {**variables, **plain, "DAGSTER_HOME": str(folder)}
+        with home() as (folder, variables), home() as (_, told):
+            dagster = {**variables, "DAGSTER_HOME": str(folder)}
             used_by([sys.executable, "-c", "import dagster; dagster.DagsterInstance.get()"], dagster)
             used_by(
                 [
