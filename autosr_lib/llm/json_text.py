@@ -12,8 +12,19 @@ from autosr_lib.llm.extraction import without_thinking
 MAX_CHARACTERS = 400_000
 MAX_TRIES = 200
 
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; under a key that is said twice, differently, all that was said: nobody takes that for an answer."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        for key, last in value.items():
+            said = [each for name, each in pairs if name == key]
+            value[key] = last if all(each == last for each in said) else said
+    return value
+
+
 # `strict=False` lets raw control characters stand in strings, as vLLM writes them.
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 _OPENING = re.compile(r"[{\[]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"\s*")
