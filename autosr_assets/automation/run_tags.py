@@ -9,7 +9,7 @@ from autosr_lib.settings import SearchRunSettings
 NO_RETRY = {"dagster/max_retries": "0"}
 """Of a run in our own process: the daemon could not start it again, and the same command goes on where it ended."""
 
-SEARCH = "autosr/search"
+DATASET, SEARCH = "autosr/dataset", "autosr/search"
 ASKED_BY, INCOMING = "autosr/asked_by", "incoming file"
 """What made a run that nobody started by hand."""
 EXPORT_LATER = {"autosr/export": "later"}
@@ -18,7 +18,7 @@ EXPORT_LATER = {"autosr/export": "later"}
 
 def dataset_tags(dataset: str) -> dict[str, str]:
     """Return the tags of a run over a dataset."""
-    return {"autosr/dataset": dataset}
+    return {DATASET: dataset}
 
 
 def search_tags(dataset: str, search: str, structure: Structure, settings: SearchRunSettings) -> dict[str, str]:

@@ -1,12 +1,9 @@
 """A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
 import dagster as dg
-import pyarrow as pa
-from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming import Inbox
@@ -14,6 +11,7 @@ from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sen
 from autosr_assets.automation.pools import endpoint_pool
 from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
+from autosr_assets.components.per_prompt import PerPrompt, published
 from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.graph_names import (
     TABLES,
@@ -22,11 +20,9 @@ from autosr_assets.graph_names import (
     dataset_key,
     dataset_settings_key,
     preferences_key,
-    prompts_of,
 )
-from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.io_manager import PartitionRows
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts, store_dataset
-from autosr_assets.steps.prompt_rows import Filled
 from autosr_assets.steps.step_resources import SHARED, preference_step
 from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
 from autosr_lib.errors import SettingsError
@@ -79,7 +75,8 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         checked_name(name, "dataset")
         settings: DatasetRunSettings = self.settings
         is_sampled = bool(settings.responses.response_models)
-        pool = endpoint_pool(settings.backend)
+        resources = frozenset({dataset_settings_key(name), *SHARED})
+        prompts = PerPrompt(name, resources, self.chunk_size, endpoint_pool(settings.backend))
         job = dg.define_asset_job(
             f"{name}_dataset",
             dg.AssetSelection.assets(dataset_key(name)),
@@ -90,8 +87,8 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         return dg.Definitions(
             assets=[
                 _dataset(name),
-                *([_candidates(name, self.chunk_size, pool)] if is_sampled else []),
-                _preferences(name, self.chunk_size, pool, is_sampled=is_sampled),
+                *([_candidates(prompts)] if is_sampled else []),
+                _preferences(prompts, is_sampled=is_sampled),
             ],
             asset_checks=dataset_checks(name, is_sampled=is_sampled),
             jobs=[job],
@@ -102,6 +99,7 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
                     f"Settings of the dataset {name}.",
                     self.check_settings,
                     partial(self.current_settings, name),
+                    lambda _: dataset_tags(name),
                 )
             },
         )
@@ -156,89 +154,30 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     return dataset
 
 
-def _candidates(name: str, chunk_size: int | None, pool: str | None) -> dg.AssetsDefinition:
+def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
     """Return the asset between the dataset and its preferences: only where a pool of models is configured."""
 
-    @dg.asset(
-        key=candidates_key(name),
-        ins={"dataset": dg.AssetIn(dataset_key(name))},
-        group_name=name,
-        description="One row is what models of the pool answered to a prompt that has fewer than two candidates.",
-        io_manager_key=TABLES,
-        required_resource_keys={dataset_settings_key(name), *SHARED},
-        dagster_type=PARTITION_ROWS_TYPE,
-        partitions_def=prompts_of(name),
-        backfill_policy=backfill_policy(chunk_size),
-        pool=pool,
-        code_version=METHOD_VERSION,
-        kinds={"parquet"},
+    @prompts.asset(
+        candidates_key(prompts.dataset),
+        "One row is what models of the pool answered to a prompt that has fewer than two candidates.",
     )
     def candidates(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        step = preference_step(context.resources, name).candidates
+        step = preference_step(context.resources, prompts.dataset).candidates
         assert step is not None  # noqa: S101 - the settings of a run cannot take the pool away
         return published(context, step.run(dataset, context.partition_keys), candidates_metadata)
 
     return candidates
 
 
-def _preferences(name: str, chunk_size: int | None, pool: str | None, *, is_sampled: bool) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=preferences_key(name),
-        ins={"dataset": dg.AssetIn(dataset_key(name))},
+def _preferences(prompts: PerPrompt, *, is_sampled: bool) -> dg.AssetsDefinition:
+    @prompts.asset(
+        preferences_key(prompts.dataset),
+        "One row is one judged or labelled pair of candidates, raw.",
         # For the order and the lineage: what was sampled for a prompt is read with the prompt, by whoever reads it.
-        deps=[candidates_key(name)] if is_sampled else [],
-        group_name=name,
-        description="One row is one judged or labelled pair of candidates, raw.",
-        io_manager_key=TABLES,
-        required_resource_keys={dataset_settings_key(name), *SHARED},
-        dagster_type=PARTITION_ROWS_TYPE,
-        partitions_def=prompts_of(name),
-        backfill_policy=backfill_policy(chunk_size),
-        pool=pool,
-        code_version=METHOD_VERSION,
-        kinds={"parquet"},
+        deps=[candidates_key(prompts.dataset)] if is_sampled else [],
     )
     def preferences(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        filled = preference_step(context.resources, name).run(dataset, context.partition_keys)
+        filled = preference_step(context.resources, prompts.dataset).run(dataset, context.partition_keys)
         return published(context, filled, preferences_metadata)
 
     return preferences
-
-
-def published(
-    context: dg.AssetExecutionContext,
-    filled: Filled,
-    describe: Callable[[pa.Table], dict[str, Any]],
-    columns: list[str] | None = None,
-) -> PartitionRows:
-    """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
-    metadata: dict[str, Mapping[str, Any]] = {}
-    for key, handle in filled.handles.items():
-        told = filled.described[key] if key in filled.described else describe(handle.read(columns))
-        metadata[key] = {**told, **filled.used.get(key, {})}
-    add_metadata(context, metadata)
-    for key, error in filled.failed.items():
-        context.log.error("prompt %r failed: %s", key, error)
-    return dict(filled.handles)
-
-
-def add_metadata(context: dg.AssetExecutionContext, by_key: Mapping[str, Mapping[str, Any]]) -> None:
-    """Publish metadata by partition key.
-
-    `context.add_asset_metadata` reads all partition keys of the asset, and copies all metadata, at every call: hours at
-    ten thousand prompts. What it does at the end is done here once for all keys.
-    """
-    step = context.get_step_execution_context()
-    known: OutputMetadataAccumulator = step._metadata_accumulator  # noqa: SLF001 - there is no public way
-    added: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): metadata
-        for key, metadata in by_key.items()
-    }
-    step._metadata_accumulator = OutputMetadataAccumulator(  # noqa: SLF001
-        per_output_metadata={**known.per_output_metadata, **added}
-    )
-
-
-def backfill_policy(chunk_size: int | None) -> dg.BackfillPolicy:
-    """Return the policy of a partitioned asset; only `single_run` can be launched as a range from a shell."""
-    return dg.BackfillPolicy.single_run() if chunk_size is None else dg.BackfillPolicy.multi_run(chunk_size)

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from autosr_assets.automation.known_runs import tag_untagged
 from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +26,7 @@ def settings_resource(
     description: str,
     check: Callable[[Model], object] | None = None,
     now: Callable[[], Model] | None = None,
+    tags_of: Callable[[Model], Mapping[str, str]] | None = None,
 ) -> dg.ResourceDefinition:
     """Return the resource whose value is `base` with the run's overrides, validated before any work.
 
@@ -33,12 +35,15 @@ def settings_resource(
         description: what the settings are of, for the web UI.
         check: raises `SettingsError` for what only this component forbids.
         now: returns the values that stand for `base` when a run begins, where they may have changed since it was loaded.
+        tags_of: returns the tags of a run with these settings, for one that no job of ours has tagged.
     """
 
     def settings(context: dg.InitResourceContext) -> Model:
         merged = merge_settings(base if now is None else now(), context.resource_config or {})
         if check is not None:
             check(merged)
+        if tags_of is not None and context.run is not None and context.instance is not None:
+            tag_untagged(context.instance, context.run, tags_of(merged))
         return merged
 
     return dg.ResourceDefinition(settings, config_schema=config_schema(type(base), base), description=description)

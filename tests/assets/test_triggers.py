@@ -23,6 +23,7 @@ from tests.assets.commands import Home, fake_backend, fresh_dagster_home, plante
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
 
 READ, SEARCH, EXPORT = "calls_dataset", "evolved_search", "evolved_export"
+ABOUT = ("autosr/dataset", "autosr/search", "autosr/mode", "autosr/settings")
 
 
 @dataclass
@@ -293,6 +294,26 @@ def test_a_run_of_the_command_line_that_was_killed_holds_nothing_up(watched: Wat
     known = watched.instance.get_run_by_id(run.run_id)
     assert known is not None
     assert known.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_of_single_assets_which_no_job_has_tagged_says_what_it_is_about(watched: Watched) -> None:
+    watched.drop(*planted("a"))
+    watched.settle()
+    everything = watched.definitions.resolve_implicit_global_asset_job_def()
+
+    def tags_of(*keys: str) -> dict[str, str]:
+        known = everything.execute_in_process(
+            instance=watched.instance,
+            asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
+            partition_key="a",
+        )
+        run = watched.instance.get_run_by_id(known.run_id)
+        return {} if run is None else {name: run.tags[name] for name in run.tags if name in ABOUT}
+
+    of_the_job = watched.definitions.resolve_job_def(SEARCH).tags
+    assert tags_of("evolved/initial_rubrics") == {name: of_the_job[name] for name in ABOUT}
+    assert tags_of("calls/preferences", "evolved/initial_rubrics") == {name: of_the_job[name] for name in ABOUT}
+    assert tags_of("calls/preferences") == {"autosr/dataset": "calls"}
 
 
 def test_a_prompt_that_failed_is_not_asked_for_again_until_the_night(watched: Watched) -> None:
