@@ -5,12 +5,14 @@ up to date, and loses its state; where a later run does need that state it is se
 Those, the last generation, the best rubrics and the records of runs stay.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
@@ -117,7 +119,7 @@ class Runs:
         return found
 
     def prune(self) -> int:
-        """Delete the runs with their events; return how many bytes their logs had."""
+        """Delete the runs with their events; return how many bytes that freed on this machine."""
         freed = 0
         for run_id in self._ids:
             self._instance.delete_run(run_id)
@@ -126,7 +128,8 @@ class Runs:
             for path in self._logs(run_id):
                 freed += path.stat().st_size
                 path.unlink()
-        return freed
+        history = dagster_home() / "history"
+        return freed + sum(shrunk(path) for path in (history / "runs.db", history / "runs" / "index.db"))
 
     @cached_property
     def _instance(self) -> dg.DagsterInstance:
@@ -181,6 +184,19 @@ class Replies:
         _, size = self._cache.count_before(self._before)
         self._cache.forget_before(self._before)
         return size
+
+
+def shrunk(database: Path, patience: float = 5) -> int:
+    """Give the room that deleted rows left in a SQLite file back to the disk; return how many bytes that were.
+
+    One that is not there, since Dagster's records lie elsewhere, or that somebody reads for more than `patience` seconds stays as it is.
+    """
+    if not database.is_file():
+        return 0
+    before = database.stat().st_size
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(database, patience)) as connection:
+        connection.execute("VACUUM")
+    return max(0, before - database.stat().st_size)
 
 
 def days_ago(days: float) -> float:

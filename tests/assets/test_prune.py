@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pytest
 from upath import UPath
 
 from autosr_assets.home import dagster_home
+from autosr_assets.records.pruning import shrunk
 from autosr_assets.resources import Backends, Silence
 from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.llm.cache import SqliteReplyCache
@@ -138,12 +140,16 @@ def test_only_runs_that_no_asset_comes_from_are_deleted(tmp_path: Path, path: st
     for seed in ("1", "2", "3"):
         assert search(home, path, 1, "--seed", seed).code == 0
     before = dagster_runs(home)
+    planned = home.autosr("prune", "runs", "--days", "0", "--dry-run")
+    assert dagster_runs(home) == before
 
     said = home.autosr("prune", "runs", "--days", "0", "--yes")
 
     after = dagster_runs(home)
     assert said.code == 0
     assert len(before) == 4, "one read the dataset"
+    assert planned.out.split()[:2] == ["runs", "2"]
+    assert [unused_pages(home.root / "dagster" / "history" / name) for name in ("runs.db", "runs/index.db")] == [0, 0]
     assert after == {before_id for before_id in before if before_id in after}
     assert len(after) == 2, "the dataset's, and the last search's"
     assert home.autosr("checks").code == 0
@@ -176,6 +182,32 @@ def test_without_a_terminal_nothing_goes_unless_told_so(tmp_path: Path, path: st
     assert "nothing was pruned; allowed: --yes" in refused.err
     assert unknown.err == "autosr: 'exports' cannot be pruned; allowed: generations, runs, replies\n"
     assert home.files() == before
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_database_gives_back_what_was_deleted_unless_somebody_reads_it(tmp_path: Path, *, is_read: bool) -> None:
+    path = tmp_path / "index.db"
+    with closing(sqlite3.connect(path)) as writer, closing(sqlite3.connect(path)) as reader:
+        writer.execute(
+            "CREATE TABLE kept AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9999) SELECT i FROM n"
+        )
+        writer.execute("DELETE FROM kept WHERE i > 10")
+        writer.commit()
+        if is_read:
+            reader.execute("BEGIN")
+            reader.execute("SELECT i FROM kept").fetchall()
+        size = path.stat().st_size
+
+        freed = shrunk(path, patience=0.1)
+
+        assert (freed, path.stat().st_size) == ((0, size) if is_read else (size - 8192, 8192))
+        assert len(writer.execute("SELECT i FROM kept").fetchall()) == 10
+
+
+def unused_pages(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        (count,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(count)
 
 
 def dagster_runs(home: Home) -> set[str]:
