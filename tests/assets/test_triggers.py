@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from autosr_assets.automation.known_runs import unfinished_run
+from autosr_assets.automation.known_runs import tag_untagged, unfinished_run
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
 from autosr_lib.domain.prompt import Prompt
@@ -314,6 +314,16 @@ def test_a_run_of_single_assets_which_no_job_has_tagged_says_what_it_is_about(wa
     assert tags_of("evolved/initial_rubrics") == {name: of_the_job[name] for name in ABOUT}
     assert tags_of("calls/preferences", "evolved/initial_rubrics") == {name: of_the_job[name] for name in ABOUT}
     assert tags_of("calls/preferences") == {"autosr/dataset": "calls"}
+
+
+def test_a_run_over_assets_of_two_searches_is_tagged_as_neither(watched: Watched) -> None:
+    both = frozenset({dg.AssetKey(["evolved", "best_rubrics"]), dg.AssetKey(["refined", "best_rubrics"])})
+    run = watched.instance.add_run(dg.DagsterRun("__ASSET_JOB", "0" * 32, asset_selection=both))
+
+    tag_untagged(watched.instance, run, {"autosr/dataset": "calls", "autosr/search": "evolved"})
+
+    (known,) = watched.instance.get_runs()
+    assert not set(ABOUT) & set(known.tags)
 
 
 def test_a_prompt_that_failed_is_not_asked_for_again_until_the_night(watched: Watched) -> None:
