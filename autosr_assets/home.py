@@ -1,6 +1,6 @@
 """Where runs leave what they make, and Dagster's own home.
 
-`python -m autosr_assets.home` prints Dagster's home, made ready; `make ui` uses it.
+`python -m autosr_assets.home` prints Dagster's home, made ready; `make ui` does more (`automation/start.py`).
 """
 
 import os
