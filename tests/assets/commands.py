@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from autosr_assets.cli.main import run
@@ -21,6 +22,7 @@ from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.settings import BackendName
+from autosr_lib.storage.rows import dataset_batches
 from autosr_lib.storage.store import TableStore
 from tests.worlds import planted_prompt
 
@@ -119,6 +121,11 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"prompts": [prompt.model_dump(mode="json") for prompt in prompts]}))
     return str(path)
+
+
+def dataset_table(prompts: Sequence[Prompt], withdrawn: Sequence[Prompt] = ()) -> pa.Table:
+    """Return these prompts as the stored dataset has them."""
+    return pa.Table.from_batches(dataset_batches(prompts, withdrawn))
 
 
 def planted(*ids: str, candidates: int = 8) -> list[Prompt]:

@@ -6,10 +6,10 @@ import pytest
 
 from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
 from autosr_lib.errors import StorageError
-from autosr_lib.storage.rows import dataset_table, unsuccessful
+from autosr_lib.storage.rows import unsuccessful
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import POPULATION, Status
-from tests.assets.commands import Home, planted, write_prompts
+from tests.assets.commands import Home, dataset_table, planted, write_prompts
 from tests.fakes import fake_roles
 
 BATCH = ("--scope", "global_batch", "--batch-size", "1", "--generations", "2", "--initial-proposals", "0")

@@ -17,9 +17,9 @@ from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.llm.cache import SqliteReplyCache
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.rows import dataset_table, is_pruned, pruned
+from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from tests.assets.commands import Home, Said, fake_backend, planted, write_prompts
+from tests.assets.commands import Home, Said, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2")
