@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measuring import Used, autosr, home, machine, used_by, write_dataset
+from benchmarks.measuring import autosr, home, machine, used_by, write_dataset
 
 ASSET = """
 import sys
@@ -32,32 +32,21 @@ def commands(path: str) -> dict[str, Sequence[str]]:
     }
 
 
-def measure(folder: Path, variables: dict[str, str], prompts: int, suffix: str) -> tuple[int, dict[str, Used]]:
-    """Return the size of a file of so many prompts, and what each command uses on it."""
-    path = write_dataset(folder / f"n{prompts}.jsonl", prompts)
-    if suffix == ".parquet":
-        import pyarrow.json
-        import pyarrow.parquet
-
-        pyarrow.parquet.write_table(pyarrow.json.read_json(path), path := path.replace(".jsonl", suffix))
-    elif suffix == ".json":
-        rows = Path(path).read_text(encoding="utf-8").splitlines()
-        Path(path := path.removesuffix("l")).write_text(f"[{','.join(rows)}]", encoding="utf-8")
-    return Path(path).stat().st_size, {name: used_by(told, variables) for name, told in commands(path).items()}
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    parser.add_argument("--suffix", choices=[".jsonl", ".json", ".parquet"], default=".jsonl")
     asked = parser.parse_args()
     names = list(commands(""))
-    print(f"{machine()}; 8 candidates a prompt, {asked.suffix}; peak MiB (CPU s)\n")
+    print(f"{machine()}; 8 candidates a prompt; peak MiB (CPU s)\n")
     print("| prompts | file, MB | " + " | ".join(names) + " |\n|" + "---|" * (2 + len(names)), flush=True)
     for prompts in asked.sizes:
         with home() as (folder, variables):
-            size, used = measure(folder, variables, prompts, asked.suffix)
+            path = write_dataset(folder / f"n{prompts}.jsonl", prompts)
+            size, used = (
+                Path(path).stat().st_size,
+                {name: used_by(told, variables) for name, told in commands(path).items()},
+            )
         told = " | ".join(f"{used[name].peak:.0f} ({used[name].cpu:.1f})" for name in names)
         print(f"| {prompts} | {size / 1e6:.0f} | {told} |", flush=True)
 

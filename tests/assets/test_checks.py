@@ -121,6 +121,22 @@ def test_texts_that_repeat_and_candidates_that_are_all_alike_are_warned_of_and_s
     assert severities == {dg.AssetCheckSeverity.WARN}
 
 
+def test_a_dataset_in_which_nobody_can_be_ordered_fails_its_check_and_is_searched_all_the_same(home: Home) -> None:
+    alike = [
+        one.model_copy(
+            update={"candidates": tuple(c.model_copy(update={"metadata": {"quality": 0.5}}) for c in one.candidates)}
+        )
+        for one in planted("a", "b")
+    ]
+
+    said = search(home, alike)
+
+    assert "2" in said.out
+    assert results(home)["enough_tail_candidates"][0].severity is dg.AssetCheckSeverity.ERROR
+    assert set(home.rows("calls/best_rubrics")) == {"a", "b"}
+    assert (home.root / "exports" / "calls.json").is_file()
+
+
 def test_grades_that_stay_away_are_counted(home: Home) -> None:
     unread = Roles(FakeInitializer(), FakeProposer(), FakeVerifier(0.3, failing=0.4), FakeJudge())
 

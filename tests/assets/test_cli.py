@@ -67,6 +67,19 @@ def test_the_demo_ends_by_printing_rubrics_scores_figures_and_where_the_outputs_
     assert str(home.root / "storage" / "demo_dataset") in said.out
 
 
+def test_a_new_file_is_read_and_searched_in_one_run(demo: tuple[Home, Said]) -> None:
+    home, _ = demo
+
+    with home.dagster() as dagster:
+        made = [
+            dagster.get_latest_materialization_event(dg.AssetKey(["demo_dataset", asset]))
+            for asset in ("dataset", "preferences", "best_rubrics")
+        ]
+
+    assert len({event.run_id for event in made if event is not None}) == 1
+    assert None not in made
+
+
 def test_its_export_has_every_field_of_the_seed_format(demo: tuple[Home, Said]) -> None:
     export = demo[0].export("demo_dataset")
     ids = [prompt["prompt_id"] for prompt in json.loads(DEMO.read_text())["prompts"]]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from autosr_lib.errors import DatasetError
-from autosr_lib.storage.datasets import Dataset, dataset_from_records, read_dataset
+from autosr_lib.storage.datasets import Dataset, DatasetReader, dataset_from_records, read_dataset
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -603,3 +604,80 @@ def test_prompts_without_candidates_are_read_only_where_none_are_needed(name: st
     assert [(one.prompt_id, one.candidates) for one in dataset.prompts] == [("p1", ()), ("p2", ())]
     with pytest.raises(DatasetError, match=r"response_models|column candidate_id"):
         read_dataset(str(path))
+
+
+# --- files larger than memory ------------------------------------------------------------------------------------------
+
+STREAMED = (".jsonl", ".csv", ".parquet", "flat.parquet")
+
+
+def file_of(folder: Path, suffix: str, records: Sequence[Record]) -> Path:
+    """Write records, whose candidates have a text only, in one of the formats."""
+    flat = [
+        {"prompt_id": one["prompt_id"], "prompt": one["prompt"], **shown}
+        for one in records
+        for shown in one["candidates"]
+    ]
+    data = {
+        ".jsonl": lambda: lines_of(*records),
+        ".csv": lambda: csv_of(flat),
+        ".parquet": lambda: parquet_of(records),
+        "flat.parquet": lambda: parquet_of(flat),
+    }[suffix]()
+    path = folder / f"data{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", STREAMED)
+def test_prompts_come_before_the_end_of_their_file_is_read_and_its_faults_at_the_end(
+    tmp_path: Path, suffix: str
+) -> None:
+    records = [*(prompt(f"p{i}") for i in range(1000)), prompt("last", candidates=[candidate("a")])]
+    prompts = iter(DatasetReader(file_of(tmp_path, suffix, records)))
+
+    first = [next(prompts).prompt_id for _ in range(300)]
+
+    assert first == [f"p{i}" for i in range(300)]
+    with pytest.raises(DatasetError, match=r"(line|row) \d+: candidates: 1 is too few"):
+        list(prompts)
+
+
+@pytest.mark.parametrize("suffix", STREAMED)
+def test_a_file_much_larger_than_what_is_in_memory_at_once(tmp_path: Path, suffix: str) -> None:
+    long = [prompt(f"p{i}", candidates=[candidate(c, text=c * 10_000) for c in "ab"]) for i in range(2000)]
+    path = file_of(tmp_path, suffix, long)
+    del long
+    reader = DatasetReader(path)
+
+    tracemalloc.start()
+    count = sum(1 for _ in reader)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (count, reader.contents.prompts, reader.contents.candidates) == (2000, 2000, 4000)
+    assert peak < 12_000_000  # the texts are 40 MB; 256 rows are read at once
+
+
+def test_rows_of_prompts_that_are_not_neighbours_are_put_together_in_the_order_of_the_first_ones(
+    tmp_path: Path,
+) -> None:
+    rows = flat_rows(*({"prompt_id": name} for name in ("p2", "p1", "p3", "p1", "p3", "p2")))
+    whole = ["p2", "p1", "p3"]
+
+    found = [
+        read(tmp_path, "data.csv", csv_of(rows)).prompts,
+        read(tmp_path, "data.parquet", parquet_of(rows)).prompts,
+    ]
+
+    assert [[one.prompt_id for one in prompts] for prompts in found] == [whole, whole]
+    assert [one.candidate_id for one in found[0][0].candidates] == ["c0", "c5"]
+
+
+def test_a_reader_that_is_read_twice_finds_the_same(tmp_path: Path) -> None:
+    reader = DatasetReader(file_of(tmp_path, ".csv", [prompt("p1"), prompt("p2")]))
+
+    first, contents = list(reader), reader.contents
+
+    assert (list(reader), reader.contents) == (first, contents)
+    assert contents.sha256 == read_dataset(reader.path).sha256
