@@ -12,7 +12,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from sqlalchemy.exc import DBAPIError
 
-from autosr_assets.event_log import BatchedSqliteEventLog
+from autosr_assets.event_log import BatchedSqliteEventLog, _engine
 from autosr_assets.home import BATCH_VARIABLE
 from autosr_assets.steps.range_events import log_materializations
 from autosr_lib.errors import SettingsError
@@ -161,3 +161,13 @@ def test_without_a_folder_and_without_a_home_it_says_what_to_give(monkeypatch: p
 
     with pytest.raises(SettingsError, match=r"base_dir, and DAGSTER_HOME is not set; give one of them"):
         BatchedSqliteEventLog.from_config_value(None, {})
+
+
+def test_an_engine_is_kept_for_the_many_uses_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _engine.cache_clear()
+
+    _run(tmp_path / "home", OURS, monkeypatch)
+
+    of_both_files = _engine.cache_info()
+    assert of_both_files.misses == 2
+    assert of_both_files.hits > 50  # Dagster still opens its files where we expect it to: by `_connect`
