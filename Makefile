@@ -69,6 +69,7 @@ bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/RE
 	@$(BIN)/python -m benchmarks.waiting
 	@$(BIN)/python -m benchmarks.dagster_cost --stopped
 	@$(BIN)/python -m benchmarks.growth
+	@$(BIN)/python -m benchmarks.memory
 	@$(BIN)/python -m benchmarks.asset_page
 
 bench-short: $(READY) ## run every benchmark of speed in small, to see that it still runs
@@ -79,6 +80,7 @@ bench-short: $(READY) ## run every benchmark of speed in small, to see that it s
 	@$(BIN)/python -m benchmarks.waiting --worlds 2 --prompts 8 --chunks 4
 	@$(BIN)/python -m benchmarks.dagster_cost --prompts 3
 	@$(BIN)/python -m benchmarks.growth --sizes 5
+	@$(BIN)/python -m benchmarks.memory --sizes 5
 	@$(BIN)/python -m benchmarks.asset_page --prompts 5
 
 test-lowest: $(READY) ## run the quick tests of the library on the lowest versions that pyproject.toml allows
