@@ -143,7 +143,8 @@ def _csv_rows(file: BinaryIO, where: str, header: list[str], needs_candidates: b
             where, [f"{place}: {error}; a quote is missing or stray, or the file is cut short"]
         ) from None
     finally:
-        text.detach()  # the file is read more than once, and closed by whoever opened it
+        if not file.closed:  # by whoever opened it, when its prompts are not read to the end
+            text.detach()  # so that it stays open: it is read more than once
 
 
 def _csv_row(place: str, header: list[str], cells: list[str]) -> FlatRow:

@@ -1,6 +1,7 @@
 """Dataset files of every format, good and bad."""
 
 import csv
+import gc
 import io
 import json
 import math
@@ -681,3 +682,15 @@ def test_a_reader_that_is_read_twice_finds_the_same(tmp_path: Path) -> None:
 
     assert (list(reader), reader.contents) == (first, contents)
     assert contents.sha256 == read_dataset(reader.path).sha256
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("suffix", STREAMED)
+def test_a_reader_may_be_left_before_the_end(tmp_path: Path, suffix: str) -> None:
+    prompts = iter(DatasetReader(file_of(tmp_path, suffix, [prompt(f"p{i}") for i in range(2000)])))
+
+    first = next(prompts)
+    del prompts
+    gc.collect()
+
+    assert first.prompt_id == "p0"
