@@ -1,6 +1,7 @@
 """What Dagster and storage cost for one prompt in one asset, beside a bare chain of 15 assets in the same run.
 
-Run `python -m benchmarks.dagster_cost --prompts 1000`; with `--storage FILE` the homes get that dagster.yaml (Postgres).
+Run `python -m benchmarks.dagster_cost --prompts 1000`; with `--postgres` every command has a Postgres of its own, with
+`--storage FILE` the homes get that dagster.yaml. Rounds are taken in turn and their medians told.
 
 The bare chain does nothing: fifteen `-> None` assets over the same partitions, one range run, on Dagster's defaults. Ours
 is `autosr search` with 12 generations, which is fifteen assets over prompts too; what the search itself takes is measured
@@ -11,9 +12,13 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 
 from benchmarks.measuring import Used, autosr, home, machine, used_by, write_dataset
+from tests.distributed.services import postgres
 
 ASSETS = 15
 GENERATIONS = ASSETS - 3
@@ -37,15 +42,34 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
+POSTGRES = """
+storage:
+  postgres:
+    postgres_url: {address}
+"""
+
+
+@contextmanager
+def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a home whose Dagster keeps its records as that dagster.yaml says, or in a Postgres that is the home's own."""
+    with home() as (folder, variables), ExitStack() as servers:
+        told = storage
+        if storage == POSTGRES:
+            address = servers.enter_context(postgres(folder / "postgres"))
+            told = POSTGRES.format(address=address.replace("postgresql://", "postgresql+psycopg2://"))
+        (folder / "dagster").mkdir()
+        if told:
+            (folder / "dagster" / "dagster.yaml").write_text(told)
+        yield folder, variables
+
+
 def bare(prompts: int, storage: str | None) -> Used:
     """Return what the bare chain used, less what it uses over one prompt."""
     used = []
     for count in (prompts, 1):
-        with home() as (folder, variables):
-            if storage:
-                (folder / "dagster.yaml").write_text(storage)
+        with stored_in(storage) as (folder, variables):
             command = [sys.executable, "-c", BARE, str(count), str(ASSETS)]
-            used.append(used_by(command, {**variables, "DAGSTER_HOME": str(folder)}))
+            used.append(used_by(command, {**variables, "DAGSTER_HOME": str(folder / "dagster")}))
     return used[0] - used[1]
 
 
@@ -53,10 +77,7 @@ def ours(prompts: int, storage: str | None, *options: str) -> Used:
     """Return what `autosr search` used, less what it uses over one prompt."""
     used = []
     for count in (prompts, 1):
-        with home() as (folder, variables):
-            if storage:
-                (folder / "dagster").mkdir()
-                (folder / "dagster" / "dagster.yaml").write_text(storage)
+        with stored_in(storage) as (folder, variables):
             path = write_dataset(folder / "d.jsonl", count)
             used.append(used_by(autosr("search", path, "--backend", "heuristic", *options), variables))
     return used[0] - used[1]
@@ -98,34 +119,45 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=1000)
-    parser.add_argument("--storage", type=Path, default=None, help="a dagster.yaml, for instance of Postgres")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--storage", type=Path, default=None, help="a dagster.yaml for all homes")
+    parser.add_argument("--postgres", action="store_true", help="a Postgres of its own for every home")
     parser.add_argument("--stopped", action="store_true", help="also measure rows of prompts that have stopped")
     asked = parser.parse_args()
-    storage = asked.storage.read_text() if asked.storage else None
-    cells = asked.prompts * ASSETS
-    print(f"{machine()}; {asked.prompts} prompts, {ASSETS} assets\n")
-    print("| ms for a prompt in an asset | CPU | wall |\n|---|---|---|", flush=True)
-
-    def row(name: str, used: Used) -> None:
-        print(f"| {name} | {1000 * used.cpu / cells:.1f} | {1000 * used.wall / cells:.1f} |", flush=True)
-
-    started = time.perf_counter()
-    chain = bare(asked.prompts, storage)
-    row("bare chain", chain)
-    whole = ours(asked.prompts, storage, "--generations", str(GENERATIONS))
-    row("ours, the search included", whole)
-    search = alone(asked.prompts, GENERATIONS)
-    row("the search alone", search)
-    cost = whole - search
-    row("ours, Dagster and storage", cost)
-    print(f"\nof the bare chain: CPU {cost.cpu / chain.cpu:.2f}, wall {cost.wall / chain.wall:.2f}")
+    storage = POSTGRES if asked.postgres else asked.storage.read_text() if asked.storage else None
+    prompts, told = asked.prompts, ("--generations", str(GENERATIONS))
+    print(f"{machine()}; {prompts} prompts, {ASSETS} assets, median of {asked.rounds} rounds in turn")
+    print(f"records of Dagster in {'Postgres' if asked.postgres else asked.storage or 'SQLite'}\n")
+    steps: dict[str, Callable[[], Used]] = {
+        "bare chain": lambda: bare(prompts, storage),
+        "ours, the search included": lambda: ours(prompts, storage, *told),
+        "the search alone": lambda: alone(prompts, GENERATIONS),
+    }
     if asked.stopped:
-        told = ("--generations", str(GENERATIONS))
-        first = ours(asked.prompts, storage, *told, "--max-generations", "0")
-        row("ours, all prompts stopped after the first population, the search included", first)
-        search = alone(asked.prompts, 0)
-        row("ours, all prompts stopped, Dagster and storage", first - search)
+        steps["all stopped after the first population, the search included"] = lambda: ours(
+            prompts, storage, *told, "--max-generations", "0"
+        )
+        steps["the search alone, all stopped"] = lambda: alone(prompts, 0)
+    started = time.perf_counter()
+    found: dict[str, list[Used]] = {name: [] for name in steps}
+    for _ in range(asked.rounds):
+        for name, measure in steps.items():
+            found[name].append(measure())
+    found["ours, Dagster and storage"] = _less(found, "ours, the search included", "the search alone")
+    if asked.stopped:
+        found["ours, all stopped, Dagster and storage"] = _less(found, *list(steps)[3:])
+    print("| ms for a prompt in an asset | CPU | wall | of the bare chain: CPU | wall |\n|---|---|---|---|---|")
+    for name, rounds in found.items():
+        cpu, wall = (1000 * median(used[i] for used in rounds) / prompts / ASSETS for i in (1, 0))
+        shares = [
+            median(used[i] / chain[i] for used, chain in zip(rounds, found["bare chain"], strict=True)) for i in (1, 0)
+        ]
+        print(f"| {name} | {cpu:.1f} | {wall:.1f} | {shares[0]:.2f} | {shares[1]:.2f} |")
     print(f"\nmeasured in {time.perf_counter() - started:.0f} s")
+
+
+def _less(found: dict[str, list[Used]], whole: str, part: str) -> list[Used]:
+    return [one - other for one, other in zip(found[whole], found[part], strict=True)]
 
 
 if __name__ == "__main__":
