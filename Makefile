@@ -69,6 +69,7 @@ bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/RE
 	@$(BIN)/python -m benchmarks.start
 	@$(BIN)/python -m benchmarks.waiting
 	@$(BIN)/python -m benchmarks.dagster_cost --stopped
+	@$(BIN)/python -m benchmarks.dagster_cost --prompts 100 --postgres
 	@$(BIN)/python -m benchmarks.growth
 	@$(BIN)/python -m benchmarks.memory
 	@$(BIN)/python -m benchmarks.asset_page

@@ -18,7 +18,6 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measuring import Used, autosr, home, machine, used_by, write_dataset
-from tests.distributed.services import postgres
 
 ASSETS = 15
 GENERATIONS = ASSETS - 3
@@ -55,6 +54,8 @@ def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
     with home() as (folder, variables), ExitStack() as servers:
         told = storage
         if storage == POSTGRES:
+            from tests.distributed.services import postgres
+
             address = servers.enter_context(postgres(folder / "postgres"))
             told = POSTGRES.format(address=address.replace("postgresql://", "postgresql+psycopg2://"))
         (folder / "dagster").mkdir()
