@@ -37,7 +37,7 @@ def test_the_strengths_balance_wins_and_expected_wins(games: Games) -> None:
 
     surprise = outcome - expit(strength[first] - strength[second])
     balance = np.bincount(first, surprise, n) - np.bincount(second, surprise, n)
-    np.testing.assert_allclose(balance, 0.1 * strength, atol=1e-7)
+    np.testing.assert_allclose(balance, 0.1 * strength, atol=1e-10)
 
 
 @given(tournaments())
