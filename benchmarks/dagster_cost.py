@@ -85,22 +85,30 @@ def ours(prompts: int, storage: str | None, *options: str) -> Used:
 
 
 def searched_alone(path: str, generations: int) -> None:
-    """Search the prompts of a file with the library only."""
+    """Search the prompts of a file with the library only, in the graph's order: a generation of all, then the next."""
     from autosr_lib.evaluation.reference import gather_preferences
     from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
     from autosr_lib.heuristic import heuristic_roles
     from autosr_lib.search.case import Case
-    from autosr_lib.search.search import search_prompt
+    from autosr_lib.search.conclusion import conclude
+    from autosr_lib.search.probing import probe_rubric
+    from autosr_lib.search.search import advance, begin
     from autosr_lib.search.settings import SearchSettings, Structure
     from autosr_lib.search.state import Task
     from autosr_lib.storage.datasets import read_dataset
 
     async def search() -> None:
-        roles, settings = heuristic_roles(7), SearchSettings()
+        roles, settings, structure = heuristic_roles(7), SearchSettings(), Structure(generations=generations)
+        under_way = []
         for prompt in read_dataset(path).prompts:
             known = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
             case = Case.of(prompt, known, HoldoutSettings(), settings.objective)
-            await search_prompt(Task(case, roles, settings, Structure(generations=generations)))
+            task = Task(case, roles, settings, structure)
+            under_way.append((task, await begin(task)))
+        for _ in range(generations):
+            under_way = [(task, await advance(task, state)) for task, state in under_way]
+        for task, state in under_way:
+            await probe_rubric(task, state, await conclude(task, state))
 
     asyncio.run(search())
 
