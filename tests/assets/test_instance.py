@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from autosr_assets.home import BATCH_SIZE, BATCH_VARIABLE
 from autosr_assets.instance import open_instance
 
 PROCESSES, HOMES = 3, 6  # without the lock, every fourth home that two open at once has one that fails
@@ -43,3 +44,13 @@ def test_a_home_that_cannot_be_written_is_opened_without_a_lock(
 
     with open_instance() as instance:
         assert instance.get_runs_count() == 0
+
+
+def test_events_are_asked_for_in_batches_whatever_stores_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")  # Dagster's own storage, as with Postgres
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv(BATCH_VARIABLE, "")
+    monkeypatch.delenv(BATCH_VARIABLE)
+
+    with open_instance():
+        assert os.environ[BATCH_VARIABLE] == BATCH_SIZE
