@@ -1,7 +1,8 @@
 """What Dagster and storage cost for one prompt in one asset, beside a bare chain of 15 assets in the same run.
 
-Run `python -m benchmarks.dagster_cost --prompts 1000`; with `--postgres` every command has a Postgres of its own, with
-`--storage FILE` the homes get that dagster.yaml. Rounds are taken in turn and their medians told.
+Run `python -m benchmarks.dagster_cost --prompts 1000`; with `--postgres` every command has a Postgres of its own, the bare
+chain with Dagster's own storage and ours with that of `deploy/dagster.yaml`; with `--storage FILE` the homes get that
+dagster.yaml. Rounds are taken in turn and their medians told.
 
 The bare chain does nothing: fifteen `-> None` assets over the same partitions, one range run, on Dagster's defaults. Ours
 is `autosr search` with 12 generations, which is fifteen assets over prompts too; what the search itself takes is measured
@@ -46,6 +47,14 @@ storage:
   postgres:
     postgres_url: {address}
 """
+BATCHED_POSTGRES = """
+storage:
+  custom:
+    module: autosr_assets.postgres_storage
+    class: BatchedPostgresStorage
+    config:
+      postgres_url: {address}
+"""
 
 
 @contextmanager
@@ -53,11 +62,11 @@ def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield a home whose Dagster keeps its records as that dagster.yaml says, or in a Postgres that is the home's own."""
     with home() as (folder, variables), ExitStack() as servers:
         told = storage
-        if storage == POSTGRES:
+        if storage in (POSTGRES, BATCHED_POSTGRES):  # each with the address to come
             from tests.distributed.services import postgres
 
             address = servers.enter_context(postgres(folder / "postgres"))
-            told = POSTGRES.format(address=address.replace("postgresql://", "postgresql+psycopg2://"))
+            told = storage.format(address=address.replace("postgresql://", "postgresql+psycopg2://"))
         (folder / "dagster").mkdir()
         if told:
             (folder / "dagster" / "dagster.yaml").write_text(told)
@@ -133,12 +142,13 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="a Postgres of its own for every home")
     parser.add_argument("--stopped", action="store_true", help="also measure rows of prompts that have stopped")
     asked = parser.parse_args()
-    storage = POSTGRES if asked.postgres else asked.storage.read_text() if asked.storage else None
+    named = asked.storage.read_text() if asked.storage else None
+    theirs, storage = (POSTGRES, BATCHED_POSTGRES) if asked.postgres else (named, named)
     prompts, told = asked.prompts, ("--generations", str(GENERATIONS))
     print(f"{machine()}; {prompts} prompts, {ASSETS} assets, median of {asked.rounds} rounds in turn")
     print(f"records of Dagster in {'Postgres' if asked.postgres else asked.storage or 'SQLite'}\n")
     steps: dict[str, Callable[[], Used]] = {
-        "bare chain": lambda: bare(prompts, storage),
+        "bare chain": lambda: bare(prompts, theirs),
         "ours, the search included": lambda: ours(prompts, storage, *told),
         "the search alone": lambda: alone(prompts, GENERATIONS),
     }

@@ -14,34 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.event_log import BatchedSqliteEventLog, _engine
 from autosr_assets.home import BATCH_VARIABLE
-from autosr_assets.steps.range_events import log_materializations
 from autosr_lib.errors import SettingsError
+from tests.assets.range_job import BEST, PROMPTS, RANGE, range_job
 
-PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
-RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}
-FIRST, BEST = dg.AssetKey("first"), dg.AssetKey("best")
 OURS = "event_log_storage: {module: autosr_assets.event_log, class: BatchedSqliteEventLog}\n"
-
-
-def _job(bad: str) -> dg.JobDefinition:
-    @dg.asset(partitions_def=PROMPTS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="1")
-    def first(context: dg.AssetExecutionContext) -> None:
-        context.add_asset_metadata({"objective": 0.5}, partition_key="b")
-
-    @dg.multi_asset(
-        specs=[dg.AssetSpec(BEST, deps=[FIRST], partitions_def=PROMPTS, skippable=True)],
-        check_specs=[dg.AssetCheckSpec("good", asset=BEST)],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    def best(context: dg.AssetExecutionContext) -> Any:
-        good = [key for key in context.partition_keys if key != bad]
-        tags = {"dagster/data_version": "v"}
-        log_materializations(context, (dg.AssetMaterialization(BEST, partition=key, tags=tags) for key in good))
-        yield dg.AssetCheckResult(passed=True, asset_key=BEST, check_name="good")
-        if bad:
-            raise dg.Failure(f"failed: {bad}", allow_retries=False)
-
-    return dg.Definitions([first, best]).resolve_implicit_global_asset_job_def()
 
 
 def _run(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch, bad: str = "b") -> dg.DagsterInstance:
@@ -50,7 +26,7 @@ def _run(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch, bad: str = "b")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     instance = dg.DagsterInstance.get()
     instance.add_dynamic_partitions("prompts", list("abcd"))
-    _job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False)
+    range_job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False)
     return instance
 
 
@@ -150,7 +126,7 @@ def test_what_the_database_refuses_is_told_without_the_statement_and_its_events(
             database.execute("DROP TABLE event_logs")
 
         with pytest.raises(DBAPIError) as refused:
-            _job("").execute_in_process(instance=instance, tags=RANGE)
+            range_job("").execute_in_process(instance=instance, tags=RANGE)
 
     assert "no such table" in str(refused.value)
     assert "INSERT" not in str(refused.value) + capsys.readouterr().err
