@@ -11,6 +11,7 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from autosr_assets.graph_names import TABLES, dataset_key, prompts_of
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.steps.prompt_rows import Filled
+from autosr_assets.views.columns import columns_metadata
 from autosr_lib.search.fingerprints import METHOD_VERSION
 
 
@@ -36,16 +37,21 @@ class PerPrompt:
         self,
         key: dg.AssetKey,
         description: str,
+        schema: pa.Schema,
         sources: Mapping[str, dg.AssetKey] | None = None,
         deps: Sequence[dg.AssetKey] = (),
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that is given the dataset and the `sources`, by these names."""
+        """Return the decorator of an asset that is given the dataset and the `sources`, by these names.
+
+        `schema` is that of its rows.
+        """
         given = {"dataset": dataset_key(self.dataset), **(sources or {})}
         return dg.asset(
             key=key,
             ins={name: dg.AssetIn(source) for name, source in given.items()},
             deps=deps,
             description=description,
+            metadata=columns_metadata(schema),
             group_name=key.path[0],
             io_manager_key=TABLES,
             required_resource_keys=set(self.resources),

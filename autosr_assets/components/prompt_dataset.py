@@ -24,11 +24,13 @@ from autosr_assets.graph_names import (
 from autosr_assets.io_manager import PartitionRows
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts, store_dataset
 from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.tables import CANDIDATES, DATASET, PREFERENCES
 
 
 class PromptDatasetParams(BaseModel):
@@ -133,6 +135,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         key=dataset_key(name),
         group_name=name,
         description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
+        metadata=columns_metadata(DATASET),
         io_manager_key=TABLES,
         required_resource_keys={dataset_settings_key(name), TABLES},
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -160,6 +163,7 @@ def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
     @prompts.asset(
         candidates_key(prompts.dataset),
         "One row is what models of the pool answered to a prompt that has fewer than two candidates.",
+        CANDIDATES,
     )
     def candidates(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
         step = preference_step(context.resources, prompts.dataset).candidates
@@ -173,6 +177,7 @@ def _preferences(prompts: PerPrompt, *, is_sampled: bool) -> dg.AssetsDefinition
     @prompts.asset(
         preferences_key(prompts.dataset),
         "One row is one judged or labelled pair of candidates, raw.",
+        PREFERENCES,
         # For the order and the lineage: what was sampled for a prompt is read with the prompt, by whoever reads it.
         deps=[candidates_key(prompts.dataset)] if is_sampled else [],
     )

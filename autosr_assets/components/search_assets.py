@@ -17,12 +17,14 @@ from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
 from autosr_assets.steps.range_events import log_materializations
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.steps.step_resources import preference_step
+from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.tables import BEST, HARD_PROMPTS, POPULATION
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class SearchAssets:
             sources["previous"] = previous
         if hard is not None:
             sources["hard"] = hard
-        return self.prompts.asset(self.key(asset), description, sources)
+        return self.prompts.asset(self.key(asset), description, POPULATION, sources)
 
     def _initial_rubrics(self) -> dg.AssetsDefinition:
         @self._per_prompt("initial_rubrics", "One row is one individual of the first population.")
@@ -86,6 +88,7 @@ class SearchAssets:
             # On keys only: it reads the few columns that it needs from storage.
             deps=[dg.AssetDep(previous_key, partition_mapping=dg.AllPartitionMapping())],
             description=f"One row is one prompt, how hard it is, and whether generation {number} evolves it.",
+            metadata=columns_metadata(HARD_PROMPTS),
             group_name=self.name,
             io_manager_key=TABLES,
             required_resource_keys=set(self.prompts.resources),
@@ -146,6 +149,7 @@ class SearchAssets:
                     deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
                     partitions_def=prompts_of(dataset),
                     description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
+                    metadata=columns_metadata(BEST),
                     **common,
                 ),
                 dg.AssetSpec(

@@ -11,7 +11,8 @@ from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.automation.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.graph_names import TABLES, checked_name, dataset_key, one_dataset
-from autosr_assets.steps.comparison import compare_searches, comparison_metadata, comparison_table
+from autosr_assets.steps.comparison import COMPARISON, compare_searches, comparison_metadata, comparison_table
+from autosr_assets.views.columns import columns_metadata
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
 
@@ -80,6 +81,7 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
             deps=[dataset_key(dataset), *(dg.AssetKey([search, "rubric_export"]) for search in searches)],
             group_name=dataset,
             description="One row is one prompt in one search: its held-out pairs, those ordered rightly, and its calls.",
+            metadata=columns_metadata(COMPARISON),
             io_manager_key=TABLES,
             required_resource_keys={TABLES},
             backfill_policy=dg.BackfillPolicy.single_run(),

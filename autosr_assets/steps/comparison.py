@@ -25,6 +25,9 @@ _EXPLAINED = (
     "are no accuracy."
 )
 
+COMPARISON = pa.schema([pa.field("search", pa.string(), metadata={"description": "The search."}), *RESULTS])
+"""The table of a comparison: one row is one prompt in one search."""
+
 
 @dataclass(frozen=True)
 class SearchResults:
@@ -67,8 +70,7 @@ def compare_searches(store: TableStore, dataset: str, searches: Sequence[str]) -
 
 def comparison_table(found: Compared) -> pa.Table:
     """Return the results of all searches as one table."""
-    schema = pa.schema([pa.field("search", pa.string(), metadata={"description": "The search."}), *RESULTS])
-    return pa.Table.from_pylist([{"search": one.name, **row} for one in found.searches for row in one.rows], schema)
+    return pa.Table.from_pylist([{"search": one.name, **row} for one in found.searches for row in one.rows], COMPARISON)
 
 
 def comparison_metadata(found: Compared) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the assets do: take handles, call the library for the prompts of the run, return handles."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -138,12 +138,21 @@ class SearchSteps:
         """Return the table of one of the search's assets."""
         return f"{self.prefix}/{asset}"
 
-    def fingerprints(self, prompt: Prompt) -> list[str]:
+    def fingerprints(self, prompt: Prompt) -> Sequence[str]:
         """Return the wanted input fingerprints of a prompt: generation 0, 1, …, and last that of its best rubric."""
         prompt = self.preferences.completed(prompt)
+        preferences = self.preferences.fingerprint(prompt)
+        name = (self.prefix, "fingerprints", preferences)  # every step of a run wants one of them
+        known: Sequence[str] | None = self.handover.look(name)
+        if known is None:
+            known = self._fingerprints(prompt, preferences)
+            self.handover.keep(name, known, sum(map(len, known)))
+        return known
+
+    def _fingerprints(self, prompt: Prompt, preferences: str) -> list[str]:
         method = self.method(prompt)
         chain = generation_fingerprints(
-            self.preferences.fingerprint(prompt),
+            preferences,
             self.preferences.settings.holdout,
             method,
             self.structure,

@@ -25,8 +25,13 @@ _ROWS_PER_GROUP = 256
 """Rows that are read at once when only some are wanted; a row of the dataset is a prompt with all its candidates."""
 
 # A partition is a few rows in dozens of columns: a dictionary, statistics and zstd's tables for each of them take most of
-# the time of writing it, and make it larger.
-_SMALL: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+# the time of writing it, and make it larger; so does Arrow's schema, which repeats what each column holds.
+_SMALL: dict[str, Any] = {
+    "compression": "lz4",
+    "use_dictionary": False,
+    "write_statistics": False,
+    "store_schema": False,
+}
 _LARGE: dict[str, Any] = {"compression": "zstd"}
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
@@ -213,6 +218,8 @@ def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
     with pq.ParquetWriter(sink, schema, **(_SMALL if is_small else _LARGE)) as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
+        if is_small:  # elsewhere Arrow's schema has it
+            writer.add_key_value_metadata(schema.metadata)
 
 
 def _list(columns: Sequence[str] | None) -> list[str] | None:

@@ -1,0 +1,32 @@
+"""The web UI shows with every table what its columns hold."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from autosr_assets.definitions import defs
+from autosr_assets.views.columns import columns_metadata
+from autosr_lib.storage.tables import BEST
+
+
+def _columns(metadata: Any) -> dict[str, dg.TableColumn]:
+    return {column.name: column for column in metadata["dagster/column_schema"].columns}
+
+
+def test_every_table_of_the_graph_names_its_columns_and_says_what_they_hold() -> None:
+    tables = [spec for spec in defs().resolve_all_asset_specs() if "parquet" in spec.kinds]
+
+    told = [_columns(spec.metadata) for spec in tables]
+
+    assert len(told) > 10
+    assert all("prompt_id" in columns for columns in told)
+    assert all(column.description for columns in told for column in columns.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("best", "struct"), ("best.objective", "double"), ("rubric", "list<struct>"), ("gamed_by", "list<string>")],
+)
+def test_a_column_inside_another_stands_after_a_dot(name: str, kind: str) -> None:
+    assert _columns(columns_metadata(BEST))[name].type == kind
