@@ -84,13 +84,18 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
             with self.run_connection(run_id) as connection:
                 connection.execute(insert, [row for row in rows if row["run_id"] == run_id])
         with self.index_transaction() as connection:
-            # Tags need the ids, which SQLite gives for one row at a time.
-            results = [connection.execute(insert.values(**row)) for row in rows]
-            ids = [result.inserted_primary_key[0] for result in results if result.inserted_primary_key]
+            ids = insert_events(connection, rows)
             self._store_asset_event_tags(connection, of_assets, ids)
             latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(of_assets)}
             for place in latest.values():
                 self._store_asset_event(connection, of_assets[place], ids[place])
+
+
+def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Insert events into a table that has all of them, and return their ids in the same order."""
+    insert = SqlEventLogStorageTable.insert()
+    told = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+    return connection.execute(told, list(rows)).scalars().all()
 
 
 @contextmanager

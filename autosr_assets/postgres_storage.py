@@ -10,14 +10,12 @@ from typing import Any, Self
 
 from dagster import DagsterEventType
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
 
+from autosr_assets.event_log import insert_events
 from autosr_assets.home import ask_for_batches
-
-_INSERT = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
 
 
 class BatchedPostgresEventLog(PostgresEventLogStorage):
@@ -48,7 +46,7 @@ class BatchedPostgresEventLog(PostgresEventLogStorage):
         if planned:
             latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(planned)}
             with self.index_transaction() as connection:
-                ids = connection.execute(_INSERT, [self._event_to_row(event) for event in planned]).scalars().all()
+                ids = insert_events(connection, [self._event_to_row(event) for event in planned])
                 for place in latest.values():
                     self._store_asset_event(connection, planned[place], ids[place])
 
