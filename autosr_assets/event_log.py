@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -26,7 +26,25 @@ from autosr_assets.home import ask_for_batches
 from autosr_lib.errors import SettingsError
 
 
-class BatchedSqliteEventLog(SqliteEventLogStorage):
+class BatchedIndex(SqlEventLogStorage):
+    """What event logs that write in batches share: the table of the events of all runs, on SQLite or Postgres."""
+
+    def _store_in_index(self, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store events of assets, given their rows, in one transaction.
+
+        Of an asset's own row, which shows its latest event, only the last one is written.
+        """
+        insert = SqlEventLogStorageTable.insert()
+        told = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+        with self.index_transaction() as connection:
+            ids = connection.execute(told, list(rows)).scalars().all()
+            self._store_asset_event_tags(connection, events, ids)
+            latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(events)}
+            for place in latest.values():
+                self._store_asset_event(connection, events[place], ids[place])
+
+
+class BatchedSqliteEventLog(BatchedIndex, SqliteEventLogStorage):
     """The default event log of a Dagster home that autosr makes."""
 
     @classmethod
@@ -64,10 +82,7 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
                 yield connection
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store the events of a batch in one transaction, as `store_event` would each.
-
-        Of an asset's own row, which shows its latest event, only the last one is written.
-        """
+        """Store the events of a batch in one transaction, as `store_event` would each."""
         with _without_statement():
             self._store_event_batch(events)
 
@@ -83,19 +98,7 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
         for run_id in dict.fromkeys(event.run_id for event in of_assets):
             with self.run_connection(run_id) as connection:
                 connection.execute(insert, [row for row in rows if row["run_id"] == run_id])
-        with self.index_transaction() as connection:
-            ids = insert_events(connection, rows)
-            self._store_asset_event_tags(connection, of_assets, ids)
-            latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(of_assets)}
-            for place in latest.values():
-                self._store_asset_event(connection, of_assets[place], ids[place])
-
-
-def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
-    """Insert events into a table that has all of them, and return their ids in the same order."""
-    insert = SqlEventLogStorageTable.insert()
-    told = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-    return connection.execute(told, list(rows)).scalars().all()
+        self._store_in_index(of_assets, rows)
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
 
-from autosr_assets.event_log import insert_events
+from autosr_assets.event_log import BatchedIndex
 from autosr_assets.home import ask_for_batches
 
 
-class BatchedPostgresEventLog(PostgresEventLogStorage):
+class BatchedPostgresEventLog(BatchedIndex, PostgresEventLogStorage):
     """An event log that keeps two connections at most, and has more only while they are in use."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,10 +33,7 @@ class BatchedPostgresEventLog(PostgresEventLogStorage):
         )
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store the events of a batch as `store_event` would each.
-
-        Of an asset's own row, which shows its latest event, only the last one is written.
-        """
+        """Store the events of a batch as `store_event` would each."""
         planned, others = list[EventLogEntry](), list[EventLogEntry]()
         for event in events:
             is_planned = event.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION_PLANNED
@@ -44,11 +41,7 @@ class BatchedPostgresEventLog(PostgresEventLogStorage):
         if others:
             super().store_event_batch(others)
         if planned:
-            latest = {event.get_dagster_event().asset_key: place for place, event in enumerate(planned)}
-            with self.index_transaction() as connection:
-                ids = insert_events(connection, [self._event_to_row(event) for event in planned])
-                for place in latest.values():
-                    self._store_asset_event(connection, planned[place], ids[place])
+            self._store_in_index(planned, [self._event_to_row(event) for event in planned])
 
 
 class BatchedPostgresStorage(DagsterPostgresStorage):
@@ -56,9 +49,8 @@ class BatchedPostgresStorage(DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, should_autocreate_tables: bool, inst_data: Any, token_provider: Any) -> None:
         super().__init__(postgres_url, should_autocreate_tables, inst_data, token_provider)
-        self._event_log_storage = BatchedPostgresEventLog(
-            postgres_url, should_autocreate_tables, token_provider=token_provider
-        )
+        # Dagster's own event log has just seen to the tables.
+        self._event_log_storage = BatchedPostgresEventLog(postgres_url, False, token_provider=token_provider)
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:

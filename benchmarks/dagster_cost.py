@@ -42,34 +42,20 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-POSTGRES = """
-storage:
-  postgres:
-    postgres_url: {address}
-"""
-BATCHED_POSTGRES = """
-storage:
-  custom:
-    module: autosr_assets.postgres_storage
-    class: BatchedPostgresStorage
-    config:
-      postgres_url: {address}
-"""
+POSTGRES_ADDRESS = "AUTOSR_POSTGRES_URL"
 
 
 @contextmanager
 def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield a home whose Dagster keeps its records as that dagster.yaml says, or in a Postgres that is the home's own."""
     with home() as (folder, variables), ExitStack() as servers:
-        told = storage
-        if storage in (POSTGRES, BATCHED_POSTGRES):  # each with the address to come
-            from tests.distributed.services import postgres
+        if storage and POSTGRES_ADDRESS in storage:
+            from tests.distributed.services import postgres, with_driver
 
-            address = servers.enter_context(postgres(folder / "postgres"))
-            told = storage.format(address=address.replace("postgresql://", "postgresql+psycopg2://"))
+            variables[POSTGRES_ADDRESS] = with_driver(servers.enter_context(postgres(folder / "postgres")))
         (folder / "dagster").mkdir()
-        if told:
-            (folder / "dagster" / "dagster.yaml").write_text(told)
+        if storage:
+            (folder / "dagster" / "dagster.yaml").write_text(storage)
         yield folder, variables
 
 
@@ -143,7 +129,7 @@ def main() -> None:
     parser.add_argument("--stopped", action="store_true", help="also measure rows of prompts that have stopped")
     asked = parser.parse_args()
     named = asked.storage.read_text() if asked.storage else None
-    theirs, storage = (POSTGRES, BATCHED_POSTGRES) if asked.postgres else (named, named)
+    theirs, storage = _in_postgres() if asked.postgres else (named, named)
     prompts, told = asked.prompts, ("--generations", str(GENERATIONS))
     print(f"{machine()}; {prompts} prompts, {ASSETS} assets, median of {asked.rounds} rounds in turn")
     print(f"records of Dagster in {'Postgres' if asked.postgres else asked.storage or 'SQLite'}\n")
@@ -173,6 +159,12 @@ def main() -> None:
         ]
         print(f"| {name} | {cpu:.1f} | {wall:.1f} | {shares[0]:.2f} | {shares[1]:.2f} |")
     print(f"\nmeasured in {time.perf_counter() - started:.0f} s")
+
+
+def _in_postgres() -> tuple[str, str]:
+    from tests.distributed.services import DAGSTERS_OWN, DEPLOYED
+
+    return DAGSTERS_OWN, DEPLOYED
 
 
 def _less(found: dict[str, list[Used]], whole: str, part: str) -> list[Used]:

@@ -20,8 +20,6 @@ def _columns(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[dg.TableC
         is_list = pa.types.is_list(kind)
         inner = kind.value_type if is_list else kind
         told = "struct" if pa.types.is_struct(inner) else str(inner)
-        yield dg.TableColumn(
-            name, f"list<{told}>" if is_list else told, (field.metadata or {})[b"description"].decode()
-        )
+        yield dg.TableColumn(name, f"list<{told}>" if is_list else told, field.metadata[b"description"].decode())
         if pa.types.is_struct(inner):
             yield from _columns(inner, f"{name}.")

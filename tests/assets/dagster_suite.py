@@ -23,7 +23,7 @@ from autosr_assets.event_log import BatchedSqliteEventLog
 from autosr_assets.postgres_storage import BatchedPostgresEventLog
 from dagster_tests.storage_tests import test_event_log as theirs
 from dagster_tests.storage_tests.utils.event_log_storage import TestEventLogStorage as TheirsOfAny
-from tests.distributed.services import postgres
+from tests.distributed.services import postgres, with_driver
 
 
 class TestSqlite(theirs.TestSqliteEventLogStorage):
@@ -45,7 +45,7 @@ class TestPostgres(TheirsOfAny):
     @pytest.fixture(scope="session")
     def address(self, tmp_path_factory):
         with postgres(tmp_path_factory.mktemp("services") / "postgres") as address:
-            yield address.replace("postgresql://", "postgresql+psycopg2://")
+            yield with_driver(address)
 
     @pytest.fixture(name="instance", scope="function")
     def instance(self, address):

@@ -1,14 +1,31 @@
 """A small job over a range of four partitions, whose events any event log has to keep."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from autosr_assets.steps.range_events import log_materializations
 
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}
 FIRST, BEST = dg.AssetKey("first"), dg.AssetKey("best")
+
+
+def range_instance(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """Return the instance of a home with this `dagster.yaml`, which knows the partitions of the range."""
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + yaml)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    instance = dg.DagsterInstance.get()
+    instance.add_dynamic_partitions("prompts", list("abcd"))
+    return instance
+
+
+def run_range(instance: dg.DagsterInstance, bad: str) -> str:
+    """Run the job, which may fail, and return the id of its run."""
+    return range_job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False).run_id
 
 
 def range_job(bad: str) -> dg.JobDefinition:

@@ -15,18 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from autosr_assets.event_log import BatchedSqliteEventLog, _engine
 from autosr_assets.home import BATCH_VARIABLE
 from autosr_lib.errors import SettingsError
-from tests.assets.range_job import BEST, PROMPTS, RANGE, range_job
+from tests.assets.range_job import BEST, PROMPTS, RANGE, range_instance, range_job, run_range
 
 OURS = "event_log_storage: {module: autosr_assets.event_log, class: BatchedSqliteEventLog}\n"
 
 
 def _run(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch, bad: str = "b") -> dg.DagsterInstance:
-    home.mkdir(exist_ok=True)
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + yaml)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    instance = dg.DagsterInstance.get()
-    instance.add_dynamic_partitions("prompts", list("abcd"))
-    range_job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False)
+    instance = range_instance(home, yaml, monkeypatch)
+    run_range(instance, bad)
     return instance
 
 

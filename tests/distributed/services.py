@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 BUCKET = "autosr"
+ADDRESS = "AUTOSR_POSTGRES_URL"
+_DEPLOYED = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "dagster.yaml").read_text())
+DEPLOYED = yaml.safe_dump({"storage": _DEPLOYED["storage"]})
+"""What keeps Dagster's records in `deploy/dagster.yaml`; `ADDRESS` says where."""
+DAGSTERS_OWN = yaml.safe_dump({"storage": {"postgres": {"postgres_url": {"env": ADDRESS}}}})
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -30,13 +36,13 @@ class Services:
     @property
     def database(self) -> str:
         """Return the address of Postgres as SQLAlchemy 2.1 wants it."""
-        return self.postgres.replace("postgresql://", "postgresql+psycopg2://")
+        return with_driver(self.postgres)
 
     def environment(self) -> dict[str, str]:
         """Return the variables of every machine, and nothing else is needed."""
         return {
             "AUTOSR_HOME": f"s3://{BUCKET}/home",
-            "AUTOSR_POSTGRES_URL": self.database,
+            ADDRESS: self.database,
             "AUTOSR_CACHE": self.postgres,
             "AUTOSR_LIMITS": f"{self.redis}/1",
             "CELERY_BROKER_URL": f"{self.redis}/0",
@@ -44,6 +50,11 @@ class Services:
             "AWS_ENDPOINT_URL": self.s3,
             **KEYS,
         }
+
+
+def with_driver(address: str) -> str:
+    """Return the address of Postgres as SQLAlchemy 2.1 wants it."""
+    return address.replace("postgresql://", "postgresql+psycopg2://")
 
 
 def free_port() -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import psycopg2
 import pytest
 from dagster_postgres import PostgresEventLogStorage
@@ -13,16 +12,10 @@ from sqlalchemy import event
 
 from autosr_assets.home import BATCH_VARIABLE
 from autosr_assets.postgres_storage import BatchedPostgresEventLog
-from tests.assets.range_job import BEST, RANGE, range_job
-from tests.distributed.services import Services
+from tests.assets.range_job import BEST, range_instance, run_range
+from tests.distributed.services import ADDRESS, DAGSTERS_OWN, DEPLOYED, Services, with_driver
 
 pytestmark = pytest.mark.distributed
-
-THEIRS = "storage: {postgres: {postgres_url: {env: URL}}}\n"
-OURS = """\
-storage:
-  custom: {module: autosr_assets.postgres_storage, class: BatchedPostgresStorage, config: {postgres_url: {env: URL}}}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +25,9 @@ def database(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
     monkeypatch.delenv(BATCH_VARIABLE)
     name = "of_a_test"
     _do(services.postgres, f"CREATE DATABASE {name}")
-    monkeypatch.setenv("URL", services.database.replace("/postgres", f"/{name}"))
-    yield services.postgres.replace("/postgres", f"/{name}")
+    address = services.postgres.replace("/postgres", f"/{name}")
+    monkeypatch.setenv(ADDRESS, with_driver(address))
+    yield address
     _do(services.postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -45,19 +39,6 @@ def _do(address: str, statement: str, *values: str) -> list[Any]:
         rows = cursor.fetchall() if cursor.description else []
     connection.close()
     return rows
-
-
-def _instance(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
-    home.mkdir(exist_ok=True)
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + yaml)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    instance = dg.DagsterInstance.get()
-    instance.add_dynamic_partitions("prompts", list("abcd"))
-    return instance
-
-
-def _run(instance: dg.DagsterInstance, bad: str) -> str:
-    return range_job(bad).execute_in_process(instance=instance, tags=RANGE, raise_on_error=False).run_id
 
 
 def _kept(database: str, run_id: str) -> dict[str, list[Any]]:
@@ -75,13 +56,13 @@ def _kept(database: str, run_id: str) -> dict[str, list[Any]]:
 def test_a_range_run_leaves_what_dagsters_own_storage_would_have(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _instance(tmp_path / "theirs", THEIRS, monkeypatch) as instance:
+    with range_instance(tmp_path / "theirs", DAGSTERS_OWN, monkeypatch) as instance:
         assert type(instance.event_log_storage) is PostgresEventLogStorage
-        theirs = _kept(database, _run(instance, "b"))
+        theirs = _kept(database, run_range(instance, "b"))
 
-    with _instance(tmp_path / "ours", OURS, monkeypatch) as instance:
+    with range_instance(tmp_path / "ours", DEPLOYED, monkeypatch) as instance:
         assert isinstance(instance.event_log_storage, BatchedPostgresEventLog)
-        ours = _kept(database, _run(instance, "b"))
+        ours = _kept(database, run_range(instance, "b"))
 
     assert ours == theirs
     assert Counter(row[0] for row in ours["events"])["ASSET_MATERIALIZATION_PLANNED"] == 8
@@ -91,23 +72,23 @@ def test_a_range_run_leaves_what_dagsters_own_storage_would_have(
 def test_dagsters_own_storage_reads_what_ours_wrote_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _instance(tmp_path / "home", OURS, monkeypatch) as instance:
-        _run(instance, "b")
+    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
+        run_range(instance, "b")
 
-    with _instance(tmp_path / "home", THEIRS, monkeypatch) as instance:
+    with range_instance(tmp_path / "home", DAGSTERS_OWN, monkeypatch) as instance:
         assert instance.get_materialized_partitions(BEST) == set("acd")
-        _run(instance, "")
+        run_range(instance, "")
         assert instance.get_materialized_partitions(BEST) == set("abcd")
 
 
 def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    with _instance(tmp_path / "home", OURS, monkeypatch) as instance:
+    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
         log = instance.event_log_storage
         assert isinstance(log, BatchedPostgresEventLog)
         event.listen(log._engine, "connect", lambda *_: made.append("one"))
 
-        run = _run(instance, "")
+        run = run_range(instance, "")
 
         events = len(instance.all_logs(run))
     assert len(made) <= 2 < events
@@ -116,10 +97,10 @@ def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pyt
 def test_a_server_that_ended_the_connection_is_connected_anew(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _instance(tmp_path / "home", OURS, monkeypatch) as instance:
-        _run(instance, "b")
+    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
+        run_range(instance, "b")
         _do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
-        _run(instance, "")
+        run_range(instance, "")
 
         assert instance.get_materialized_partitions(BEST) == set("abcd")
