@@ -16,7 +16,7 @@ class PromptBudget:
     settings: SearchRunSettings
     dataset: DatasetRunSettings
     prompts: int
-    """Prompts of the whole dataset, not of the run: a prompt must end where it would end in every run (METHOD §7)."""
+    """Prompts of the whole dataset, not of the run: a prompt must end where it would end in every run (docs/method.md §7)."""
 
     def of(self, prompt: Prompt) -> int | None:
         """Return the requests that the search of a prompt may make, None without a limit.

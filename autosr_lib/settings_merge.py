@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.findings import finding, place
+from autosr_lib.validation import finding, place
 
 Model = TypeVar("Model", bound=BaseModel)
 

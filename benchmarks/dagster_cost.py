@@ -84,12 +84,12 @@ def searched_alone(path: str, generations: int) -> None:
     from autosr_lib.evaluation.reference import gather_preferences
     from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
     from autosr_lib.heuristic import heuristic_roles
-    from autosr_lib.search.case import Case
     from autosr_lib.search.conclusion import conclude
+    from autosr_lib.search.prepared_prompt import PreparedPrompt
     from autosr_lib.search.probing import probe_rubric
     from autosr_lib.search.search import advance, begin
     from autosr_lib.search.settings import SearchSettings, Structure
-    from autosr_lib.search.state import Task
+    from autosr_lib.search.state import SearchContext
     from autosr_lib.storage.datasets import read_dataset
 
     async def search() -> None:
@@ -97,13 +97,13 @@ def searched_alone(path: str, generations: int) -> None:
         under_way = []
         for prompt in read_dataset(path).prompts:
             known = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
-            case = Case.of(prompt, known, HoldoutSettings(), settings.objective)
-            task = Task(case, roles, settings, structure)
-            under_way.append((task, await begin(task)))
+            prepared = PreparedPrompt.of(prompt, known, HoldoutSettings(), settings.objective)
+            context = SearchContext(prepared, roles, settings, structure)
+            under_way.append((context, await begin(context)))
         for _ in range(generations):
-            under_way = [(task, await advance(task, state)) for task, state in under_way]
-        for task, state in under_way:
-            await probe_rubric(task, state, await conclude(task, state))
+            under_way = [(context, await advance(context, state)) for context, state in under_way]
+        for context, state in under_way:
+            await probe_rubric(context, state, await conclude(context, state))
 
     asyncio.run(search())
 

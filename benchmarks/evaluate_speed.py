@@ -15,14 +15,14 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.settings import Aggregate, HoldoutSettings, JudgeSetting, ObjectiveSettings
-from autosr_lib.search.case import Case
 from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from benchmarks.measuring import machine
 
 CRITERIA, CANDIDATES = 8, 16
 
 
-def case_of() -> Case:
+def case_of() -> PreparedPrompt:
     """Return a prompt of 16 ranked candidates, whose 120 pairs are all known."""
     candidates = tuple(
         Candidate(candidate_id=f"c{n}", text=f"text {n}", source="", metadata={"rank": n + 1})
@@ -35,7 +35,7 @@ def case_of() -> Case:
     )
     prompt = Prompt(prompt_id="p", prompt="Explain rain.", candidates=candidates)
     known = PromptPreferences(JudgeSetting.RANK, pairs, 0, 0)
-    return Case.of(prompt, known, HoldoutSettings(holdout_fraction=0), ObjectiveSettings())
+    return PreparedPrompt.of(prompt, known, HoldoutSettings(holdout_fraction=0), ObjectiveSettings())
 
 
 def bank_of(criteria: list[Criterion]) -> GradeBank:

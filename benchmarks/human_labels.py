@@ -20,10 +20,10 @@ from autosr_lib.evaluation.holdout import HoldoutCount, PairSummary, summarise_h
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import Task
+from autosr_lib.search.state import SearchContext
 from autosr_lib.storage.datasets import read_dataset
 
 SEED = 7
@@ -47,8 +47,8 @@ async def _search(path: str, holdout: HoldoutSettings, is_shuffled: bool) -> lis
     for labelled in read_dataset(path).prompts:
         prompt = shuffled(labelled) if is_shuffled else labelled
         preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
-        case = Case.of(prompt, preferences, holdout, settings.objective)
-        _, found = await search_prompt(Task(case, roles, settings, Structure()))
+        prepared = PreparedPrompt.of(prompt, preferences, holdout, settings.objective)
+        _, found = await search_prompt(SearchContext(prepared, roles, settings, Structure()))
         counts.append(found.holdout)
     return counts
 

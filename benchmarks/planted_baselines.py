@@ -29,7 +29,7 @@ RIDGE_AT_TWELVE = 1e-3
 
 
 def tail_weights(world: World) -> FloatArray:
-    """Return (P,) the weights `exp(u_best / beta)` of the world's pairs (METHOD §4), in the order of `world.pairs`."""
+    """Return (P,) the weights `exp(u_best / beta)` of the world's pairs (docs/method.md §4), in the order of `world.pairs`."""
     better, _ = world.pairs
     quantile = np.argsort(np.argsort(world.quality)) / (len(world.quality) - 1)
     return np.exp(quantile[better] / BETA)

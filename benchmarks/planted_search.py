@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import Task
+from autosr_lib.search.state import SearchContext
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_world import World
 
@@ -30,8 +30,8 @@ class Configuration:
 async def run(world: World, roles: PlantedRoles, configuration: Configuration) -> tuple[Rubric, int]:
     """Return the rubric that a search of the world's prompt ends with, and the requests of the search."""
     preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
-    case = Case.of(world.prompt, preferences, configuration.holdout, configuration.settings.objective)
-    task = Task(case, roles.roles(), configuration.settings, configuration.structure)
-    state, conclusion = await search_prompt(task)
+    prepared = PreparedPrompt.of(world.prompt, preferences, configuration.holdout, configuration.settings.objective)
+    context = SearchContext(prepared, roles.roles(), configuration.settings, configuration.structure)
+    state, conclusion = await search_prompt(context)
     spared = 0 if configuration.has_bank else state.calls.saved_by_bank
     return conclusion.rubric, roles.calls + spared

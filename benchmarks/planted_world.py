@@ -71,7 +71,7 @@ class World:
         ranks = (-self.quality).argsort().argsort() + 1
         return Prompt(
             prompt_id=self.prompt_id,
-            prompt=f"task {self.settings.seed}",
+            prompt=f"context {self.settings.seed}",
             candidates=tuple(
                 Candidate(
                     candidate_id=f"c{i}",

@@ -15,11 +15,11 @@ import numpy as np
 
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import Grading, GradingSettings, ReferenceSettings
-from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import advance, begin
 from autosr_lib.search.settings import EvolutionSettings, SearchSettings, Structure
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from benchmarks.measuring import machine
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_search import NO_HOLDOUT
@@ -97,13 +97,13 @@ async def _search(
         chunk: prompts that go through each generation together; None lets every prompt go its own way.
     """
     structure, found = Structure(), dict[str, tuple[Any, State]]()
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, SearchContext] = {}
     states: dict[str, State] = {}
 
     async def first(world: World) -> None:
         preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
-        case = Case.of(world.prompt, preferences, NO_HOLDOUT, settings.objective)
-        tasks[world.prompt_id] = Task(case, roles.roles(), settings, structure)
+        prepared = PreparedPrompt.of(world.prompt, preferences, NO_HOLDOUT, settings.objective)
+        tasks[world.prompt_id] = SearchContext(prepared, roles.roles(), settings, structure)
         states[world.prompt_id] = await begin(tasks[world.prompt_id])
 
     async def next_one(world: World) -> None:

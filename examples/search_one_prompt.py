@@ -10,10 +10,10 @@ from pathlib import Path
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import Task
+from autosr_lib.search.state import SearchContext
 from autosr_lib.storage.datasets import read_dataset
 
 
@@ -22,8 +22,8 @@ async def main(path: str) -> None:
     prompt = read_dataset(path).prompts[0]
     roles, settings = heuristic_roles(seed=7), SearchSettings()
     preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
-    case = Case.of(prompt, preferences, HoldoutSettings(), settings.objective)
-    _, found = await search_prompt(Task(case, roles, settings, Structure(generations=4)))
+    prepared = PreparedPrompt.of(prompt, preferences, HoldoutSettings(), settings.objective)
+    _, found = await search_prompt(SearchContext(prepared, roles, settings, Structure(generations=4)))
     for criterion, weight in zip(found.rubric.criteria, found.rubric.weights, strict=True):
         print(f"{weight:4.0%}  {criterion.text}")
     for name, score in sorted(found.candidate_scores.items(), key=lambda item: -(item[1] or 0)):

@@ -11,12 +11,12 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import Mode, SearchSettings, Structure
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import FakeJudge, prompt_with
 
 BASE: Mapping[str, Mapping[str, Any]] = {
@@ -106,14 +106,14 @@ def task_of(
     generations: int = 3,
     mode: Mode = Mode.EVOLUTIONARY,
     holdout: float = 0.25,
-) -> Task:
-    """Return the task of searching a prompt."""
+) -> SearchContext:
+    """Return the context of searching a prompt."""
     settings = settings or search_settings()
     hiding = HoldoutSettings(holdout_fraction=holdout, holdout_seed=7)
-    case = Case.of(prompt, preferences_of(prompt), hiding, settings.objective)
-    return Task(case, roles, settings, Structure(mode=mode, generations=generations))
+    prepared = PreparedPrompt.of(prompt, preferences_of(prompt), hiding, settings.objective)
+    return SearchContext(prepared, roles, settings, Structure(mode=mode, generations=generations))
 
 
-def run(task: Task, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
+def run(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
     """Return the last state of the whole search, and its conclusion."""
-    return asyncio.run(search_prompt(task, presets))
+    return asyncio.run(search_prompt(context, presets))

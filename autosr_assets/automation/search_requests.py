@@ -7,10 +7,10 @@ import dagster as dg
 
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, range_tags
 from autosr_assets.graph_names import candidates_key, prompts_of
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable
 
 CHUNK = 1000

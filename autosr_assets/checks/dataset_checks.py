@@ -7,19 +7,19 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.step_resources import SHARED, preference_step
 from autosr_assets.views.metadata import table
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.settings import DatasetRunSettings
-from autosr_lib.storage.rows import read_preferences, read_prompt
-from autosr_lib.storage.soundness import (
+from autosr_lib.results.soundness import (
     MOST_FLIPS,
     MOST_INTRANSITIVE,
     Consistency,
     repeated_text_fault,
     tail_fault,
 )
+from autosr_lib.settings import DatasetRunSettings
+from autosr_lib.storage.partition_keys import partition_key
+from autosr_lib.storage.rows import read_preferences, read_prompt
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status
 

@@ -12,13 +12,11 @@ import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.checks.dataset_checks import faults_metadata
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.export import best_rows, export_target
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
-from autosr_lib.storage.export_check import differences
-from autosr_lib.storage.rows import Row
-from autosr_lib.storage.soundness import (
+from autosr_lib.results.export_check import differences
+from autosr_lib.results.soundness import (
     MOST_UNGRADED,
     RUBRICS,
     gamed_fault,
@@ -26,6 +24,8 @@ from autosr_lib.storage.soundness import (
     objective_fault,
     rubric_fault,
 )
+from autosr_lib.storage.partition_keys import partition_key
+from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables import Status
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from autosr_assets.cli.chosen_search import ChosenSearch
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Silence
 from autosr_assets.steps.dataset import reader_of
 from autosr_assets.steps.prompt_rows import is_up_to_date
@@ -19,6 +18,7 @@ from autosr_lib.search.hardness import reachable
 from autosr_lib.search.settings import Scope
 from autosr_lib.settings import BackendName
 from autosr_lib.storage.datasets import DatasetReader
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 
 

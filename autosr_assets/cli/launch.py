@@ -17,14 +17,14 @@ from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.home import dagster_home
 from autosr_assets.instance import open_instance
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Progress
 from autosr_assets.steps.dataset import Origin, reader_of, register_prompts, withdrawn_ids
 from autosr_assets.steps.export import best_rows, export_target, is_exported
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError, StorageError
-from autosr_lib.storage.export import Totals
+from autosr_lib.results.export import Totals
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status

@@ -18,7 +18,7 @@ def report(
     from autosr_assets.records.run_records import read_record  # noqa: PLC0415
     from autosr_assets.steps.export import EXPORT, rows_in_order  # noqa: PLC0415
     from autosr_assets.views.report import Digest, write_report  # noqa: PLC0415
-    from autosr_lib.storage.export import Totals  # noqa: PLC0415
+    from autosr_lib.results.export import Totals  # noqa: PLC0415
 
     store = open_store()
     rows = store.read(f"{name}/{EXPORT}")

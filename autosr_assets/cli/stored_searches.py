@@ -3,9 +3,9 @@
 import difflib
 from dataclasses import dataclass
 
-from autosr_assets.partition_keys import partition_key, prompt_id_of
 from autosr_lib.errors import SettingsError
 from autosr_lib.storage.names import name_to_key
+from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
 from autosr_lib.storage.places import naming
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore

@@ -6,8 +6,8 @@ from typing import Any
 
 from autosr_assets.graph_names import one_dataset
 from autosr_lib.errors import SettingsError
-from autosr_lib.storage.comparison import Comparison, compare
-from autosr_lib.storage.results import read_manifests, read_run
+from autosr_lib.results.comparison import Comparison, compare
+from autosr_lib.results.run_results import read_manifests, read_run
 from autosr_lib.storage.store import TableStore
 
 Manifest = Mapping[str, Any]

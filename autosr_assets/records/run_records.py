@@ -9,8 +9,8 @@ from upath import UPath
 from autosr_assets.records.manifest import OF_THE_RUN, Manifest, says_the_same
 from autosr_assets.records.reproduce import reproduce_script
 from autosr_lib.errors import StorageError
+from autosr_lib.results.run_results import keep_run
 from autosr_lib.storage.places import naming, place, written_whole
-from autosr_lib.storage.results import keep_run
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from autosr_assets.partition_keys import partition_key
 from autosr_lib.backends import Backend
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 
 

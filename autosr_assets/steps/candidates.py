@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Backends, Progress
 from autosr_assets.steps.prompt_rows import Filled, PromptTable, UpstreamError
 from autosr_assets.steps.running import run_with
@@ -17,6 +16,7 @@ from autosr_lib.evaluation.responses import needs_responses, sample_candidates, 
 from autosr_lib.evaluation.roles import Responder
 from autosr_lib.search.fingerprints import candidates_fingerprint
 from autosr_lib.settings import DatasetRunSettings
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row, candidates_table, read_candidates
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import CANDIDATES, Status

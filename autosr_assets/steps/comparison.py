@@ -8,13 +8,13 @@ import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.checks.dataset_checks import present_prompts
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_on
 from autosr_assets.views.metadata import cell
 from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
-from autosr_lib.storage.comparison import Comparison, compare
-from autosr_lib.storage.results import BEST_COLUMNS, RESULTS, has_rubric, result_of
+from autosr_lib.results.comparison import Comparison, compare
+from autosr_lib.results.run_results import BEST_COLUMNS, RESULTS, has_rubric, result_of
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
 

@@ -13,13 +13,13 @@ from upath import UPath
 
 from autosr_assets.graph_names import prompts_of
 from autosr_assets.home import CHECKOUT
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.views.metadata import cell, table
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.places import is_fault_of_storage
 from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore

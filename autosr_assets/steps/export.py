@@ -8,16 +8,16 @@ import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.home import data_home
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.records.manifest import Manifest, run_manifest, told
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import Digest, report_path, write_report
 from autosr_lib.domain.fingerprint import fingerprint
-from autosr_lib.storage.export import Totals, holdout_json, write_export
+from autosr_lib.results.export import Totals, holdout_json, write_export
+from autosr_lib.results.run_results import result_of
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.places import naming, place
-from autosr_lib.storage.results import result_of
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from autosr_lib.evaluation.reference import PromptPreferences
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.state import State
 
 ROOM = 64 * 2**20
@@ -31,7 +31,7 @@ class Population(NamedTuple):
 class Prepared(NamedTuple):
     """A prompt made ready for a search, and whether its preferences are whole."""
 
-    case: Case
+    prepared: PreparedPrompt
     preferences: PromptPreferences
     is_whole: bool
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from autosr_assets.partition_keys import partition_key
 from autosr_lib.errors import StorageError
 from autosr_lib.search.hardness import Standing, hardest, hardness, standing_of
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import HARD_PROMPTS, Status

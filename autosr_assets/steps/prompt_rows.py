@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from autosr_assets.partition_keys import partition_key, prompt_id_of
 from autosr_assets.resources import Progress
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
-from autosr_lib.storage.export import BUDGET_SPENT
+from autosr_lib.results.export import BUDGET_SPENT
+from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
 from autosr_lib.storage.rows import read_prompt, unsuccessful
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status

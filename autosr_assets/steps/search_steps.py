@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.resources import Backends, Progress
 from autosr_assets.steps.candidates import CandidateStep
 from autosr_assets.steps.handover import Handover, Population, Prepared
@@ -24,15 +23,16 @@ from autosr_lib.evaluation.holdout import hidden_candidates
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.prompt_budget import PromptBudget
-from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
 from autosr_lib.search.length import length_report
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
-from autosr_lib.search.state import State, StopReason, Task
+from autosr_lib.search.state import SearchContext, State, StopReason
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.rows import (
     best_table,
@@ -207,8 +207,8 @@ class SearchSteps:
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             self.budget.check(prompt)
-            task, _, is_whole = self._task(prompt, known)
-            state = await begin(task, self.presets)
+            context, _, is_whole = self._task(prompt, known)
+            state = await begin(context, self.presets)
             return self._population(0, prompt, fingerprint, state, is_whole=is_whole)
 
         return self._fill(0, dataset, keys, work)
@@ -234,10 +234,10 @@ class SearchSteps:
             if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
                 rows = carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
                 return self._handed(number, prompt, rows, before and before.carried())
-            task, _, _ = self._task(prompt, known)
-            before = before or await self._state(number - 1, rows, task)
+            context, _, _ = self._task(prompt, known)
+            before = before or await self._state(number - 1, rows, context)
             try:
-                state = await advance(task, before)
+                state = await advance(context, before)
             except BudgetExhausted:
                 # A normal ending: the best so far goes on to the end. Incomplete, since a later run may pay for more.
                 state, is_whole = replace(before.carried(), stopped=StopReason.BUDGET), False
@@ -253,14 +253,14 @@ class SearchSteps:
             last = self.store.stored(self.table(self.generation_name(self.structure.generations)), key)
             rows, state = self._before(self.structure.generations + 1, prompt, last)
             known = {key: self.store.stored(self.preferences.table, key)}
-            task, preferences, _ = self._task(prompt, known)
-            state = state or await self._state(self.structure.generations, rows, task)
-            conclusion = await conclude(task, state)
-            probes = await probe_rubric(task, state, conclusion)
+            context, preferences, _ = self._task(prompt, known)
+            state = state or await self._state(self.structure.generations, rows, context)
+            conclusion = await conclude(context, state)
+            probes = await probe_rubric(context, state, conclusion)
             is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
             status = Status.DONE if is_whole else Status.INCOMPLETE
-            hidden = task.case.hidden_ids
-            length = length_report(task, conclusion)
+            hidden = context.prepared.hidden_ids
+            length = length_report(context, conclusion)
             return best_table(
                 prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes, length
             )
@@ -275,13 +275,13 @@ class SearchSteps:
         )
         return self._run(table, "best_rubrics", dataset, keys)
 
-    async def _state(self, number: int, rows: pa.Table, task: Task) -> State:
+    async def _state(self, number: int, rows: pa.Table, context: SearchContext) -> State:
         """Return the state after a generation; one that was pruned is searched again from the last that was kept."""
         if not is_pruned(rows):
             return read_state(rows)
-        key = partition_key(task.case.prompt.prompt_id)
+        key = partition_key(context.prepared.prompt.prompt_id)
         before = self.store.stored(self.table(self.generation_name(number - 1)), key).read()
-        return await advance(task, await self._state(number - 1, before, task))
+        return await advance(context, await self._state(number - 1, before, context))
 
     def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
         name = self.generation_name(number)
@@ -300,17 +300,19 @@ class SearchSteps:
         filling = table.fill(dataset, keys, self.preferences.progress, asset)
         return run_with(self.backend, self.preferences.backends, self.store, self.table(asset), filling)
 
-    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[Task, PromptPreferences, bool]:
+    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[SearchContext, PromptPreferences, bool]:
         name = (self.prefix, "case", prompt.prompt_id)
         ready: Prepared | None = self.handover.look(name)
-        if ready is None or ready.case.prompt != prompt:
+        if ready is None or ready.prepared.prompt != prompt:
             rows = upstream_rows(known[partition_key(prompt.prompt_id)])
             preferences = read_preferences(rows)
-            case = Case.of(prompt, preferences, self.preferences.settings.holdout, self.settings.objective)
-            ready = Prepared(case, preferences, rows["status"][0].as_py() == Status.DONE)
-            self.handover.keep(name, ready, rows.nbytes + sum(map(len, case.texts[1])))
-        task = Task(ready.case, self.backend.roles, self.method(prompt), self.structure)
-        return task, ready.preferences, ready.is_whole
+            prepared = PreparedPrompt.of(
+                prompt, preferences, self.preferences.settings.holdout, self.settings.objective
+            )
+            ready = Prepared(prepared, preferences, rows["status"][0].as_py() == Status.DONE)
+            self.handover.keep(name, ready, rows.nbytes + sum(map(len, prepared.texts[1])))
+        context = SearchContext(ready.prepared, self.backend.roles, self.method(prompt), self.structure)
+        return context, ready.preferences, ready.is_whole
 
     def _population(self, number: int, prompt: Prompt, fingerprint: str, state: State, *, is_whole: bool) -> pa.Table:
         """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""

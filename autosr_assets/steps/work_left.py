@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.settings import Scope
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.tables import Status
 
 MISSING, STALE = "missing", "stale"

@@ -10,14 +10,14 @@ from typing import Any
 from markupsafe import Markup
 from upath import UPath
 
-from autosr_assets.partition_keys import partition_key
 from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.histories import Histories
 from autosr_assets.views.pages import page_template
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
-from autosr_lib.storage.export import Totals
+from autosr_lib.results.export import Totals
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.places import naming, written_whole
 from autosr_lib.storage.rows import Row, read_candidates, read_prompt
 from autosr_lib.storage.store import TableStore

@@ -7,8 +7,8 @@ from autosr_assets.views.lineage import lineage_tree
 from autosr_assets.views.metadata import heaviest_first
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.evaluation.holdout import OWN_FIGURE
+from autosr_lib.results.soundness import gamed_fault
 from autosr_lib.storage.rows import Row
-from autosr_lib.storage.soundness import gamed_fault
 
 LONGEST_TEXT = 4000
 """Characters of a text that are shown."""
@@ -69,7 +69,7 @@ def _steps(ancestors: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _own_figure(row: Row) -> str:
-    """Return the prompt's own held-out figure where it has pairs enough to say anything (METHOD §5)."""
+    """Return the prompt's own held-out figure where it has pairs enough to say anything (docs/method.md §5)."""
     pairs = row["holdout_pairs"]
     if len(row["candidate_scores"]) < OWN_FIGURE or not pairs:
         return ""

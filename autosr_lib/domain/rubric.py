@@ -28,7 +28,7 @@ class Criterion(BaseModel):
 
     @cached_property
     def key(self) -> str:
-        """Return the name under which this criterion's grades are kept (METHOD §1)."""
+        """Return the name under which this criterion's grades are kept (docs/method.md §1)."""
         return fingerprint(
             _normalised(self.text),
             [_normalised(point) for point in self.check_points],

@@ -1,4 +1,4 @@
-"""Strengths of candidates from judged pairs (METHOD §3)."""
+"""Strengths of candidates from judged pairs (docs/method.md §3)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The grade bank: every grade of a prompt, by what the criterion says (METHOD §7)."""
+"""The grade bank: every grade of a prompt, by what the criterion says (docs/method.md §7)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -121,7 +121,7 @@ class GradeBank:
 
 
 def pack(needs: Iterable[Need], grading: Grading, criteria_per_call: int) -> list[Parcel]:
-    """Return the requests that meet these needs, in an order that depends on nothing but them (METHOD §7)."""
+    """Return the requests that meet these needs, in an order that depends on nothing but them (docs/method.md §7)."""
     shelves: dict[tuple[int, int, str], dict[str, Criterion]] = {}
     for criterion, candidate, vote, rubric in needs:
         shelf = {Grading.POOLED: "", Grading.PER_RUBRIC: rubric, Grading.PER_CRITERION: criterion.key}[grading]

@@ -1,4 +1,4 @@
-"""Held-out truth (METHOD §5): which candidates are hidden, and what a pooled accuracy is worth."""
+"""Held-out truth (docs/method.md §5): which candidates are hidden, and what a pooled accuracy is worth."""
 
 import hashlib
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ class HoldoutSummary(NamedTuple):
     unseen: PairSummary | None
     """Over pairs of two hidden candidates; None without such a pair, as with one hidden candidate a prompt."""
     touching: PairSummary
-    """Over pairs that touch a hidden candidate (METHOD §5)."""
+    """Over pairs that touch a hidden candidate (docs/method.md §5)."""
     remembered: float
     """Accuracy on these of the visible labels alone: each visible candidate in its place, the hidden in the middle."""
 

@@ -1,4 +1,4 @@
-"""The objective (METHOD §4): how well rubrics order the pairs that the reference orders."""
+"""The objective (docs/method.md §4): how well rubrics order the pairs that the reference orders."""
 
 from typing import Final, NamedTuple
 
@@ -130,7 +130,7 @@ def evaluate(scores: Scores, reference: Reference, settings: ObjectiveSettings) 
 
 
 def shrink(accuracy: FloatArray, effective_pairs: FloatArray, prior: float) -> FloatArray:
-    """Return `0.5 + n/(n + prior) * (x - 0.5)`: an accuracy on few pairs says little (METHOD §4)."""
+    """Return `0.5 + n/(n + prior) * (x - 0.5)`: an accuracy on few pairs says little (docs/method.md §4)."""
     trust = np.where(effective_pairs > 0, effective_pairs / np.maximum(effective_pairs + prior, 1e-300), 0.0)
     return np.asarray(0.5 + trust * (accuracy - 0.5))
 

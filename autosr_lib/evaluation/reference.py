@@ -1,4 +1,4 @@
-"""The reference (METHOD §3): what is held as true about the candidates of a prompt."""
+"""The reference (docs/method.md §3): what is held as true about the candidates of a prompt."""
 
 import asyncio
 import hashlib
@@ -172,7 +172,7 @@ class Reference:
 
 
 def tail_size(n: int, tail_fraction: float) -> int:
-    """Return how many of `n` candidates form the tail: at least 2, at most `n` (METHOD §4)."""
+    """Return how many of `n` candidates form the tail: at least 2, at most `n` (docs/method.md §4)."""
     return min(n, max(2, math.ceil(tail_fraction * n)))
 
 

@@ -1,6 +1,6 @@
 """The roles that evaluation asks: a verifier, a judge and, where candidates are missing, a responder.
 
-A request carries what a model may see (METHOD §6) and `prompt_id`, which names the request in the record of calls and
+A request carries what a model may see (docs/method.md §6) and `prompt_id`, which names the request in the record of calls and
 is never shown.
 """
 

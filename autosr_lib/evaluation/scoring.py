@@ -1,4 +1,4 @@
-"""From grades to scores (METHOD §2), for many rubrics at once."""
+"""From grades to scores (docs/method.md §2), for many rubrics at once."""
 
 from typing import NamedTuple
 

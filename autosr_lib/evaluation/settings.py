@@ -45,7 +45,7 @@ class PairsSetting(StrEnum):
 
 
 class ObjectiveSettings(Settings):
-    """The objective (METHOD §4)."""
+    """The objective (docs/method.md §4)."""
 
     pairs: PairsSetting = PairsSetting.TAIL_WEIGHTED
     """Which pairs count: all, weighted toward the tail; those touching the reference tail; those in the rubric's own tail."""
@@ -91,7 +91,7 @@ class Grading(StrEnum):
 
 
 class GradingSettings(Settings):
-    """The protocol of grading (METHOD §2 and §7); a rubric cannot change it."""
+    """The protocol of grading (docs/method.md §2 and §7); a rubric cannot change it."""
 
     scale: Scale = Scale.FIVE
     """The scale that the verifier is asked for; grades are kept as 0..1."""
@@ -112,7 +112,7 @@ class GradingSettings(Settings):
 
 
 class HoldoutSettings(Settings):
-    """What is hidden from the search (METHOD §5)."""
+    """What is hidden from the search (docs/method.md §5)."""
 
     holdout_fraction: float = Field(default=0.25, ge=0, le=0.5)
     """Share of a prompt's candidates that the search may not see; 0 turns it off."""
@@ -155,7 +155,7 @@ class JudgeSetting(StrEnum):
 
 
 class ReferenceSettings(Settings):
-    """What is held as true (METHOD §3)."""
+    """What is held as true (docs/method.md §3)."""
 
     judge: JudgeSetting = JudgeSetting.AUTO
     """Where preferences come from."""

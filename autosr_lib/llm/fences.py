@@ -1,4 +1,4 @@
-"""Text from outside, shown to a model as data under neutral labels (METHOD §6).
+"""Text from outside, shown to a model as data under neutral labels (docs/method.md §6).
 
 A response may try to talk to its grader: close the block it stands in, imitate a reply, or give orders. Each text is
 put between two marks that it cannot contain, so that whatever it says stays inside.

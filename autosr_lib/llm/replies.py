@@ -16,11 +16,11 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.roles import Grade
 from autosr_lib.evaluation.settings import GradingSettings, Scale
-from autosr_lib.findings import finding, place
 from autosr_lib.llm.fences import cleaned, one_line
 from autosr_lib.llm.json_text import cut_off_members, json_values
 from autosr_lib.llm.schemas import CRITERION_TYPES, MAX_PROPOSED, scale_max
 from autosr_lib.search.roles import Proposal
+from autosr_lib.validation import finding, place
 
 SHOWN = 200
 MAX_CRITERIA = 20

@@ -17,7 +17,7 @@ from autosr_lib.search.population import Individual, evaluate_rubrics, score_rub
 from autosr_lib.search.reweight import default_ridge, fit_weights
 from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import Calls, State, StopReason, Task
+from autosr_lib.search.state import Calls, SearchContext, State, StopReason
 
 HOLDOUT_TIE_CREDIT = 0.5
 NOTHING_HELD_OUT = HoldoutCount(PairCount(0, 0.0, 0.0), PairCount(0, 0.0, 0.0), 0.0)
@@ -57,24 +57,24 @@ class Conclusion:
     stopped: StopReason
 
 
-async def conclude(task: Task, state: State) -> Conclusion:
+async def conclude(context: SearchContext, state: State) -> Conclusion:
     """Return the best of the finalists by fresh votes, and its held-out accuracy beside the initial rubric's."""
-    runners = [*state.population[: task.settings.evolution.finalists]]
+    runners = [*state.population[: context.settings.evolution.finalists]]
     if state.initial.fingerprint not in {one.fingerprint for one in runners}:
         runners.append(state.initial)
-    state = replace(state, bank=state.bank.with_room_for(len(task.all_votes)))
-    bank, calls, is_paid = await _grade_fresh(task, state, runners)
-    finalists = _judge_finalists(task, bank, runners)
+    state = replace(state, bank=state.bank.with_room_for(len(context.all_votes)))
+    bank, calls, is_paid = await _grade_fresh(context, state, runners)
+    finalists = _judge_finalists(context, bank, runners)
     best = max(finalists, key=lambda one: one.fresh.merit)
     initial = next(one for one in finalists if one.individual.fingerprint == state.initial.fingerprint)
-    measured = _settled(task, bank, best.individual)
-    needs = _hidden_needs(task, bank, [measured, state.initial.rubric])
-    is_measured = _can_pay(task, state.calls + calls, len(parcels(task, needs)))
-    bank, hidden_calls, is_hidden_paid = await _grade_if_paid(task, bank, needs if is_measured else [])
+    measured = _settled(context, bank, best.individual)
+    needs = _hidden_needs(context, bank, [measured, state.initial.rubric])
+    is_measured = _can_pay(context, state.calls + calls, len(parcels(context, needs)))
+    bank, hidden_calls, is_hidden_paid = await _grade_if_paid(context, bank, needs if is_measured else [])
     is_measured = is_measured and not hidden_calls.ungraded
-    rubric = _refitted(task, bank, measured) if is_measured else measured
-    scores = _all_scores(task, bank, [rubric])[0]
-    candidates = task.case.prompt.candidates
+    rubric = _refitted(context, bank, measured) if is_measured else measured
+    scores = _all_scores(context, bank, [rubric])[0]
+    candidates = context.prepared.prompt.candidates
     return Conclusion(
         rubric=rubric,
         measured_rubric=measured,
@@ -86,72 +86,76 @@ async def conclude(task: Task, state: State) -> Conclusion:
             for candidate, score in zip(candidates, scores, strict=True)
         },
         best_candidate_id=candidates[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))].candidate_id,
-        holdout=_holdout(task, bank, state.initial.rubric, measured) if is_measured else NOTHING_HELD_OUT,
+        holdout=_holdout(context, bank, state.initial.rubric, measured) if is_measured else NOTHING_HELD_OUT,
         calls=calls + hidden_calls,
         bank=bank,
         stopped=(state.stopped or StopReason.GENERATIONS) if is_paid and is_hidden_paid else StopReason.BUDGET,
     )
 
 
-async def _grade_fresh(task: Task, state: State, runners: list[Individual]) -> tuple[GradeBank, Calls, bool]:
+async def _grade_fresh(
+    context: SearchContext, state: State, runners: list[Individual]
+) -> tuple[GradeBank, Calls, bool]:
     """Return the bank with fresh votes of the visible candidates, the calls, and whether the run could pay for them.
 
     They are left out where the budget would not also pay for the hidden candidates of whichever runner wins.
     """
-    fresh = task.all_votes[task.settings.grading.num_votes :][: task.settings.grading.finalist_votes]
-    needs = missing(state.bank, (one.rubric for one in runners), task.case.visible.tolist(), fresh)
-    hidden = (_hidden_needs(task, state.bank, [one.rubric, state.initial.rubric]) for one in runners)
-    asked = len(parcels(task, needs)) + max(len(parcels(task, found)) for found in hidden)
-    return await _grade_if_paid(task, state.bank, needs if _can_pay(task, state.calls, asked) else [])
+    fresh = context.all_votes[context.settings.grading.num_votes :][: context.settings.grading.finalist_votes]
+    needs = missing(state.bank, (one.rubric for one in runners), context.prepared.visible.tolist(), fresh)
+    hidden = (_hidden_needs(context, state.bank, [one.rubric, state.initial.rubric]) for one in runners)
+    asked = len(parcels(context, needs)) + max(len(parcels(context, found)) for found in hidden)
+    return await _grade_if_paid(context, state.bank, needs if _can_pay(context, state.calls, asked) else [])
 
 
-async def _grade_if_paid(task: Task, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls, bool]:
+async def _grade_if_paid(
+    context: SearchContext, bank: GradeBank, needs: Sequence[Need]
+) -> tuple[GradeBank, Calls, bool]:
     """Return the bank with what was asked for, the calls and True.
 
     When the run's budget is spent: the bank as it is, the needs as ungraded, and False.
     """
     try:
-        return *await grade(task, bank, needs), True
+        return *await grade(context, bank, needs), True
     except BudgetExhausted:
-        bank = bank.with_criteria((need.criterion for need in needs), task.case.texts)
+        bank = bank.with_criteria((need.criterion for need in needs), context.prepared.texts)
         return bank, Calls(ungraded=len(needs)), False
 
 
-def _judge_finalists(task: Task, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:
+def _judge_finalists(context: SearchContext, bank: GradeBank, runners: list[Individual]) -> list[Finalist]:
     """Return the runners with their evaluation by fresh votes alone, or by the search's where there are none."""
     rubrics = [one.rubric for one in runners]
-    places = task.case.visible.tolist()
-    fresh = task.all_votes[task.settings.grading.num_votes :][: task.settings.grading.finalist_votes]
-    votes = fresh if len(fresh) and not missing(bank, rubrics, places, fresh) else task.votes
-    found = evaluate_rubrics(rubrics, bank, task.case, votes, task.settings.grading.aggregate)
+    places = context.prepared.visible.tolist()
+    fresh = context.all_votes[context.settings.grading.num_votes :][: context.settings.grading.finalist_votes]
+    votes = fresh if len(fresh) and not missing(bank, rubrics, places, fresh) else context.votes
+    found = evaluate_rubrics(rubrics, bank, context.prepared, votes, context.settings.grading.aggregate)
     return [Finalist(one, evaluation) for one, evaluation in zip(runners, found, strict=True)]
 
 
-def _can_pay(task: Task, calls: Calls, asked: int) -> bool:
-    budget = task.settings.stop.max_calls_per_prompt
+def _can_pay(context: SearchContext, calls: Calls, asked: int) -> bool:
+    budget = context.settings.stop.max_calls_per_prompt
     return budget is None or calls.total + asked <= budget
 
 
-def _hidden_needs(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> list[Need]:
-    votes = range(task.settings.grading.holdout_votes)
-    return missing(bank, rubrics, task.case.hidden.tolist(), votes)
+def _hidden_needs(context: SearchContext, bank: GradeBank, rubrics: list[Rubric]) -> list[Need]:
+    votes = range(context.settings.grading.holdout_votes)
+    return missing(bank, rubrics, context.prepared.hidden.tolist(), votes)
 
 
-def _all_scores(task: Task, bank: GradeBank, rubrics: list[Rubric]) -> FloatArray:
+def _all_scores(context: SearchContext, bank: GradeBank, rubrics: list[Rubric]) -> FloatArray:
     """Return (rubrics, candidates) the scores of all candidates by all votes that were cast."""
-    places = list(range(len(task.case.prompt.candidates)))
-    return score_rubrics(rubrics, bank, places, task.all_votes, task.settings.grading.aggregate).score
+    places = list(range(len(context.prepared.prompt.candidates)))
+    return score_rubrics(rubrics, bank, places, context.all_votes, context.settings.grading.aggregate).score
 
 
-def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> HoldoutCount:
+def _holdout(context: SearchContext, bank: GradeBank, initial: Rubric, best: Rubric) -> HoldoutCount:
     """Return what both rubrics, and the visible labels alone, earn on the pairs that were held out."""
-    case = task.case
-    reference = case.whole_reference
-    is_hidden = np.isin(np.arange(len(case.prompt.candidates)), case.hidden)
+    prepared = context.prepared
+    reference = prepared.whole_reference
+    is_hidden = np.isin(np.arange(len(prepared.prompt.candidates)), prepared.hidden)
     labels = np.full((1, len(is_hidden)), MIDDLE)
-    labels[0, case.visible] = case.reference.quantiles
-    scores = np.vstack([_all_scores(task, bank, [initial, best]), labels])
-    settings = task.settings.objective.model_copy(update={"tie_credit": HOLDOUT_TIE_CREDIT})
+    labels[0, prepared.visible] = prepared.reference.quantiles
+    scores = np.vstack([_all_scores(context, bank, [initial, best]), labels])
+    settings = context.settings.objective.model_copy(update={"tie_credit": HOLDOUT_TIE_CREDIT})
     credit = pair_credit(margins(scores, reference), settings)
     touching = is_hidden[reference.better] | is_hidden[reference.worse]
     unseen = is_hidden[reference.better] & is_hidden[reference.worse]
@@ -164,26 +168,30 @@ def _holdout(task: Task, bank: GradeBank, initial: Rubric, best: Rubric) -> Hold
     )
 
 
-def _settled(task: Task, bank: GradeBank, best: Individual) -> Rubric:
+def _settled(context: SearchContext, bank: GradeBank, best: Individual) -> Rubric:
     """Return the best with its weights fitted to all votes that were cast, where the search fits weights at all."""
-    is_fitted = MutationMode.REWEIGHT in task.settings.evolution.free_modes and task.structure.mode is Mode.EVOLUTIONARY
+    is_fitted = (
+        MutationMode.REWEIGHT in context.settings.evolution.free_modes and context.structure.mode is Mode.EVOLUTIONARY
+    )
     if not is_fitted or best.operator not in set(MutationMode):
         return best.rubric
-    return as_stored(reweight(best.rubric, bank, task.case, task.all_votes, task.settings.grading.aggregate), bank)
+    return as_stored(
+        reweight(best.rubric, bank, context.prepared, context.all_votes, context.settings.grading.aggregate), bank
+    )
 
 
-def _refitted(task: Task, bank: GradeBank, rubric: Rubric) -> Rubric:
+def _refitted(context: SearchContext, bank: GradeBank, rubric: Rubric) -> Rubric:
     """Return the rubric with its weights fitted on all candidates, where the settings ask for it."""
-    if not task.settings.evolution.refit_on_all or task.structure.mode is Mode.ITERATIVE:
+    if not context.settings.evolution.refit_on_all or context.structure.mode is Mode.ITERATIVE:
         return rubric
-    reference = task.case.whole_reference
-    n = len(task.case.prompt.candidates)
-    grades = known_grades(bank, rubric.keys, range(n), task.all_votes, task.settings.grading.aggregate)
+    reference = context.prepared.whole_reference
+    n = len(context.prepared.prompt.candidates)
+    grades = known_grades(bank, rubric.keys, range(n), context.all_votes, context.settings.grading.aggregate)
     fitted = fit_weights(
         grades,
         reference.better,
         reference.worse,
-        pair_weights(reference, task.case.objective),
+        pair_weights(reference, context.prepared.objective),
         written_weights(rubric, bank),
         ridge=default_ridge(n, len(rubric.criteria)),
     )

@@ -1,4 +1,4 @@
-"""The pairs that a proposer is shown (METHOD §7)."""
+"""The pairs that a proposer is shown (docs/method.md §7)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank
 from autosr_lib.evaluation.objective import margins
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import ContrastPair
 from autosr_lib.search.settings import Contrast
 
@@ -23,7 +23,7 @@ class Contrasted(NamedTuple):
 
 
 def choose_pairs(
-    scores: FloatArray, case: Case, contrast: Contrast, count: int, attempt: int
+    scores: FloatArray, prepared: PreparedPrompt, contrast: Contrast, count: int, attempt: int
 ) -> tuple[Contrasted, ...]:
     """Return up to `count` pairs for the `attempt`-th child (0, 1, …) of a parent.
 
@@ -33,12 +33,12 @@ def choose_pairs(
 
     Args:
         scores: (visible candidates,) under the parent, NaN where unscored.
-        case: the prompt.
+        prepared: the prompt.
         contrast: which pairs.
         count: how many pairs at most.
         attempt: how many siblings of the same parent have been shown pairs before.
     """
-    reference = case.reference
+    reference = prepared.reference
     if not len(reference.better):
         return ()
     signed = np.nan_to_num(margins(scores[None, :], reference)[0])
@@ -48,16 +48,16 @@ def choose_pairs(
         order = np.argsort(-height, kind="stable")[:1]
     else:
         # A wrong pair costs its whole weight, a tied one half of it, a right one nothing: those are taken by margin.
-        tolerance = case.objective.tie_tolerance
-        cost = case.fit_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
+        tolerance = prepared.objective.tie_tolerance
+        cost = prepared.fit_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
         ranked = np.lexsort((signed, -cost))
         start = attempt * count % len(ranked)
         order = np.roll(ranked, -start)[:count]
     return tuple(
         Contrasted(
-            int(case.visible[reference.better[i]]),
-            int(case.visible[reference.worse[i]]),
-            _fault(signed[i], case.objective.tie_tolerance),
+            int(prepared.visible[reference.better[i]]),
+            int(prepared.visible[reference.worse[i]]),
+            _fault(signed[i], prepared.objective.tie_tolerance),
         )
         for i in order.tolist()
     )
@@ -67,7 +67,9 @@ def _fault(signed_margin: float, tie_tolerance: float) -> str:
     return "close" if signed_margin > tie_tolerance else "misordered" if signed_margin < -tie_tolerance else "tied"
 
 
-def show_pairs(pairs: Sequence[Contrasted], rubric: Rubric, bank: GradeBank, case: Case) -> tuple[ContrastPair, ...]:
+def show_pairs(
+    pairs: Sequence[Contrasted], rubric: Rubric, bank: GradeBank, prepared: PreparedPrompt
+) -> tuple[ContrastPair, ...]:
     """Return the pairs as a proposer sees them: texts, and the first vote's grades under the parent."""
 
     def grades(place: int) -> dict[str, float]:
@@ -78,7 +80,7 @@ def show_pairs(pairs: Sequence[Contrasted], rubric: Rubric, bank: GradeBank, cas
             if not np.isnan(grade) and grade != NOT_APPLICABLE
         }
 
-    texts = case.texts[1]
+    texts = prepared.texts[1]
     return tuple(
         ContrastPair(texts[pair.better], texts[pair.worse], grades(pair.better), grades(pair.worse), pair.fault)
         for pair in pairs

@@ -1,4 +1,4 @@
-"""Hardness (METHOD §7): in scope `global_batch` a generation evolves only the hardest prompts of all."""
+"""Hardness (docs/method.md §7): in scope `global_batch` a generation evolves only the hardest prompts of all."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ import numpy as np
 from autosr_lib.evaluation.length_bias import rewards_length_alone
 from autosr_lib.search.conclusion import Conclusion
 from autosr_lib.search.mutation import known_grades
-from autosr_lib.search.state import Task
+from autosr_lib.search.state import SearchContext
 
 
 class LengthReport(NamedTuple):
@@ -22,17 +22,17 @@ class LengthReport(NamedTuple):
 NOTHING_FOLLOWS = LengthReport(score=False, criteria=())
 
 
-def length_report(task: Task, conclusion: Conclusion) -> LengthReport:
+def length_report(context: SearchContext, conclusion: Conclusion) -> LengthReport:
     """Return what of the best rubric rewards length alone, over all candidates that are scored."""
-    candidates = task.case.prompt.candidates
+    candidates = context.prepared.prompt.candidates
     told = [conclusion.candidate_scores[candidate.candidate_id] for candidate in candidates]
     scores = np.array([np.nan if score is None else score for score in told])
     scored = np.flatnonzero(~np.isnan(scores))
     lengths = [len(candidates[place].text) for place in scored]
-    truths = task.case.whole_reference.quantiles[scored].tolist()
+    truths = context.prepared.whole_reference.quantiles[scored].tolist()
     rubric = conclusion.rubric
     grades = known_grades(
-        conclusion.bank, rubric.keys, scored.tolist(), task.all_votes, task.settings.grading.aggregate
+        conclusion.bank, rubric.keys, scored.tolist(), context.all_votes, context.settings.grading.aggregate
     )
     follows = [
         criterion.criterion_id

@@ -1,4 +1,4 @@
-"""Mutations: how a child rubric is made from its parents (METHOD §7)."""
+"""Mutations: how a child rubric is made from its parents (docs/method.md §7)."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank
 from autosr_lib.evaluation.objective import evaluate, margins
 from autosr_lib.evaluation.scoring import aggregate_votes, score_candidates
 from autosr_lib.evaluation.settings import Aggregate
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.reweight import default_ridge, fit_weights
 from autosr_lib.search.roles import Proposal
 
@@ -93,41 +93,45 @@ def known_grades(
     return np.where(is_known, grades, means[:, None])
 
 
-def reweight(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate) -> Rubric:
+def reweight(
+    rubric: Rubric, bank: GradeBank, prepared: PreparedPrompt, votes: Sequence[int], aggregate: Aggregate
+) -> Rubric:
     """Return the rubric with its weights fitted to the visible pairs; criteria that earn none are dropped.
 
     The fit is held to the weights that the criteria were written with, which the bank remembers: held to fitted ones it
     would let go a little more in every generation.
     """
-    grades = known_grades(bank, rubric.keys, case.visible.tolist(), votes, aggregate)
+    grades = known_grades(bank, rubric.keys, prepared.visible.tolist(), votes, aggregate)
     written = written_weights(rubric, bank)
     name = hashlib.sha256(grades.tobytes() + written.tobytes()).digest()
-    if name not in case.fitted:
-        reference = case.reference
-        ridge = default_ridge(len(case.visible), len(rubric.criteria))
-        case.fitted[name] = fit_weights(
-            grades, reference.better, reference.worse, case.fit_weights, written, ridge=ridge
+    if name not in prepared.fitted:
+        reference = prepared.reference
+        ridge = default_ridge(len(prepared.visible), len(rubric.criteria))
+        prepared.fitted[name] = fit_weights(
+            grades, reference.better, reference.worse, prepared.fit_weights, written, ridge=ridge
         )
-    return with_weights(rubric, case.fitted[name].tolist(), LEAST_WEIGHT)
+    return with_weights(rubric, prepared.fitted[name].tolist(), LEAST_WEIGHT)
 
 
-def gather(bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate, max_criteria: int) -> Rubric | None:
+def gather(
+    bank: GradeBank, prepared: PreparedPrompt, votes: Sequence[int], aggregate: Aggregate, max_criteria: int
+) -> Rubric | None:
     """Return all that the bank knows of every visible candidate as one rubric, its weights fitted to the pairs.
 
     None when replies that could not be read have left a hole in every criterion.
     To choose among criteria by the few pairs of one prompt is to choose by luck; to weigh all of them together, held
     to equal weights, is not. Only where they are too many do the lightest go.
     """
-    known = bank.grades(list(bank.criteria), votes)[:, case.visible]
+    known = bank.grades(list(bank.criteria), votes)[:, prepared.visible]
     is_known: list[bool] = np.asarray((~np.isnan(known)).all(axis=(1, 2))).tolist()
     if not any(is_known):
         return None
     whole = rubric_of(one for one, there in zip(bank.criteria.values(), is_known, strict=True) if there)
-    fitted = reweight(whole, bank, case, votes, aggregate)
+    fitted = reweight(whole, bank, prepared, votes, aggregate)
     if len(fitted.criteria) <= max_criteria:
         return fitted
     kept = _heaviest(fitted.criteria, max_criteria)
-    return reweight(rubric_of(kept), bank, case, votes, aggregate)
+    return reweight(rubric_of(kept), bank, prepared, votes, aggregate)
 
 
 def written_weights(rubric: Rubric, bank: GradeBank) -> FloatArray:
@@ -153,14 +157,16 @@ def as_stored(rubric: Rubric, bank: GradeBank) -> Rubric:
     )
 
 
-def prune(rubric: Rubric, bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate) -> Rubric | None:
+def prune(
+    rubric: Rubric, bank: GradeBank, prepared: PreparedPrompt, votes: Sequence[int], aggregate: Aggregate
+) -> Rubric | None:
     """Return the rubric without criteria that are constant, repeat another's grades, or point the wrong way.
 
     None when nothing, or everything, would go. Of criteria with equal grades the heaviest stays.
     """
-    grades = known_grades(bank, rubric.keys, case.visible.tolist(), votes, aggregate)
-    signed = margins(grades, case.reference)
-    leaning = (np.sign(signed) * case.fit_weights).sum(axis=1)
+    grades = known_grades(bank, rubric.keys, prepared.visible.tolist(), votes, aggregate)
+    signed = margins(grades, prepared.reference)
+    leaning = (np.sign(signed) * prepared.fit_weights).sum(axis=1)
     order = sorted(range(len(rubric.criteria)), key=lambda i: -rubric.weights[i])
     seen: set[bytes] = set()
     kept: set[int] = set()
@@ -179,7 +185,7 @@ def crossover(
     one: Rubric,
     other: Rubric,
     bank: GradeBank,
-    case: Case,
+    prepared: PreparedPrompt,
     votes: Sequence[int],
     aggregate: Aggregate,
     max_criteria: int,
@@ -189,7 +195,7 @@ def crossover(
     Each further criterion must earn `SIZE_PENALTY`.
     """
     pool = list({criterion.key: criterion for criterion in (*one.criteria, *other.criteria)}.values())
-    grades = bank.grades([criterion.key for criterion in pool], votes)[:, case.visible]
+    grades = bank.grades([criterion.key for criterion in pool], votes)[:, prepared.visible]
     chosen: list[int] = []
     worth = -np.inf
     while len(chosen) < min(max_criteria, len(pool)):
@@ -198,7 +204,7 @@ def crossover(
         weights[:, chosen] = 1
         weights[np.arange(len(left)), left] = 1
         weights /= len(chosen) + 1
-        found = evaluate(score_candidates(weights, grades, aggregate), case.reference, case.objective)
+        found = evaluate(score_candidates(weights, grades, aggregate), prepared.reference, prepared.objective)
         objectives = [evaluation.objective - SIZE_PENALTY * (len(chosen) + 1) for evaluation in found]
         best = int(np.argmax(objectives))
         if objectives[best] <= worth:

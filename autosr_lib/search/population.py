@@ -12,7 +12,7 @@ from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.objective import Evaluation, evaluate
 from autosr_lib.evaluation.scoring import Scores, score_candidates
 from autosr_lib.evaluation.settings import Aggregate
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def score_rubrics(
 
 
 def evaluate_rubrics(
-    rubrics: Sequence[Rubric], bank: GradeBank, case: Case, votes: Sequence[int], aggregate: Aggregate
+    rubrics: Sequence[Rubric], bank: GradeBank, prepared: PreparedPrompt, votes: Sequence[int], aggregate: Aggregate
 ) -> list[Evaluation]:
     """Return the evaluation of every rubric on the visible pairs, all on the same pairs and votes."""
     if not rubrics:
         return []
-    scores = score_rubrics(rubrics, bank, case.visible.tolist(), votes, aggregate)
-    return evaluate(scores, case.reference, case.objective)
+    scores = score_rubrics(rubrics, bank, prepared.visible.tolist(), votes, aggregate)
+    return evaluate(scores, prepared.reference, prepared.objective)
 
 
 def by_merit(individuals: Iterable[Individual]) -> list[Individual]:

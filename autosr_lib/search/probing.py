@@ -10,12 +10,12 @@ from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.probes import Probe, probes_of
 from autosr_lib.evaluation.reference import PromptPreferences
-from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import Conclusion
 from autosr_lib.search.grading import grade, missing, parcels
 from autosr_lib.search.population import score_rubrics
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import Probing
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,32 @@ class ProbeReport:
 NOT_PROBED = ProbeReport()
 
 
-async def probe_rubric(task: Task, state: State, conclusion: Conclusion) -> ProbeReport:
+async def probe_rubric(context: SearchContext, state: State, conclusion: Conclusion) -> ProbeReport:
     """Return how the probes of the best responses score under the best rubric.
 
     Measured criteria cost nothing; a rubric that needs a verifier is probed only where the settings ask for it, and
     only with what is left of the prompt's budget.
     """
-    settings, rubric = task.settings.probing, conclusion.rubric
+    settings, rubric = context.settings.probing, conclusion.rubric
     is_free = all(one.measure is not None for one in rubric.criteria)
     if settings.probing is Probing.OFF or (settings.probing is Probing.FREE and not is_free):
         return NOT_PROBED
-    places = _tail(task, settings.probe_candidates)
-    candidates = [task.case.prompt.candidates[place] for place in places]
+    places = _tail(context, settings.probe_candidates)
+    candidates = [context.prepared.prompt.candidates[place] for place in places]
     tried = [(one, probe, text) for one in candidates for probe, text in probes_of(one.text, rubric).items()]
     if not tried:
         return NOT_PROBED
-    variants = _variants(task, [text for _, _, text in tried])
-    bank = GradeBank(len(tried), len(task.all_votes)).with_criteria(rubric.criteria, variants.case.texts)
-    needs = missing(bank, [rubric], range(len(tried)), task.votes)
-    asked, budget = len(parcels(variants, needs)), task.settings.stop.max_calls_per_prompt
+    variants = _variants(context, [text for _, _, text in tried])
+    bank = GradeBank(len(tried), len(context.all_votes)).with_criteria(rubric.criteria, variants.prepared.texts)
+    needs = missing(bank, [rubric], range(len(tried)), context.votes)
+    asked, budget = len(parcels(variants, needs)), context.settings.stop.max_calls_per_prompt
     if budget is not None and (state.calls + conclusion.calls).total + asked > budget:
         return NOT_PROBED
     try:
         bank, calls = await grade(variants, bank, needs)
     except BudgetExhausted:
         return ProbeReport(is_whole=False)
-    votes, aggregate = task.votes, task.settings.grading.aggregate
+    votes, aggregate = context.votes, context.settings.grading.aggregate
     after = score_rubrics([rubric], bank, range(len(tried)), votes, aggregate).score[0]
     before = score_rubrics([rubric], conclusion.bank, places, votes, aggregate).score[0]
     known = dict(zip((one.candidate_id for one in candidates), before.tolist(), strict=True))
@@ -90,21 +90,21 @@ def _rises(probed: Iterable[Probed]) -> dict[Probe, float]:
     return {probe: float(np.mean(values)) for probe, values in found.items()}
 
 
-def _tail(task: Task, count: int) -> list[int]:
+def _tail(context: SearchContext, count: int) -> list[int]:
     """Return the places of the visible candidates that the reference holds best, those without a text left out."""
-    case = task.case
-    order = np.argsort(-case.reference.quantiles, kind="stable")
-    places = [int(place) for place in case.visible[order]]
-    return [place for place in places if case.prompt.candidates[place].text.strip()][:count]
+    prepared = context.prepared
+    order = np.argsort(-prepared.reference.quantiles, kind="stable")
+    places = [int(place) for place in prepared.visible[order]]
+    return [place for place in places if prepared.prompt.candidates[place].text.strip()][:count]
 
 
-def _variants(task: Task, texts: list[str]) -> Task:
-    """Return the task of a prompt that has these texts for candidates; nothing is held as true of them."""
-    prompt = task.case.prompt
+def _variants(context: SearchContext, texts: list[str]) -> SearchContext:
+    """Return the context of a prompt that has these texts for candidates; nothing is held as true of them."""
+    prompt = context.prepared.prompt
     candidates = tuple(Candidate(candidate_id=str(n), text=text) for n, text in enumerate(texts))
     made = Prompt(prompt_id=prompt.prompt_id, prompt=prompt.prompt, candidates=candidates)
-    nothing = PromptPreferences(task.case.preferences.judge, ())
-    return replace(task, case=Case(made, nothing, frozenset(), task.case.objective))
+    nothing = PromptPreferences(context.prepared.preferences.judge, ())
+    return replace(context, prepared=PreparedPrompt(made, nothing, frozenset(), context.prepared.objective))
 
 
 def _number(score: float) -> float | None:

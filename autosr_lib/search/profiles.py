@@ -41,7 +41,7 @@ ORIGINAL: Mapping[str, Any] = {
     "stop.stagnation_generations": 6,
     "stop.stop_when_distinguished": True,
 }
-"""The original system's settings, as far as they exist here (METHOD §8): to compare with it, not to use."""
+"""The original system's settings, as far as they exist here (docs/method.md §8): to compare with it, not to use."""
 ORIGINAL_ITERATIONS = 6
 
 PROFILES: Mapping[str, Mapping[str, Any]] = {"default": {}, "original": ORIGINAL}

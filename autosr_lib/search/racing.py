@@ -1,4 +1,4 @@
-"""Racing (METHOD §7): a new criterion must first separate the pairs that it was written for."""
+"""Racing (docs/method.md §7): a new criterion must first separate the pairs that it was written for."""
 
 from collections.abc import Sequence
 

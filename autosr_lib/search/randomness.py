@@ -1,4 +1,4 @@
-"""Randomness that depends on what is drawn, never on when (METHOD §7)."""
+"""Randomness that depends on what is drawn, never on when (docs/method.md §7)."""
 
 import hashlib
 

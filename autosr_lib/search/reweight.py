@@ -1,4 +1,4 @@
-"""The free mutation `reweight`: criterion weights fitted to the reference's pairs (METHOD §7)."""
+"""The free mutation `reweight`: criterion weights fitted to the reference's pairs (docs/method.md §7)."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ NOTHING: Final = 1e-12
 
 
 def default_ridge(n_candidates: int, n_criteria: int) -> float:
-    """Return the ridge for a prompt: 0.01 at 12 candidates, stronger the fewer there are (METHOD §7).
+    """Return the ridge for a prompt: 0.01 at 12 candidates, stronger the fewer there are (docs/method.md §7).
 
     Measured on planted worlds of 6 to 32 candidates, with clean and noisy labels, grade noise 0.3 to 1.2 and 8 to 30
     criteria. The best ridge fell about as 1/candidates, and did not move with the number of criteria.

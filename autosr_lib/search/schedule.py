@@ -1,4 +1,4 @@
-"""Schedules: which mutation makes the next child (METHOD §7)."""
+"""Schedules: which mutation makes the next child (docs/method.md §7)."""
 
 from collections.abc import Sequence
 

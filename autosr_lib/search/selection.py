@@ -1,4 +1,4 @@
-"""Selection: which individuals become parents (METHOD §7)."""
+"""Selection: which individuals become parents (docs/method.md §7)."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Settings of the search: one frozen model a concern, a sentence a field, defaults of METHOD §8."""
+"""Settings of the search: one frozen model a concern, a sentence a field, defaults of docs/method.md §8."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -80,7 +80,7 @@ class InitializerSettings(Settings):
 
 
 class EvolutionSettings(Settings):
-    """The evolutionary search (METHOD §7)."""
+    """The evolutionary search (docs/method.md §7)."""
 
     population_size: int = Field(default=8, ge=1, le=1000)
     """Individuals that survive a generation."""

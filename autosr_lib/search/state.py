@@ -6,17 +6,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from autosr_lib.evaluation.grade_bank import GradeBank
-from autosr_lib.search.case import Case
 from autosr_lib.search.population import Ancestor, Individual
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Contrast, Mode, SearchSettings, Structure
 
 
 @dataclass(frozen=True)
-class Task:
+class SearchContext:
     """All that a search of one prompt needs, beside its state."""
 
-    case: Case
+    prepared: PreparedPrompt
     roles: Roles
     settings: SearchSettings
     structure: Structure

@@ -1,4 +1,4 @@
-"""Early stop: when a prompt has been searched enough (METHOD §7)."""
+"""Early stop: when a prompt has been searched enough (docs/method.md §7)."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from autosr_lib.evaluation.objective import margins
 from autosr_lib.search.population import diversity, score_rubrics
-from autosr_lib.search.state import Milestone, State, StopReason, Task
+from autosr_lib.search.state import Milestone, SearchContext, State, StopReason
 
 CONFIDENCE = 1.64
 """Standard errors that a margin must stand above: one-sided 95%."""
@@ -14,10 +14,10 @@ IN_A_ROW = 2
 """Generations running in which the tail must be told apart."""
 
 
-def settle(task: Task, state: State) -> State:
+def settle(context: SearchContext, state: State) -> State:
     """Return the state with what its generation came to, and the reason to stop that this gave, if any."""
-    stop = task.settings.stop
-    distinguished = state.distinguished + 1 if is_distinguished(task, state) else 0
+    stop = context.settings.stop
+    distinguished = state.distinguished + 1 if is_distinguished(context, state) else 0
     reason = state.stopped
     if reason is None and stop.stop_when_distinguished and distinguished >= IN_A_ROW:
         reason = StopReason.DISTINGUISHED
@@ -33,18 +33,18 @@ def settle(task: Task, state: State) -> State:
     return replace(state, distinguished=distinguished, stopped=reason, history=(*state.history, milestone))
 
 
-def is_distinguished(task: Task, state: State) -> bool:
+def is_distinguished(context: SearchContext, state: State) -> bool:
     """Return whether the best rubric tells every pair that touches the reference tail apart, with confidence."""
-    case, votes = task.case, task.votes
-    if not len(case.tail_pairs):
+    prepared, votes = context.prepared, context.votes
+    if not len(prepared.tail_pairs):
         return False
-    needed = task.settings.stop.distinguish_margin
-    needed = task.settings.objective.tie_tolerance if needed is None else needed
+    needed = context.settings.stop.distinguish_margin
+    needed = context.settings.objective.tie_tolerance if needed is None else needed
     scores = score_rubrics(
-        [state.best.rubric], state.bank, case.visible.tolist(), votes, task.settings.grading.aggregate
+        [state.best.rubric], state.bank, prepared.visible.tolist(), votes, context.settings.grading.aggregate
     )
-    signed = margins(scores.score, case.reference)[0, case.tail_pairs]
+    signed = margins(scores.score, prepared.reference)[0, prepared.tail_pairs]
     variance = scores.variance[0] / max(len(votes) - 1, 1)
-    error = np.sqrt(variance[case.reference.better] + variance[case.reference.worse])[case.tail_pairs]
+    error = np.sqrt(variance[prepared.reference.better] + variance[prepared.reference.worse])[prepared.tail_pairs]
     lower = signed - CONFIDENCE * error
     return bool(np.all(np.nan_to_num(lower, nan=-1.0) >= needed))

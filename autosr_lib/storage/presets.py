@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from upath import UPath
 
-from autosr_lib import findings
+from autosr_lib import validation
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
@@ -21,7 +21,7 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
     """Return the preset rubrics by prompt id (`__default__` for the others); none where the strategy is another.
 
     The file is a JSON object of rubrics by prompt id, or an output of `autosr search` with its `best_rubrics`. A rubric
-    is an object with `criteria`, or a list of them. A protocol of grading inside a rubric is ignored (METHOD §2).
+    is an object with `criteria`, or a list of them. A protocol of grading inside a rubric is ignored (docs/method.md §2).
 
     Raises:
         SettingsError: the file cannot be read, or something in it is not a rubric; names the place.
@@ -73,11 +73,11 @@ def _rubric(value: Any, place: str) -> Rubric:
         rubric = Rubric.model_validate({"criteria": plain})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = findings.place((place, *first["loc"]))
+        where = validation.place((place, *first["loc"]))
         got = first["input"]
         is_telling = got != "" and isinstance(got, str | int | float) and first["type"] != "extra_forbidden"
         value_told = f" (got {got!r:.40})" if is_telling else ""
-        raise SettingsError(f"preset_rubrics {where}: {findings.finding(first)}{value_told}") from error
+        raise SettingsError(f"preset_rubrics {where}: {validation.finding(first)}{value_told}") from error
     for number, criterion in enumerate(rubric.criteria):
         if criterion.measure is not None:
             try:

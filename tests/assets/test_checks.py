@@ -9,8 +9,8 @@ import pytest
 
 from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
+from autosr_lib.results.export_check import differences
 from autosr_lib.search.roles import Roles
-from autosr_lib.storage.export_check import differences
 from tests.assets.commands import Home, Said, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
 

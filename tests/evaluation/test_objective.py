@@ -13,8 +13,8 @@ from autosr_lib.evaluation.objective import Evaluation, evaluate, pair_weights, 
 from autosr_lib.evaluation.reference import Reference, mid_rank_quantiles
 from autosr_lib.evaluation.scoring import Scores
 from autosr_lib.evaluation.settings import Aggregate, ObjectiveSettings, PairsSetting
-from autosr_lib.search.case import Case
 from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from tests.fakes import criterion, prompt_with, rubric
 from tests.worlds import preferences_of
 
@@ -323,7 +323,7 @@ def test_an_evaluation_does_not_depend_on_the_order_or_ids_of_criteria(
     rng = np.random.default_rng(seed)
     names, weights = ["clear", "deep", "true", "kind"], rng.dirichlet(np.ones(4)).tolist()
     prompt = prompt_with(rng.integers(0, 4, 6).tolist())
-    case = Case(prompt, preferences_of(prompt), frozenset(), objective_settings(pairs))
+    case = PreparedPrompt(prompt, preferences_of(prompt), frozenset(), objective_settings(pairs))
     plain = [criterion(name, weight) for name, weight in zip(names, weights, strict=True)]
     bank = GradeBank(6, 2).with_criteria(plain, case.texts)
     bank = bank.with_entries(BankEntry(c.key, i, v, rng.uniform()) for c in plain for i in range(6) for v in range(2))

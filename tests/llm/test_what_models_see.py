@@ -1,4 +1,4 @@
-"""What reaches a model (METHOD §6): no labels, and candidates that cannot talk to their grader."""
+"""What reaches a model (docs/method.md §6): no labels, and candidates that cannot talk to their grader."""
 
 import asyncio
 import json

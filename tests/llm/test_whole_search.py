@@ -7,11 +7,11 @@ from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
 from autosr_lib.llm import ModelClient
-from autosr_lib.search.case import Case
 from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import State, Structure, Task
+from autosr_lib.search.state import SearchContext, State, Structure
 from tests.llm.asking import roles_of
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, all_text, chance, role_of, user_text
 
@@ -39,8 +39,8 @@ async def searched(client: ModelClient, judge: JudgeSetting = JudgeSetting.AUTO)
     roles = roles_of(client, num_votes=1, finalist_votes=1)
     async with client:
         preferences = await gather_preferences(PROMPT, ReferenceSettings(judge=judge), roles.judge)
-        case = Case.of(PROMPT, preferences, HoldoutSettings(), settings.objective)
-        return await search_prompt(Task(case, roles, settings, Structure(generations=2)))
+        prepared = PreparedPrompt.of(PROMPT, preferences, HoldoutSettings(), settings.objective)
+        return await search_prompt(SearchContext(prepared, roles, settings, Structure(generations=2)))
 
 
 async def test_no_label_leaks_into_any_request_of_a_whole_search(serve: Serve, client_for: ClientFor) -> None:

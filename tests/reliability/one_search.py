@@ -8,10 +8,10 @@ from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
 from autosr_lib.llm import LlmSettings, ModelClient
-from autosr_lib.search.case import Case
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import Structure, Task
+from autosr_lib.search.state import SearchContext, Structure
 from tests.llm.asking import roles_of
 
 AT_ONCE = 4
@@ -29,8 +29,8 @@ async def searched(base_url: str, folder: Path) -> str:
     async with ModelClient(llm) as client:
         roles = roles_of(client, num_votes=1, finalist_votes=1)
         preferences = await gather_preferences(PROMPT, ReferenceSettings(judge=JudgeSetting.MODEL), roles.judge)
-        case = Case.of(PROMPT, preferences, HoldoutSettings(), settings.objective)
-        _, conclusion = await search_prompt(Task(case, roles, settings, Structure(generations=1)))
+        prepared = PreparedPrompt.of(PROMPT, preferences, HoldoutSettings(), settings.objective)
+        _, conclusion = await search_prompt(SearchContext(prepared, roles, settings, Structure(generations=1)))
     return repr((conclusion.rubric, conclusion.best, conclusion.candidate_scores, conclusion.holdout))
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from autosr_assets.components import PromptDataset
 from autosr_assets.definitions import shared
-from autosr_assets.partition_keys import partition_key
 from autosr_lib.settings import DatasetRunSettings
+from autosr_lib.storage.partition_keys import partition_key
 from tests.assets.commands import Home
 
 MANY = 10_000

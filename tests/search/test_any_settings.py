@@ -112,9 +112,9 @@ def check(
 ) -> None:
     verifier, proposer = FakeVerifier(0.6, failing), FakeProposer()
     roles = Roles(FakeInitializer(), proposer, verifier, FakeJudge())
-    task = task_of(prompt, roles, told, generations=generations, mode=mode, holdout=holdout)
+    context = task_of(prompt, roles, told, generations=generations, mode=mode, holdout=holdout)
 
-    state, conclusion = run(task)
+    state, conclusion = run(context)
 
     rounds = min(generations, 99 if told.stop.max_generations is None else told.stop.max_generations)
     children = max(told.evolution.mutations_per_round, 1) * rounds + told.initializer.initial_proposals

@@ -10,26 +10,26 @@ from autosr_lib.errors import ReplyError, SettingsError
 from autosr_lib.search.roles import InitializeRequest, MutationMode
 from autosr_lib.search.search import DEFAULT_PRESET, begin
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import FakeInitializer, FakeProposer, FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
 from tests.worlds import planted_prompt, search_settings, task_of
 
 PRESET = {"initializer_strategy": "preset"}
 
 
-def begun(task: Task, presets: dict[str, Rubric] | None = None) -> State:
-    return asyncio.run(begin(task, presets))
+def begun(context: SearchContext, presets: dict[str, Rubric] | None = None) -> State:
+    return asyncio.run(begin(context, presets))
 
 
 def test_the_initializer_is_asked_once_and_sees_visible_texts_in_an_order_that_tells_nothing() -> None:
     prompt = planted_prompt(12)
     roles = fake_roles()
-    task = task_of(prompt, roles)
+    context = task_of(prompt, roles)
 
-    begun(task)
+    begun(context)
 
     (request,) = roles.initializer.requests
-    visible = [prompt.candidates[i].text for i in task.case.visible]
+    visible = [prompt.candidates[i].text for i in context.prepared.visible]
     assert sorted(request.candidate_texts) == sorted(visible)
     assert list(request.candidate_texts) != visible
     by_label = sorted(visible, key=lambda text: next(c.quality or 0 for c in prompt.candidates if c.text == text))
@@ -38,12 +38,12 @@ def test_the_initializer_is_asked_once_and_sees_visible_texts_in_an_order_that_t
 
 def test_the_first_rubric_is_graded_by_the_searchs_votes_on_visible_candidates_alone() -> None:
     verifier = FakeVerifier()
-    task = task_of(
+    context = task_of(
         planted_prompt(12), replace(fake_roles(), verifier=verifier), search_settings(grading={"num_votes": 2})
     )
 
     state = begun(
-        replace(task, settings=search_settings(initializer={"initial_proposals": 0}, grading={"num_votes": 2}))
+        replace(context, settings=search_settings(initializer={"initial_proposals": 0}, grading={"num_votes": 2}))
     )
 
     assert state.initial.evaluation.is_complete
@@ -97,9 +97,9 @@ def test_the_baseline_begins_with_the_first_rubric_alone() -> None:
 
 def test_a_preset_is_taken_by_prompt_id_and_no_initializer_is_asked() -> None:
     roles = fake_roles()
-    task = task_of(planted_prompt(8), roles, search_settings(initializer=PRESET))
+    context = task_of(planted_prompt(8), roles, search_settings(initializer=PRESET))
 
-    state = begun(task, {"p1": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
+    state = begun(context, {"p1": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
 
     assert [c.text for c in state.initial.rubric.criteria] == ["a3"]
     assert state.initial.operator == "preset"
@@ -107,9 +107,9 @@ def test_a_preset_is_taken_by_prompt_id_and_no_initializer_is_asked() -> None:
 
 
 def test_the_default_preset_stands_for_prompts_without_their_own() -> None:
-    task = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+    context = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
 
-    state = begun(task, {"another": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
+    state = begun(context, {"another": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
 
     assert [c.text for c in state.initial.rubric.criteria] == ["a4"]
 
@@ -132,10 +132,10 @@ def test_presets_are_left_alone_when_the_backend_is_asked_for() -> None:
 
 
 def test_a_budget_that_cannot_grade_the_first_rubric_is_a_setting_to_mend() -> None:
-    task = task_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
+    context = task_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
 
     with pytest.raises(SettingsError, match="max_calls_per_prompt is 5, too few to grade the first rubric"):
-        begun(task)
+        begun(context)
 
 
 def test_an_initializer_that_cannot_be_read_ends_the_prompt() -> None:
@@ -158,10 +158,10 @@ def test_grades_that_the_first_rubric_could_not_get_are_asked_for_again_with_the
 
 
 def test_the_bank_remembers_the_first_rubric_as_it_was_weighed_and_children_at_one() -> None:
-    task = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+    context = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
     preset = Rubric(criteria=(criterion("a0", 3), criterion("a1", 1)))
 
-    bank = begun(task, {"p1": preset}).bank
+    bank = begun(context, {"p1": preset}).bank
 
     written = {c.text: c.weight for c in bank.criteria.values()}
     assert (written.pop("a0"), written.pop("a1")) == (1.5, 0.5)

@@ -45,10 +45,10 @@ def test_any_budget_is_kept_conclusion_included(
         evolution={"racing": racing, "mutations_per_round": 4},
         stop={"max_calls_per_prompt": budget},
     )
-    task = task_of(planted_prompt(8, kinds=10, seed=seed), roles, told, generations=3, mode=mode)
+    context = task_of(planted_prompt(8, kinds=10, seed=seed), roles, told, generations=3, mode=mode)
 
     try:
-        state, conclusion = run(task)
+        state, conclusion = run(context)
     except SettingsError as error:
         assume("too few to grade the first rubric" not in str(error))
         raise
@@ -88,11 +88,11 @@ def test_where_the_hidden_candidates_cannot_be_paid_for_nothing_is_said_of_them(
         grading={"grading": grading, "criteria_per_call": 1, "finalist_votes": 0, "holdout_votes": 1},
         stop={"max_calls_per_prompt": 65},
     )
-    task = task_of(planted_prompt(8, kinds=10), roles, told, generations=1)
+    context = task_of(planted_prompt(8, kinds=10), roles, told, generations=1)
 
-    _, conclusion = run(task)
+    _, conclusion = run(context)
 
-    hidden = {task.case.texts[1][place] for place in task.case.hidden}
+    hidden = {context.prepared.texts[1][place] for place in context.prepared.hidden}
     assert not hidden & {request.candidate_text for request in verifier.requests}
     assert conclusion.holdout.touching.pairs == conclusion.holdout.unseen.pairs == 0
     assert conclusion.rubric == conclusion.measured_rubric
@@ -106,9 +106,9 @@ def test_finalists_go_without_fresh_votes_where_the_hidden_candidates_need_the_r
         evolution={"free_modes": ()},
         stop={"max_calls_per_prompt": 100},
     )
-    task = task_of(planted_prompt(8, kinds=10), roles, told, generations=0)
+    context = task_of(planted_prompt(8, kinds=10), roles, told, generations=0)
 
-    _, conclusion = run(task)
+    _, conclusion = run(context)
 
     assert {request.vote for request in verifier.requests} == {0}
     assert conclusion.holdout.touching.pairs > 0

@@ -10,34 +10,36 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.search.conclusion import Conclusion, conclude
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import FakeInitializer, FakeVerifier, FlakyVerifier, attributes, fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 FITTED = {"free_modes": ("reweight", "gather")}
 
 
-def concluded(task: Task, state: State, **grading: object) -> tuple[Conclusion, FakeVerifier]:
+def concluded(context: SearchContext, state: State, **grading: object) -> tuple[Conclusion, FakeVerifier]:
     """Return the conclusion of a search under other settings of the end, and the verifier it asked."""
     verifier = FakeVerifier(noise=0.3)
-    settings = task.settings.model_copy(update={"grading": task.settings.grading.model_copy(update=grading)})
-    asked = replace(task, settings=settings, roles=replace(task.roles, verifier=verifier))
+    settings = context.settings.model_copy(update={"grading": context.settings.grading.model_copy(update=grading)})
+    asked = replace(context, settings=settings, roles=replace(context.roles, verifier=verifier))
     return asyncio.run(conclude(asked, state)), verifier
 
 
 def searched(
     seed: int = 0, prompt: Prompt | None = None, **changes: dict[str, object]
-) -> tuple[Task, State, Conclusion]:
-    task = task_of(prompt or planted_prompt(12, kinds=8, seed=seed), fake_roles(noise=0.3), search_settings(**changes))
-    return task, *run(task)
+) -> tuple[SearchContext, State, Conclusion]:
+    context = task_of(
+        prompt or planted_prompt(12, kinds=8, seed=seed), fake_roles(noise=0.3), search_settings(**changes)
+    )
+    return context, *run(context)
 
 
 def test_the_finalists_and_the_first_rubric_are_graded_again_with_fresh_votes() -> None:
-    task, state, _ = searched(grading={"num_votes": 1, "finalist_votes": 2})
+    context, state, _ = searched(grading={"num_votes": 1, "finalist_votes": 2})
 
-    conclusion, verifier = concluded(task, state)
+    conclusion, verifier = concluded(context, state)
 
-    visible = {task.case.texts[1][place] for place in task.case.visible}
+    visible = {context.prepared.texts[1][place] for place in context.prepared.visible}
     assert {request.vote for request in verifier.requests if request.candidate_text in visible} == {1, 2}
     names = {one.individual.fingerprint for one in conclusion.finalists}
     assert names == {one.fingerprint for one in state.population[:3]} | {state.initial.fingerprint}
@@ -68,11 +70,11 @@ def test_fresh_votes_undo_the_luck_of_the_votes_that_a_rubric_was_chosen_by() ->
 
 
 def test_without_fresh_votes_the_best_is_that_of_the_search() -> None:
-    task, state, conclusion = searched(grading={"finalist_votes": 0})
+    context, state, conclusion = searched(grading={"finalist_votes": 0})
 
     assert conclusion.best.individual == state.best
     assert conclusion.best.fresh == state.best.evaluation
-    assert conclusion.calls.verifier == len(task.case.hidden) * -(-_criteria(conclusion, state) // 10)
+    assert conclusion.calls.verifier == len(context.prepared.hidden) * -(-_criteria(conclusion, state) // 10)
 
 
 def _criteria(conclusion: Conclusion, state: State) -> int:
@@ -80,8 +82,8 @@ def _criteria(conclusion: Conclusion, state: State) -> int:
 
 
 def test_a_fresh_vote_that_cannot_be_read_sends_all_finalists_back_to_the_searchs_votes() -> None:
-    task, state, _ = searched()
-    deaf = replace(task, roles=replace(task.roles, verifier=FlakyVerifier(unread=1)))
+    context, state, _ = searched()
+    deaf = replace(context, roles=replace(context.roles, verifier=FlakyVerifier(unread=1)))
 
     conclusion = asyncio.run(conclude(deaf, state))
 
@@ -92,11 +94,11 @@ def test_a_fresh_vote_that_cannot_be_read_sends_all_finalists_back_to_the_search
 
 @pytest.mark.parametrize("holdout_votes", [1, 2, 7])
 def test_hidden_candidates_are_graded_at_the_end_by_the_votes_asked_for(holdout_votes: int) -> None:
-    task, state, _ = searched(grading={"holdout_votes": 1, "num_votes": 1, "finalist_votes": 1})
+    context, state, _ = searched(grading={"holdout_votes": 1, "num_votes": 1, "finalist_votes": 1})
 
-    conclusion, verifier = concluded(task, state, holdout_votes=holdout_votes)
+    conclusion, verifier = concluded(context, state, holdout_votes=holdout_votes)
 
-    hidden = {task.case.texts[1][place] for place in task.case.hidden}
+    hidden = {context.prepared.texts[1][place] for place in context.prepared.hidden}
     asked = [request for request in verifier.requests if request.candidate_text in hidden]
     assert {request.vote for request in asked} == set(range(holdout_votes))
     assert {request.candidate_text for request in asked} == hidden
@@ -105,14 +107,14 @@ def test_hidden_candidates_are_graded_at_the_end_by_the_votes_asked_for(holdout_
 
 
 def test_held_out_accuracy_counts_pairs_that_touch_a_hidden_candidate_for_both_rubrics() -> None:
-    task, _, conclusion = searched(seed=3, grading={"finalist_votes": 0, "holdout_votes": 1}, evolution=FITTED)
-    case, candidates = task.case, task.case.prompt.candidates
+    context, _, conclusion = searched(seed=3, grading={"finalist_votes": 0, "holdout_votes": 1}, evolution=FITTED)
+    prepared, candidates = context.prepared, context.prepared.prompt.candidates
 
     # All by hand: with one vote everywhere, a score is the weighted mean of what that vote said.
     def score(place: int, rubric: Rubric) -> float:
         return sum(w * conclusion.bank.arrays[k][place, 0] for k, w in zip(rubric.keys, rubric.weights, strict=True))
 
-    hidden = set(case.hidden.tolist())
+    hidden = set(prepared.hidden.tolist())
     touching = [(i, j) for i in range(12) for j in range(i) if {i, j} & hidden]
     unseen = [(i, j) for i, j in touching if {i, j} <= hidden]
 
@@ -135,16 +137,18 @@ def test_held_out_accuracy_counts_pairs_that_touch_a_hidden_candidate_for_both_r
 
 
 def test_what_visible_labels_alone_would_earn_is_reported_beside() -> None:
-    task, _, conclusion = searched(seed=3)
-    ranks = np.argsort(np.argsort([task.case.prompt.candidates[i].quality for i in task.case.visible])) / 8
-    quality = {i: task.case.prompt.candidates[i].quality for i in range(12)}
-    guess = dict.fromkeys(range(12), 0.5) | dict(zip(task.case.visible.tolist(), ranks, strict=True))
+    context, _, conclusion = searched(seed=3)
+    ranks = (
+        np.argsort(np.argsort([context.prepared.prompt.candidates[i].quality for i in context.prepared.visible])) / 8
+    )
+    quality = {i: context.prepared.prompt.candidates[i].quality for i in range(12)}
+    guess = dict.fromkeys(range(12), 0.5) | dict(zip(context.prepared.visible.tolist(), ranks, strict=True))
 
     earned = [
         0.5 if guess[i] == guess[j] else float((guess[i] > guess[j]) == (quality[i] > quality[j]))
         for i in range(12)
         for j in range(i)
-        if {i, j} & set(task.case.hidden.tolist())
+        if {i, j} & set(context.prepared.hidden.tolist())
     ]
 
     assert conclusion.holdout.remembered == pytest.approx(sum(earned))
@@ -178,9 +182,9 @@ def test_without_a_refit_the_rubric_to_use_is_the_measured_one() -> None:
 
 def test_the_refit_looks_at_hidden_labels_and_the_measured_rubric_does_not() -> None:
     plain = planted_prompt(12, kinds=8, seed=1)
-    task, _, before = searched(prompt=plain, evolution=FITTED)
+    context, _, before = searched(prompt=plain, evolution=FITTED)
     turned = tuple(
-        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in task.case.hidden else one
+        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in context.prepared.hidden else one
         for i, one in enumerate(plain.candidates)
     )
 
@@ -191,9 +195,9 @@ def test_the_refit_looks_at_hidden_labels_and_the_measured_rubric_does_not() -> 
 
 
 def test_every_candidate_has_a_score_under_the_rubric_to_use_and_the_highest_is_named() -> None:
-    task, _, conclusion = searched()
+    context, _, conclusion = searched()
 
-    assert list(conclusion.candidate_scores) == [one.candidate_id for one in task.case.prompt.candidates]
+    assert list(conclusion.candidate_scores) == [one.candidate_id for one in context.prepared.prompt.candidates]
     scores = {name: score for name, score in conclusion.candidate_scores.items() if score is not None}
     assert len(scores) == 12
     assert conclusion.best_candidate_id == max(scores, key=scores.__getitem__)

@@ -5,8 +5,8 @@ import pytest
 
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.settings import HoldoutSettings, ObjectiveSettings
-from autosr_lib.search.case import Case
 from autosr_lib.search.contrast import Contrasted, choose_pairs, show_pairs
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import Contrast
 from tests.fakes import criterion, prompt_with, rubric
 from tests.worlds import preferences_of
@@ -14,16 +14,20 @@ from tests.worlds import preferences_of
 NAN = float("nan")
 
 
-def case_of(*qualities: float, tie_tolerance: float = 1e-8, **columns: list[float]) -> Case:
+def case_of(*qualities: float, tie_tolerance: float = 1e-8, **columns: list[float]) -> PreparedPrompt:
     prompt = prompt_with(qualities, **columns)
     objective = ObjectiveSettings(pairs="tail_weighted", beta=0.5, tail_fraction=0.25, tie_tolerance=tie_tolerance)
-    return Case.of(prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), objective)
+    return PreparedPrompt.of(prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), objective)
 
 
 def chosen(
-    scores: list[float], case: Case, contrast: Contrast = Contrast.MISORDERED, count: int = 2, attempt: int = 0
+    scores: list[float],
+    prepared: PreparedPrompt,
+    contrast: Contrast = Contrast.MISORDERED,
+    count: int = 2,
+    attempt: int = 0,
 ) -> list[tuple[int, int, str]]:
-    return [tuple(pair) for pair in choose_pairs(np.array(scores), case, contrast, count, attempt)]
+    return [tuple(pair) for pair in choose_pairs(np.array(scores), prepared, contrast, count, attempt)]
 
 
 def test_the_pairs_that_cost_most_come_first_the_better_candidate_named_first() -> None:
@@ -48,9 +52,9 @@ def test_when_all_is_right_the_narrowest_pairs_are_shown() -> None:
 
 
 def test_siblings_are_shown_other_pairs_and_come_round_at_the_end() -> None:
-    case = case_of(3, 2, 1)
+    prepared = case_of(3, 2, 1)
 
-    first, second, third, fourth = (chosen([0.1, 0.5, 0.9], case, count=1, attempt=attempt) for attempt in range(4))
+    first, second, third, fourth = (chosen([0.1, 0.5, 0.9], prepared, count=1, attempt=attempt) for attempt in range(4))
 
     assert len({*first, *second, *third}) == 3
     assert fourth == first
@@ -90,22 +94,22 @@ def test_rtd_passes_over_a_top_pair_that_the_reference_ties() -> None:
 
 def test_places_are_those_of_the_whole_prompt_even_when_candidates_are_hidden() -> None:
     prompt = prompt_with([4, 3, 2, 1])
-    case = Case(prompt, preferences_of(prompt), frozenset({"c0"}), case_of(1, 2).objective)
+    prepared = PreparedPrompt(prompt, preferences_of(prompt), frozenset({"c0"}), case_of(1, 2).objective)
 
-    pairs = chosen([0.1, 0.5, 0.9], case, count=9)
+    pairs = chosen([0.1, 0.5, 0.9], prepared, count=9)
 
     assert {pair[:2] for pair in pairs} == {(1, 2), (1, 3), (2, 3)}
 
 
 def test_a_pair_is_shown_as_texts_and_the_parents_first_grades() -> None:
-    case = case_of(2, 1, clear=[0.9, 0.2])
+    prepared = case_of(2, 1, clear=[0.9, 0.2])
     parent = rubric("clear", "deep")
-    bank = GradeBank(2, 2).with_criteria(parent.criteria, case.texts)
+    bank = GradeBank(2, 2).with_criteria(parent.criteria, prepared.texts)
     key = criterion("clear").key
     bank = bank.with_entries([BankEntry(key, 0, 0, 0.9), BankEntry(key, 0, 1, 0.1), BankEntry(key, 1, 0, None)])
 
-    (shown,) = show_pairs([Contrasted(0, 1, "tied")], parent, bank, case)
+    (shown,) = show_pairs([Contrasted(0, 1, "tied")], parent, bank, prepared)
 
-    assert (shown.better_text, shown.worse_text) == (case.texts[1][0], case.texts[1][1])
+    assert (shown.better_text, shown.worse_text) == (prepared.texts[1][0], prepared.texts[1][1])
     assert (shown.better_grades, shown.worse_grades) == ({key: 0.9}, {})
     assert shown.fault == "tied"

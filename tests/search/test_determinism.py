@@ -15,7 +15,7 @@ from autosr_lib.evaluation.settings import ReferenceSettings
 from autosr_lib.search.conclusion import Conclusion, conclude
 from autosr_lib.search.search import advance, begin, search_prompt
 from autosr_lib.search.settings import Mode, SearchSettings
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
 from tests.fakes import fake_roles, unhurried
@@ -54,14 +54,14 @@ def stored(state: State) -> State:
     return read_state(pq.read_table(file))
 
 
-def interrupted(task: Task) -> tuple[State, Conclusion]:
+def interrupted(context: SearchContext) -> tuple[State, Conclusion]:
     """Return what a search comes to that is stored and read again after every generation."""
 
     async def go() -> tuple[State, Conclusion]:
-        state = stored(await begin(task))
-        for _ in range(task.structure.generations):
-            state = stored(await advance(task, state))
-        return state, await conclude(task, state)
+        state = stored(await begin(context))
+        for _ in range(context.structure.generations):
+            state = stored(await advance(context, state))
+        return state, await conclude(context, state)
 
     return asyncio.run(go())
 
@@ -117,12 +117,12 @@ def test_neither_the_order_of_prompts_nor_how_many_are_searched_at_once_changes_
     async def together() -> dict[str, tuple[State, Conclusion]]:
         free = asyncio.Semaphore(at_once)
 
-        async def one(task: Task) -> tuple[State, Conclusion]:
+        async def one(context: SearchContext) -> tuple[State, Conclusion]:
             async with free:
-                return await search_prompt(task)
+                return await search_prompt(context)
 
-        found = await asyncio.gather(*(one(task) for task in tasks))
-        return {task.case.prompt.prompt_id: result for task, result in zip(tasks, found, strict=True)}
+        found = await asyncio.gather(*(one(context) for context in tasks))
+        return {context.prepared.prompt.prompt_id: result for context, result in zip(tasks, found, strict=True)}
 
     results = asyncio.run(together())
 

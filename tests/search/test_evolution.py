@@ -19,7 +19,7 @@ from autosr_lib.search.population import by_merit, evaluate_rubrics
 from autosr_lib.search.roles import MutationMode, Proposal, Proposer, ProposeRequest, Roles
 from autosr_lib.search.schedule import SCHEDULED
 from autosr_lib.search.search import advance, begin
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import (
     FakeInitializer,
     FakeJudge,
@@ -37,29 +37,29 @@ from tests.worlds import planted_prompt, run, search_settings, task_of
 FREE = MutationMode.REWEIGHT, MutationMode.PRUNE, MutationMode.CROSSOVER, MutationMode.GATHER
 
 
-def states_of(task: Task) -> list[State]:
+def states_of(context: SearchContext) -> list[State]:
     """Return the state after generation 0, 1, …"""
 
     async def go() -> list[State]:
-        states = [await begin(task)]
-        for _ in range(task.structure.generations):
-            states.append(await advance(task, states[-1]))
+        states = [await begin(context)]
+        for _ in range(context.structure.generations):
+            states.append(await advance(context, states[-1]))
         return states
 
     return asyncio.run(go())
 
 
-def bred(task: Task, modes: list[MutationMode]) -> tuple[State, State, list[GradeRequest]]:
+def bred(context: SearchContext, modes: list[MutationMode]) -> tuple[State, State, list[GradeRequest]]:
     """Return the state before and after one round of these modes, and the grading that it asked for."""
-    (before,) = states_of(replace(task, structure=task.structure.model_copy(update={"generations": 0})))
-    asked = len(task.roles.verifier.requests)
-    after = asyncio.run(breed(task, before, [before.best], modes))
-    return before, after, task.roles.verifier.requests[asked:]
+    (before,) = states_of(replace(context, structure=context.structure.model_copy(update={"generations": 0})))
+    asked = len(context.roles.verifier.requests)
+    after = asyncio.run(breed(context, before, [before.best], modes))
+    return before, after, context.roles.verifier.requests[asked:]
 
 
 def task_with(
     proposer: object = None, verifier: FakeVerifier | None = None, generations: int = 3, **changes: dict[str, object]
-) -> Task:
+) -> SearchContext:
     roles = Roles(FakeInitializer(), proposer or FakeProposer(), verifier or FakeVerifier(0.3), FakeJudge())
     return task_of(planted_prompt(10, kinds=10, seed=2), roles, search_settings(**changes), generations=generations)
 
@@ -89,11 +89,11 @@ def test_all_children_are_proposed_before_any_is_graded() -> None:
 
 def test_new_criteria_of_all_siblings_share_one_request_for_each_candidate_and_vote() -> None:
     proposer = ScriptedProposer(lambda request: Proposal((criterion(f"a{2 + request.attempt % 1000}"),)))
-    task = task_with(
+    context = task_with(
         proposer, evolution={"racing": False}, initializer={"initial_proposals": 0}, grading={"num_votes": 2}
     )
 
-    _, after, asked = bred(task, [MutationMode.RAISE_BAR] * 3)
+    _, after, asked = bred(context, [MutationMode.RAISE_BAR] * 3)
 
     places = Counter((request.candidate_text, request.vote) for request in asked)
     assert set(places.values()) == {1}
@@ -131,25 +131,25 @@ def test_no_request_is_too_large_and_no_grade_is_asked_for_twice(
     ],
 )
 def test_naming_and_ordering_anew_what_is_known_makes_no_child_and_costs_no_grade(said: list[Criterion]) -> None:
-    task = task_with(
+    context = task_with(
         ScriptedProposer(lambda request: Proposal(tuple(said), ("a0", "a1"))),
         evolution={"free_modes": ()},
         initializer={"initial_proposals": 0},
     )
 
-    before, after, asked = bred(task, [MutationMode.RAISE_BAR] * 3)
+    before, after, asked = bred(context, [MutationMode.RAISE_BAR] * 3)
 
     assert asked == []
     assert after.population == before.population
 
 
 def test_new_weights_cost_no_call_of_any_role() -> None:
-    task = task_with(initializer={"initial_proposals": 0}, evolution={"free_modes": FREE})
+    context = task_with(initializer={"initial_proposals": 0}, evolution={"free_modes": FREE})
 
-    before, after, asked = bred(task, [MutationMode.WEIGHT_PERTURB] * 4)
+    before, after, asked = bred(context, [MutationMode.WEIGHT_PERTURB] * 4)
 
     assert asked == []
-    assert task.roles.proposer.requests == []
+    assert context.roles.proposer.requests == []
     assert after.last_calls.total == 0
     assert len(after.population) > len(before.population)
 
@@ -158,40 +158,40 @@ def test_a_criterion_that_comes_back_finds_its_grades() -> None:
     def script(request: ProposeRequest) -> Proposal:
         return Proposal((criterion("a5" if request.attempt // 1000 != 2 else "a6"),))
 
-    task = task_with(ScriptedProposer(script), evolution={"racing": False, "population_size": 1, "free_modes": ()})
+    context = task_with(ScriptedProposer(script), evolution={"racing": False, "population_size": 1, "free_modes": ()})
 
-    states_of(task)
+    states_of(context)
 
     asked = Counter(
-        (c.text, request.candidate_text) for request in task.roles.verifier.requests for c in request.criteria
+        (c.text, request.candidate_text) for request in context.roles.verifier.requests for c in request.criteria
     )
     assert set(asked.values()) == {1}
     assert {text for text, _ in asked} == {"a0", "a1", "a5", "a6"}
 
 
 def test_requests_are_counted_as_they_are_made() -> None:
-    task = task_with(verifier=FakeVerifier(0.3, failing=0.2))
+    context = task_with(verifier=FakeVerifier(0.3, failing=0.2))
 
-    states = states_of(task)
+    states = states_of(context)
 
     calls = states[-1].calls
-    assert calls.initializer == len(task.roles.initializer.requests) == 1
-    assert calls.proposer == len(task.roles.proposer.requests)
-    assert calls.verifier == len(task.roles.verifier.requests)
+    assert calls.initializer == len(context.roles.initializer.requests) == 1
+    assert calls.proposer == len(context.roles.proposer.requests)
+    assert calls.verifier == len(context.roles.verifier.requests)
     assert calls == sum((state.last_calls for state in states[1:]), states[0].calls)
     assert [milestone.calls for milestone in states[-1].history] == [state.last_calls.total for state in states]
 
 
 def test_children_are_made_from_every_parent_by_the_modes_of_the_schedule() -> None:
-    task = task_with(
+    context = task_with(
         evolution={"mutations_per_round": 6, "mutation_parent_count": 3},
         mutation={"adaptive_mutation": "fixed"},
         initializer={"initial_proposals": 3},
         generations=1,
     )
-    first, _ = states_of(task)
+    first, _ = states_of(context)
 
-    asked = [request for request in task.roles.proposer.requests if request.attempt >= 1000]
+    asked = [request for request in context.roles.proposer.requests if request.attempt >= 1000]
     assert [request.mode for request in asked] == [m for m in SCHEDULED if m is not MutationMode.WEIGHT_PERTURB]
     assert [request.attempt for request in asked] == [1000, 1001, 1002, 1003, 1004]
     parents = [one.rubric for one in first.population[:3]]
@@ -199,11 +199,11 @@ def test_children_are_made_from_every_parent_by_the_modes_of_the_schedule() -> N
 
 
 def test_siblings_of_one_parent_look_at_different_pairs() -> None:
-    task = task_with(initializer={"initial_proposals": 4}, mutation={"contrast_pairs": 1}, generations=0)
+    context = task_with(initializer={"initial_proposals": 4}, mutation={"contrast_pairs": 1}, generations=0)
 
-    states_of(task)
+    states_of(context)
 
-    shown = [request.pairs[0] for request in task.roles.proposer.requests]
+    shown = [request.pairs[0] for request in context.roles.proposer.requests]
     assert len({(pair.better_text, pair.worse_text) for pair in shown}) == 4
 
 
@@ -268,9 +268,9 @@ def test_the_best_never_gets_worse_elites_stay_and_nothing_is_there_twice(
     told = search_settings(
         seed=seed, evolution=evolution, objective={"pairs": pairs}, grading={"num_votes": 1 + seed % 2}
     )
-    task = task_of(planted_prompt(7, kinds=8, seed=seed), roles, told, generations=4)
+    context = task_of(planted_prompt(7, kinds=8, seed=seed), roles, told, generations=4)
 
-    states = states_of(task)
+    states = states_of(context)
 
     for before, after in pairwise(states):
         names = [one.fingerprint for one in after.population]
@@ -285,9 +285,9 @@ def test_the_best_never_gets_worse_elites_stay_and_nothing_is_there_twice(
     again = evaluate_rubrics(
         [one.rubric for one in states[-1].population],
         states[-1].bank,
-        task.case,
-        task.votes,
-        task.settings.grading.aggregate,
+        context.prepared,
+        context.votes,
+        context.settings.grading.aggregate,
     )
     for one, evaluation in zip(states[-1].population, again, strict=True):
         assert one.evaluation == pytest.approx(evaluation), "evaluated on the same pairs and votes"
@@ -308,14 +308,14 @@ class DeafTo(FakeVerifier):
 
 def test_an_incomplete_child_never_displaces_a_complete_rubric() -> None:
     # a9 is the best criterion there is, but for the grades that are missing.
-    task = task_with(
+    context = task_with(
         saying("a9"),
         DeafTo(),
         evolution={"population_size": 1, "racing": False, "free_modes": ()},
         initializer={"initial_proposals": 0},
     )
 
-    states = states_of(task)
+    states = states_of(context)
 
     assert all(state.best == states[0].best for state in states)
     assert states[1].last_calls.ungraded > 0
@@ -371,18 +371,20 @@ class MumblingProposer(FakeProposer):
 def test_a_proposer_that_cannot_be_read_has_failed_and_one_with_nothing_new_to_say_has_not(
     proposer: Proposer, failed: int
 ) -> None:
-    task = task_with(proposer, evolution={"free_modes": ()}, generations=1)
+    context = task_with(proposer, evolution={"free_modes": ()}, generations=1)
 
-    first, second = states_of(task)
+    first, second = states_of(context)
 
     assert second.population == first.population == (first.initial,)
     assert (second.last_calls.proposer, second.last_calls.failed) == (3, failed)
 
 
 def test_two_siblings_that_say_the_same_are_one_child() -> None:
-    task = task_with(saying("a5"), evolution={"free_modes": (), "racing": False}, initializer={"initial_proposals": 0})
+    context = task_with(
+        saying("a5"), evolution={"free_modes": (), "racing": False}, initializer={"initial_proposals": 0}
+    )
 
-    _, after, asked = bred(task, [MutationMode.RAISE_BAR] * 3)
+    _, after, asked = bred(context, [MutationMode.RAISE_BAR] * 3)
 
     assert after.tried == {"raise_bar": 1}
     assert len(asked) == 8
@@ -390,22 +392,22 @@ def test_two_siblings_that_say_the_same_are_one_child() -> None:
 
 def test_a_population_of_one_and_a_single_parent_are_enough() -> None:
     for strategy in ("rank", "tournament", "top_k", "pareto"):
-        task = task_with(
+        context = task_with(
             evolution={"population_size": 1, "mutation_parent_count": 5}, selection={"selection_strategy": strategy}
         )
 
-        assert len(states_of(task)[-1].population) == 1
+        assert len(states_of(context)[-1].population) == 1
 
 
 def test_measured_criteria_take_part_without_a_call() -> None:
     measured = Criterion(criterion_id="long", text="is long", measure="min_words(8)")
-    task = task_with(
+    context = task_with(
         ScriptedProposer(lambda request: Proposal((measured,))),
         evolution={"free_modes": (), "racing": True},
         initializer={"initial_proposals": 0},
     )
 
-    _, after, asked = bred(task, [MutationMode.RAISE_BAR])
+    _, after, asked = bred(context, [MutationMode.RAISE_BAR])
 
     assert asked == []
     assert after.bank.has(measured.key, 0, 0)

@@ -9,12 +9,12 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.grading import grade, missing, whole_cost
-from autosr_lib.search.state import Calls, Task
+from autosr_lib.search.state import Calls, SearchContext
 from tests.fakes import FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
 from tests.worlds import planted_prompt, search_settings, task_of
 
 
-def task_with(verifier: FakeVerifier, **grading: object) -> Task:
+def task_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
     roles = replace(fake_roles(), verifier=verifier)
     return task_of(planted_prompt(4), roles, search_settings(grading=grading), holdout=0)
 
@@ -37,8 +37,8 @@ def test_every_missing_grade_is_needed_once_even_when_rubrics_share_it() -> None
 
 def test_what_the_bank_knows_is_not_needed() -> None:
     one = rubric("a0", "a1")
-    task = task_with(FakeVerifier())
-    bank, _ = asyncio.run(grade(task, empty_bank(one), missing(empty_bank(one), [one], range(4), range(1))))
+    context = task_with(FakeVerifier())
+    bank, _ = asyncio.run(grade(context, empty_bank(one), missing(empty_bank(one), [one], range(4), range(1))))
 
     assert missing(bank, [one], range(4), range(1)) == []
     assert [need.criterion.text for need in missing(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
@@ -66,11 +66,11 @@ def test_grades_come_into_the_bank_with_the_calls_they_took() -> None:
 
 def test_a_reply_that_cannot_be_read_is_counted_and_asked_for_again() -> None:
     one = rubric("a0", "a1")
-    task = task_with(FlakyVerifier(unread=1))
+    context = task_with(FlakyVerifier(unread=1))
     before = empty_bank(one)
 
-    after, first = asyncio.run(grade(task, before, missing(before, [one], range(4), range(1))))
-    whole, second = asyncio.run(grade(task, after, missing(after, [one], range(4), range(1))))
+    after, first = asyncio.run(grade(context, before, missing(before, [one], range(4), range(1))))
+    whole, second = asyncio.run(grade(context, after, missing(after, [one], range(4), range(1))))
 
     assert first == Calls(verifier=4, failed=1, ungraded=2)
     assert len(after.entries()) == 6

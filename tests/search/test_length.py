@@ -6,13 +6,13 @@ import pytest
 
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.domain.rubric import Criterion, Rubric
+from autosr_lib.results.soundness import length_fault
 from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.length import LengthReport, length_report
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.search import begin
 from autosr_lib.search.settings import InitializerStrategy
 from autosr_lib.storage.rows import Row
-from autosr_lib.storage.soundness import length_fault
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
 from tests.worlds import search_settings, task_of
 
@@ -34,13 +34,13 @@ def found_in(*criteria: Criterion, longer_is_better: bool = False) -> LengthRepo
         initializer={"initial_proposals": 0, "initializer_strategy": InitializerStrategy.PRESET},
         evolution={"free_modes": (), "refit_on_all": False},
     )
-    task = task_of(
+    context = task_of(
         prompt, Roles(FakeInitializer(), FakeProposer(), FakeVerifier(), FakeJudge()), settings, generations=0
     )
 
     async def go() -> LengthReport:
-        state = await begin(task, {"__default__": Rubric(criteria=criteria)})
-        return length_report(task, await conclude(task, state))
+        state = await begin(context, {"__default__": Rubric(criteria=criteria)})
+        return length_report(context, await conclude(context, state))
 
     return asyncio.run(go())
 

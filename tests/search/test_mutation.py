@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.settings import Aggregate, HoldoutSettings
-from autosr_lib.search.case import Case
 from autosr_lib.search.mutation import (
     apply_proposal,
     as_stored,
@@ -24,6 +23,7 @@ from autosr_lib.search.mutation import (
     written_weights,
 )
 from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Proposal
 from tests.fakes import criterion, prompt_with, rubric
 from tests.worlds import preferences_of, search_settings
@@ -45,15 +45,17 @@ def texts(one: Rubric) -> list[str]:
     return [c.text for c in one.criteria]
 
 
-def case_of(n: int = 5) -> Case:
+def case_of(n: int = 5) -> PreparedPrompt:
     prompt = prompt_with(list(range(n, 0, -1)))
-    return Case.of(prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), search_settings().objective)
+    return PreparedPrompt.of(
+        prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), search_settings().objective
+    )
 
 
-def graded(case: Case, **grades: list[float | None]) -> GradeBank:
+def graded(prepared: PreparedPrompt, **grades: list[float | None]) -> GradeBank:
     """Return a bank where each criterion has these grades, candidate by candidate; None is ungraded."""
     criteria = {name: criterion(name) for name in grades}
-    bank = GradeBank(len(case.visible), 1).with_criteria(criteria.values(), case.texts)
+    bank = GradeBank(len(prepared.visible), 1).with_criteria(criteria.values(), prepared.texts)
     return bank.with_entries(
         BankEntry(criteria[name].key, i, 0, grade)
         for name, column in grades.items()
@@ -150,8 +152,8 @@ def test_fitted_weights_drop_criteria_that_earn_none_but_never_all() -> None:
 
 
 def test_grades_that_are_not_known_tell_nothing() -> None:
-    case = case_of()
-    bank = graded(case, clear=[1.0, None, 0.0, None, 0.2], deep=[None] * 5)
+    prepared = case_of()
+    bank = graded(prepared, clear=[1.0, None, 0.0, None, 0.2], deep=[None] * 5)
 
     grades = known_grades(bank, [criterion("clear").key, criterion("deep").key], range(5), [0], MEAN)
 
@@ -159,75 +161,77 @@ def test_grades_that_are_not_known_tell_nothing() -> None:
 
 
 def test_reweight_gives_weight_to_what_orders_the_pairs_and_drops_what_does_not() -> None:
-    case = case_of()
-    bank = graded(case, right=RIGHT, wrong=WRONG)
+    prepared = case_of()
+    bank = graded(prepared, right=RIGHT, wrong=WRONG)
 
-    fitted = reweight(rubric("right", "wrong"), bank, case, [0], MEAN)
+    fitted = reweight(rubric("right", "wrong"), bank, prepared, [0], MEAN)
 
     assert shares(fitted) == {"right": 1}
 
 
 def test_reweight_is_held_to_the_weights_that_were_written_and_so_can_be_repeated() -> None:
-    case = case_of()
-    bank = graded(case, right=RIGHT, noisy=NOISY, flat=FLAT)
+    prepared = case_of()
+    bank = graded(prepared, right=RIGHT, noisy=NOISY, flat=FLAT)
 
-    once = reweight(rubric("right", "noisy", "flat"), bank, case, [0], MEAN)
-    again = reweight(once, bank, case, [0], MEAN)
+    once = reweight(rubric("right", "noisy", "flat"), bank, prepared, [0], MEAN)
+    again = reweight(once, bank, prepared, [0], MEAN)
 
     assert again.weights == pytest.approx(once.weights)
 
 
 def test_the_bank_remembers_the_proportions_in_which_a_rubric_was_written() -> None:
-    case, one = case_of(), weighted(clear=3, deep=1)
+    prepared, one = case_of(), weighted(clear=3, deep=1)
 
-    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, case.texts)
+    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, prepared.texts)
 
     assert written_weights(rubric("deep", "clear"), bank).tolist() == [0.5, 1.5]
 
 
 def test_prune_drops_what_is_constant_repeated_or_points_the_wrong_way() -> None:
-    case = case_of()
-    bank = graded(case, right=RIGHT, twin=RIGHT, flat=FLAT, wrong=WRONG, noisy=NOISY)
+    prepared = case_of()
+    bank = graded(prepared, right=RIGHT, twin=RIGHT, flat=FLAT, wrong=WRONG, noisy=NOISY)
 
-    pruned = prune(weighted(twin=1, right=2, flat=1, wrong=1, noisy=1), bank, case, [0], MEAN)
+    pruned = prune(weighted(twin=1, right=2, flat=1, wrong=1, noisy=1), bank, prepared, [0], MEAN)
 
     assert pruned is not None
     assert texts(pruned) == ["right", "noisy"]
 
 
 def test_prune_makes_nothing_where_nothing_or_everything_would_go() -> None:
-    case = case_of()
-    bank = graded(case, right=RIGHT, flat=FLAT, wrong=WRONG)
+    prepared = case_of()
+    bank = graded(prepared, right=RIGHT, flat=FLAT, wrong=WRONG)
 
-    assert prune(rubric("right"), bank, case, [0], MEAN) is None
-    assert prune(rubric("flat", "wrong"), bank, case, [0], MEAN) is None
+    assert prune(rubric("right"), bank, prepared, [0], MEAN) is None
+    assert prune(rubric("flat", "wrong"), bank, prepared, [0], MEAN) is None
 
 
 def test_crossover_takes_the_criteria_of_both_parents_that_order_best_together() -> None:
-    case = case_of()
+    prepared = case_of()
     first, second = [0.9, 0.8, 0.2, 0.3, 0.1], [0.6, 0.2, 0.5, 0.1, 0.0]
-    bank = graded(case, first=first, second=second, wrong=WRONG, flat=FLAT)
+    bank = graded(prepared, first=first, second=second, wrong=WRONG, flat=FLAT)
 
-    crossed = crossover(rubric("wrong", "first"), rubric("second", "flat"), bank, case, [0], MEAN, MANY)
+    crossed = crossover(rubric("wrong", "first"), rubric("second", "flat"), bank, prepared, [0], MEAN, MANY)
 
     assert set(texts(crossed)) == {"first", "second"}
-    alone = evaluate_rubrics([crossed, rubric("first"), rubric("second")], bank, case, [0], MEAN)
+    alone = evaluate_rubrics([crossed, rubric("first"), rubric("second")], bank, prepared, [0], MEAN)
     assert alone[0].objective > max(alone[1].objective, alone[2].objective)
 
 
 def test_crossover_stops_at_what_is_perfect_already() -> None:
-    case = case_of()
+    prepared = case_of()
 
-    crossed = crossover(rubric("right"), rubric("noisy"), graded(case, right=RIGHT, noisy=NOISY), case, [0], MEAN, MANY)
+    crossed = crossover(
+        rubric("right"), rubric("noisy"), graded(prepared, right=RIGHT, noisy=NOISY), prepared, [0], MEAN, MANY
+    )
 
     assert texts(crossed) == ["right"]
 
 
 def test_gather_takes_all_that_the_bank_knows_of_every_candidate() -> None:
-    case = case_of()
-    bank = graded(case, right=RIGHT, noisy=NOISY, holed=[0.9, None, 0.5, 0.3, 0.1])
+    prepared = case_of()
+    bank = graded(prepared, right=RIGHT, noisy=NOISY, holed=[0.9, None, 0.5, 0.3, 0.1])
 
-    gathered = gather(bank, case, [0], MEAN, MANY)
+    gathered = gather(bank, prepared, [0], MEAN, MANY)
 
     assert gathered is not None
     assert "right" in texts(gathered)
@@ -235,30 +239,34 @@ def test_gather_takes_all_that_the_bank_knows_of_every_candidate() -> None:
 
 
 def test_gather_has_nothing_to_take_where_every_criterion_has_a_hole() -> None:
-    case = case_of()
+    prepared = case_of()
 
-    assert gather(graded(case, holed=[0.9, None, 0.5, 0.3, 0.1]), case, [0], MEAN, MANY) is None
+    assert gather(graded(prepared, holed=[0.9, None, 0.5, 0.3, 0.1]), prepared, [0], MEAN, MANY) is None
 
 
 @st.composite
-def bank_problems(draw: st.DrawFn) -> tuple[Case, GradeBank, list[str]]:
+def bank_problems(draw: st.DrawFn) -> tuple[PreparedPrompt, GradeBank, list[str]]:
     n, names = draw(st.integers(2, 5)), [f"c{i}" for i in range(draw(st.integers(1, 5)))]
     grade = st.none() | st.sampled_from([0.0, 0.2, 0.5, 1.0]) if draw(st.booleans()) else st.sampled_from([0.2, 0.8])
     prompt = prompt_with(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
-    case = Case.of(prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), search_settings().objective)
-    return case, graded(case, **{name: draw(st.lists(grade, min_size=n, max_size=n)) for name in names}), names
+    prepared = PreparedPrompt.of(
+        prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), search_settings().objective
+    )
+    return prepared, graded(prepared, **{name: draw(st.lists(grade, min_size=n, max_size=n)) for name in names}), names
 
 
 @given(bank_problems(), st.integers(1, 5))
-def test_any_free_mutation_makes_a_valid_rubric_or_none(problem: tuple[Case, GradeBank, list[str]], most: int) -> None:
-    case, bank, names = problem
+def test_any_free_mutation_makes_a_valid_rubric_or_none(
+    problem: tuple[PreparedPrompt, GradeBank, list[str]], most: int
+) -> None:
+    prepared, bank, names = problem
     one, other = rubric(*names), rubric(names[0])
 
     made = [
-        reweight(one, bank, case, [0], MEAN),
-        prune(one, bank, case, [0], MEAN),
-        crossover(one, other, bank, case, [0], MEAN, most),
-        gather(bank, case, [0], MEAN, most),
+        reweight(one, bank, prepared, [0], MEAN),
+        prune(one, bank, prepared, [0], MEAN),
+        crossover(one, other, bank, prepared, [0], MEAN, most),
+        gather(bank, prepared, [0], MEAN, most),
     ]
 
     for child in made:
@@ -271,8 +279,8 @@ def test_any_free_mutation_makes_a_valid_rubric_or_none(problem: tuple[Case, Gra
 
 @given(RUBRICS)
 def test_what_is_stored_is_the_same_rubric_in_the_banks_words(one: Rubric) -> None:
-    case = case_of()
-    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, case.texts)
+    prepared = case_of()
+    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, prepared.texts)
 
     stored = as_stored(one, bank)
 

@@ -45,11 +45,11 @@ def probed(rubric: Rubric, verifier: FakeVerifier | None = None, **changes: Any)
         **changes,
     )
     roles = Roles(FakeInitializer(), FakeProposer(), verifier or FakeVerifier(), FakeJudge())
-    task = task_of(planted_prompt(8), roles, settings, generations=0)
+    context = task_of(planted_prompt(8), roles, settings, generations=0)
 
     async def go() -> ProbeReport:
-        state = await begin(task, {"__default__": rubric})
-        return await probe_rubric(task, state, await conclude(task, state))
+        state = await begin(context, {"__default__": rubric})
+        return await probe_rubric(context, state, await conclude(context, state))
 
     return asyncio.run(go())
 

@@ -123,8 +123,8 @@ def test_racing_saves_the_requests_of_dropped_criteria_and_costs_none(grading: s
                 grading={"grading": grading, "criteria_per_call": per_call, "num_votes": votes, "finalist_votes": 0},
                 initializer={"initial_proposals": 0},
             )
-            task = task_of(planted_prompt(12, kinds=14, seed=seed), roles, settings, generations=1, holdout=0)
-            state, _ = run(task)
+            context = task_of(planted_prompt(12, kinds=14, seed=seed), roles, settings, generations=1, holdout=0)
+            state, _ = run(context)
             assert len(verifier.requests) == state.calls.verifier
             spent[racing] += state.calls.verifier
             saved += state.calls.saved_by_racing

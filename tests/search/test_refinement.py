@@ -10,7 +10,7 @@ from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.roles import Proposal, ProposeRequest
 from autosr_lib.search.search import advance, begin
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import FakeVerifier, FlakyVerifier, ScriptedProposer, criterion, fake_roles, prompt_with
 from tests.worlds import run, search_settings, task_of
 
@@ -27,7 +27,9 @@ PROMPT = prompt_with(
 """Where a first rubric of `a0` and `a1` is good and can still be bettered."""
 
 
-def baseline(script: Script, *, accept: bool = True, verifier: FakeVerifier | None = None, **evolution: object) -> Task:
+def baseline(
+    script: Script, *, accept: bool = True, verifier: FakeVerifier | None = None, **evolution: object
+) -> SearchContext:
     roles = replace(fake_roles(), proposer=ScriptedProposer(script), verifier=verifier or FakeVerifier())
     settings = search_settings(evolution=evolution, refinement={"accept_only_if_improve": accept})
     return task_of(PROMPT, roles, settings, generations=3, mode=Mode.ITERATIVE, holdout=0)
@@ -44,24 +46,24 @@ def one_a_round(request: ProposeRequest) -> Proposal:
     return Proposal((criterion(("a2", "right", "wrong")[request.attempt // 1000 - 1]),))
 
 
-def refined(task: Task, rounds: int = 1) -> tuple[State, State]:
+def refined(context: SearchContext, rounds: int = 1) -> tuple[State, State]:
     """Return the state before and after so many rounds."""
 
     async def go() -> tuple[State, State]:
-        first = last = await begin(task)
+        first = last = await begin(context)
         for _ in range(rounds):
-            last = await advance(task, last)
+            last = await advance(context, last)
         return first, last
 
     return asyncio.run(go())
 
 
 def test_a_round_asks_once_and_shows_the_top_two_under_the_rubric() -> None:
-    task = baseline(adding("right"))
+    context = baseline(adding("right"))
 
-    before, _ = refined(task)
+    before, _ = refined(context)
 
-    (request,) = task.roles.proposer.requests
+    (request,) = context.roles.proposer.requests
     (pair,) = request.pairs
     # Under a0 and a1 the second candidate is on top, and the first next; the reference has them the other way round.
     assert (pair.better_text, pair.worse_text) == (PROMPT.candidates[0].text, PROMPT.candidates[1].text)
@@ -88,9 +90,9 @@ def test_a_refinement_that_is_worse_is_dropped_by_default() -> None:
 
 @pytest.mark.parametrize("population_size", [1, 2, 8])
 def test_as_in_the_paper_every_refinement_is_kept_whatever_it_is_worth(population_size: int) -> None:
-    task = baseline(adding("wrong"), accept=False, population_size=population_size)
+    context = baseline(adding("wrong"), accept=False, population_size=population_size)
 
-    before, after = refined(task)
+    before, after = refined(context)
 
     assert after.best.evaluation.objective < before.best.evaluation.objective
     assert [c.text for c in after.best.rubric.criteria] == ["wrong"]
@@ -119,9 +121,9 @@ def test_a_round_in_which_nothing_new_is_said_keeps_the_rubric() -> None:
 
 def test_the_baseline_has_no_free_modes_and_no_races_however_these_are_set() -> None:
     told = {"free_modes": ("reweight", "prune", "crossover", "gather"), "racing": True, "refit_on_all": True}
-    task = baseline(one_a_round, accept=False, **told)
+    context = baseline(one_a_round, accept=False, **told)
 
-    state, conclusion = run(task)
+    state, conclusion = run(context)
 
     assert {one.operator for one in state.ancestors} == {"initial", "raise_bar"}
     assert state.calls.saved_by_racing == 0

@@ -10,7 +10,7 @@ from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.search.population import Individual, evaluate_rubrics
 from autosr_lib.search.roles import Proposal, ProposeRequest
 from autosr_lib.search.search import advance
-from autosr_lib.search.state import State, StopReason, Task
+from autosr_lib.search.state import SearchContext, State, StopReason
 from autosr_lib.search.stopping import is_distinguished, settle
 from tests.fakes import ScriptedProposer, criterion, fake_roles, prompt_with, rubric
 from tests.worlds import planted_prompt, run, search_settings, task_of
@@ -18,25 +18,25 @@ from tests.worlds import planted_prompt, run, search_settings, task_of
 NAN = float("nan")
 
 
-def task_with(votes: int = 1, **stop: object) -> Task:
-    """Return a task over four candidates, best first; the tail is the first two."""
+def task_with(votes: int = 1, **stop: object) -> SearchContext:
+    """Return a context over four candidates, best first; the tail is the first two."""
     settings = search_settings(
         stop=stop, grading={"num_votes": votes}, objective={"tail_fraction": 0.5, "tie_tolerance": 1e-8}
     )
     return task_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
 
 
-def state_of(task: Task, *votes: list[float], **said: object) -> State:
+def state_of(context: SearchContext, *votes: list[float], **said: object) -> State:
     """Return a state whose only rubric has these scores, vote by vote."""
     one = rubric("clear")
-    bank = GradeBank(4, len(task.all_votes)).with_criteria(one.criteria, task.case.texts)
+    bank = GradeBank(4, len(context.all_votes)).with_criteria(one.criteria, context.prepared.texts)
     bank = bank.with_entries(
         BankEntry(one.keys[0], i, vote, grade)
         for vote, column in enumerate(votes)
         for i, grade in enumerate(column)
         if not isnan(grade)
     )
-    evaluation = evaluate_rubrics([one], bank, task.case, task.votes, task.settings.grading.aggregate)[0]
+    evaluation = evaluate_rubrics([one], bank, context.prepared, context.votes, context.settings.grading.aggregate)[0]
     individual = Individual(one, evaluation, "initial", 0)
     return State(1, (individual,), individual, bank, (), **said)
 
@@ -56,37 +56,37 @@ def state_of(task: Task, *votes: list[float], **said: object) -> State:
 def test_a_tail_is_distinguished_when_every_pair_that_touches_it_has_the_margin(
     scores: list[float], margin: float | None, *, is_told_apart: bool
 ) -> None:
-    task = task_with(distinguish_margin=margin)
+    context = task_with(distinguish_margin=margin)
 
-    assert is_distinguished(task, state_of(task, scores)) is is_told_apart
+    assert is_distinguished(context, state_of(context, scores)) is is_told_apart
 
 
 def test_the_margin_must_stand_above_the_doubt_of_the_votes() -> None:
-    task = task_with(votes=2)
+    context = task_with(votes=2)
     steady, shaky = [0.9, 0.7, 0.5, 0.3], [0.5, 0.9, 0.5, 0.3]
 
-    sure = state_of(task, steady, [0.88, 0.72, 0.5, 0.3])
+    sure = state_of(context, steady, [0.88, 0.72, 0.5, 0.3])
     # The means still stand right, 0.75 above 0.7, but a standard error of 0.15 is larger than that.
-    unsure = state_of(task, [0.9, 0.7, 0.5, 0.3], [0.6, 0.7, 0.5, 0.3])
+    unsure = state_of(context, [0.9, 0.7, 0.5, 0.3], [0.6, 0.7, 0.5, 0.3])
 
-    assert is_distinguished(task, sure)
-    assert not is_distinguished(task, unsure)
-    assert not is_distinguished(task, state_of(task, steady, shaky))
+    assert is_distinguished(context, sure)
+    assert not is_distinguished(context, unsure)
+    assert not is_distinguished(context, state_of(context, steady, shaky))
 
 
 def test_a_prompt_without_tail_pairs_is_never_distinguished() -> None:
-    task = task_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
+    context = task_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
 
-    assert not is_distinguished(task, state_of(task, [0.9, 0.7, 0.5, 0.3]))
+    assert not is_distinguished(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
 
 def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
-    task = task_with(stop_when_distinguished=True)
+    context = task_with(stop_when_distinguished=True)
     told_apart = [0.9, 0.7, 0.5, 0.3]
 
-    once = settle(task, state_of(task, told_apart))
-    twice = settle(task, replace(once, generation=2))
-    interrupted = settle(task, state_of(task, [0.1, 0.7, 0.5, 0.3], distinguished=1))
+    once = settle(context, state_of(context, told_apart))
+    twice = settle(context, replace(once, generation=2))
+    interrupted = settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], distinguished=1))
 
     assert (once.distinguished, once.stopped) == (1, None)
     assert (twice.distinguished, twice.stopped) == (2, StopReason.DISTINGUISHED)
@@ -94,31 +94,31 @@ def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
 
 
 def test_a_distinguished_prompt_goes_on_where_that_is_no_reason() -> None:
-    task = task_with(stop_when_distinguished=False)
+    context = task_with(stop_when_distinguished=False)
 
-    assert settle(task, state_of(task, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
+    assert settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(0, None), (3, StopReason.STAGNATION), (4, None)])
 def test_a_prompt_stops_when_its_best_has_not_got_better_for_so_many_generations(
     limit: int, reason: StopReason | None
 ) -> None:
-    task = task_with(stagnation_generations=limit)
+    context = task_with(stagnation_generations=limit)
 
-    assert settle(task, state_of(task, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
+    assert settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
 
 
 def test_an_empty_purse_is_the_reason_before_all_others() -> None:
-    task = task_with(stagnation_generations=1, stop_when_distinguished=True)
-    state = state_of(task, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
+    context = task_with(stagnation_generations=1, stop_when_distinguished=True)
+    state = state_of(context, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
 
-    assert settle(task, state).stopped is StopReason.BUDGET
+    assert settle(context, state).stopped is StopReason.BUDGET
 
 
 def test_what_a_generation_came_to_is_recorded() -> None:
-    task = task_with()
+    context = task_with()
 
-    state = settle(task, state_of(task, [0.9, 0.7, 0.5, 0.3]))
+    state = settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
     (milestone,) = state.history
     assert milestone.best == milestone.mean == state.best.evaluation.objective
@@ -181,12 +181,12 @@ def test_a_search_of_no_generations_still_has_a_best() -> None:
 
 def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
     roles = fake_roles()
-    task = task_of(planted_prompt(8), roles, generations=1)
-    state, _ = run(task)
+    context = task_of(planted_prompt(8), roles, generations=1)
+    state, _ = run(context)
     stopped = replace(state, stopped=StopReason.STAGNATION)
     asked = len(roles.verifier.requests)
 
-    carried = asyncio.run(advance(task, stopped))
+    carried = asyncio.run(advance(context, stopped))
 
     assert len(roles.verifier.requests) == asked
     assert carried == stopped.carried()

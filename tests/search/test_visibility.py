@@ -12,16 +12,16 @@ from autosr_lib.search.conclusion import conclude
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.search import advance, begin
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import State, Task
+from autosr_lib.search.state import SearchContext, State
 from tests.fakes import fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 
-def searched(task: Task) -> State:
+def searched(context: SearchContext) -> State:
     async def go() -> State:
-        state = await begin(task)
-        for _ in range(task.structure.generations):
-            state = await advance(task, state)
+        state = await begin(context)
+        for _ in range(context.structure.generations):
+            state = await advance(context, state)
         return state
 
     return asyncio.run(go())
@@ -50,14 +50,14 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
     for seed in range(4):
         roles = fake_roles(noise=0.3)
         told = search_settings(evolution={"racing": racing}, grading={"num_votes": 2})
-        task = task_of(planted_prompt(12, seed=seed), roles, told, mode=mode)
+        context = task_of(planted_prompt(12, seed=seed), roles, told, mode=mode)
 
-        state = searched(task)
+        state = searched(context)
 
-        hidden = [task.case.texts[1][place] for place in task.case.hidden]
+        hidden = [context.prepared.texts[1][place] for place in context.prepared.hidden]
         assert len(hidden) == 3
         assert not any(text in shown(roles) for text in hidden)
-        asyncio.run(conclude(task, state))
+        asyncio.run(conclude(context, state))
         assert all(text in shown(roles) for text in hidden)
 
 
@@ -65,14 +65,14 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
 @given(st.integers(0, 30), st.sampled_from(Mode))
 def test_nothing_that_is_hidden_changes_the_search(seed: int, mode: Mode) -> None:
     plain = planted_prompt(10, seed=seed)
-    task = task_of(plain, fake_roles(noise=0.3), mode=mode)
+    context = task_of(plain, fake_roles(noise=0.3), mode=mode)
     changed = tuple(
-        one.model_copy(update={"text": "a0=0.0 a9=1.0", "source": "another"}) if i in task.case.hidden else one
+        one.model_copy(update={"text": "a0=0.0 a9=1.0", "source": "another"}) if i in context.prepared.hidden else one
         for i, one in enumerate(plain.candidates)
     )
     other = task_of(plain.model_copy(update={"candidates": changed}), fake_roles(noise=0.3), mode=mode)
 
-    states = [searched(one) for one in (task, other)]
+    states = [searched(one) for one in (context, other)]
 
     assert states[0].population == states[1].population
     assert states[0].bank.entries() == states[1].bank.entries()
@@ -81,14 +81,14 @@ def test_nothing_that_is_hidden_changes_the_search(seed: int, mode: Mode) -> Non
 
 def test_hidden_labels_change_neither_the_search_nor_the_choice_of_the_best() -> None:
     plain = planted_prompt(12, seed=5)
-    task = task_of(plain, fake_roles(noise=0.3))
+    context = task_of(plain, fake_roles(noise=0.3))
     turned = tuple(
-        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in task.case.hidden else one
+        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in context.prepared.hidden else one
         for i, one in enumerate(plain.candidates)
     )
     other = task_of(plain.model_copy(update={"candidates": turned}), fake_roles(noise=0.3))
 
-    (state, conclusion), (other_state, other_conclusion) = run(task), run(other)
+    (state, conclusion), (other_state, other_conclusion) = run(context), run(other)
 
     assert other_state.population == state.population
     assert other_conclusion.measured_rubric == conclusion.measured_rubric

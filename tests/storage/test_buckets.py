@@ -9,8 +9,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from autosr_lib.errors import DatasetError, StorageError
+from autosr_lib.results.export import write_export
 from autosr_lib.storage.datasets import read_dataset
-from autosr_lib.storage.export import write_export
 from autosr_lib.storage.places import naming, place, written_whole
 from autosr_lib.storage.store import TableStore
 

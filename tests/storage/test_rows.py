@@ -21,7 +21,7 @@ from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.population import Ancestor, Individual
 from autosr_lib.search.search import advance, begin
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import Calls, Milestone, State, StopReason, Task
+from autosr_lib.search.state import Calls, Milestone, SearchContext, State, StopReason
 from autosr_lib.storage.rows import (
     best_table,
     carried_table,
@@ -74,11 +74,11 @@ def assert_same(one: State, other: State) -> None:
     assert (one.bank.candidates, one.bank.votes) == (other.bank.candidates, other.bank.votes)
 
 
-def states_of(task: Task) -> list[State]:
+def states_of(context: SearchContext) -> list[State]:
     async def go() -> list[State]:
-        states = [await begin(task)]
-        for _ in range(task.structure.generations):
-            states.append(await advance(task, states[-1]))
+        states = [await begin(context)]
+        for _ in range(context.structure.generations):
+            states.append(await advance(context, states[-1]))
         return states
 
     return asyncio.run(go())
@@ -148,16 +148,16 @@ def test_the_state_after_any_generation_comes_back_from_its_table(mode: Mode, fa
             evolution={"free_modes": ("reweight", "prune", "crossover", "gather"), "population_size": 3},
             stop={"stagnation_generations": 1},
         )
-        task = task_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
+        context = task_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
 
-        for state in states_of(task):
+        for state in states_of(context):
             assert_same(again(state), state)
 
 
 def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
-    task = task_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
+    context = task_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
 
-    state = states_of(task)[-1]
+    state = states_of(context)[-1]
 
     assert state.initial.fingerprint != state.best.fingerprint
     assert_same(again(state), state)
@@ -307,10 +307,12 @@ def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
 
 
 def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
-    task = task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
-    state, conclusion = run(task)
+    context = task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
+    state, conclusion = run(context)
 
-    table = best_table("p1", "input", state, conclusion, task.case.preferences, task.case.hidden_ids, Status.DONE)
+    table = best_table(
+        "p1", "input", state, conclusion, context.prepared.preferences, context.prepared.hidden_ids, Status.DONE
+    )
 
     (row,) = through_a_file(table).to_pylist()
     assert read_rubric(row["rubric"]).weights == pytest.approx(conclusion.rubric.weights)
@@ -319,7 +321,7 @@ def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
     assert Evaluation(**row["best"]) == conclusion.best.fresh
     assert Evaluation(**row["initial"]) == conclusion.initial.fresh
     assert {one["candidate_id"]: one["score"] for one in row["candidate_scores"]} == conclusion.candidate_scores
-    assert {one["candidate_id"] for one in row["candidate_scores"] if one["is_hidden"]} == task.case.hidden_ids
+    assert {one["candidate_id"] for one in row["candidate_scores"] if one["is_hidden"]} == context.prepared.hidden_ids
     assert (row["holdout_pairs"], row["holdout_initial"], row["holdout_best"]) == conclusion.holdout.touching
     assert Calls(**row["calls"]) == state.calls + conclusion.calls
     assert (row["stopped"], row["generations"], row["judge"]) == ("generations", 3, "quality")

@@ -12,7 +12,7 @@ from autosr_lib.evaluation.reference import (
     intransitive_share,
 )
 from autosr_lib.evaluation.settings import HoldoutSettings, JudgeSetting, ReferenceSettings
-from autosr_lib.storage.export import probe_rise
+from autosr_lib.results.export import probe_rise
 from autosr_lib.storage.rows import Row
 
 MOST_FLIPS = 0.3

@@ -105,7 +105,7 @@ def best_entry(row: Row) -> dict[str, Any]:
         "gamed_by": row["gamed_by"],
         "probes": [{**one, "rise": probe_rise(one)} for one in row["probes"]],
     }
-    # On few pairs a prompt's own figure says next to nothing, and would be quoted all the same (METHOD §5).
+    # On few pairs a prompt's own figure says next to nothing, and would be quoted all the same (docs/method.md §5).
     if len(row["candidate_scores"]) >= OWN_FIGURE and row["holdout_pairs"]:
         entry["holdout_accuracy"] = {
             "belongs_to": "measured_rubric",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
-from autosr_lib.storage.results import has_rubric
+from autosr_lib.results.run_results import has_rubric
 from autosr_lib.storage.rows import Row
 
 
@@ -33,7 +33,7 @@ class Comparison:
     unseen: PairSummary | None
     """Over pairs of two hidden candidates: `initial` is the first one's accuracy, `best` the second one's."""
     touching: PairSummary | None
-    """Likewise over pairs that touch a hidden candidate; it flatters a rubric that remembers (METHOD §5)."""
+    """Likewise over pairs that touch a hidden candidate; it flatters a rubric that remembers (docs/method.md §5)."""
 
     @property
     def paired(self) -> int:

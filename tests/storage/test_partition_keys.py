@@ -5,7 +5,7 @@ from dagster._core.definitions.partitions.utils.base import raise_error_on_inval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosr_assets.partition_keys import partition_key, prompt_id_of
+from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
 
 IDS = st.text(st.characters() | st.sampled_from(".%\n\t "), min_size=1)
 

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from upath import UPath
 
-from autosr_lib.storage.export import best_entry
+from autosr_lib.results.export import best_entry
 from autosr_lib.storage.places import place
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status

@@ -1,6 +1,6 @@
 """Two sets of results are compared on the prompts, and the held-out pairs, that both have."""
 
-from autosr_lib.storage.comparison import compare
+from autosr_lib.results.comparison import compare
 from autosr_lib.storage.rows import Row
 
 

@@ -15,7 +15,7 @@ from autosr_lib.evaluation.settings import HoldoutSettings, ObjectiveSettings
 
 
 @dataclass(frozen=True)
-class Case:
+class PreparedPrompt:
     """One prompt, its preferences and what is hidden; candidates are known by their place in `prompt.candidates`."""
 
     prompt: Prompt
@@ -26,8 +26,8 @@ class Case:
     @classmethod
     def of(
         cls, prompt: Prompt, preferences: PromptPreferences, holdout: HoldoutSettings, objective: ObjectiveSettings
-    ) -> "Case":
-        """Return the case of a prompt, with the candidates hidden that the holdout settings say."""
+    ) -> "PreparedPrompt":
+        """Return the prompt made ready, with the candidates hidden that the holdout settings say."""
         return cls(prompt, preferences, hidden_candidates(prompt, holdout), objective)
 
     @cached_property

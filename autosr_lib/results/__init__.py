@@ -1,0 +1,1 @@
+"""What searches came to: totals, export, comparison, soundness, and evaluation on labelled data."""
