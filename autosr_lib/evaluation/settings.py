@@ -1,4 +1,4 @@
-"""Settings of what is measured; each has its reason in METHOD.md."""
+"""Settings of what is measured; each has its reason in docs/method.md."""
 
 from collections.abc import Mapping
 from enum import StrEnum
