@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.state import State
+from autosr_lib.search.state import SearchState
 
 ROOM = 64 * 2**20
 """Bytes of rows, as Arrow has them, that a run hands over; with the values made of them it is some five times as much.
@@ -25,7 +25,7 @@ class Population(NamedTuple):
     """The rows of a prompt's population, and the state that they hold, if it is known."""
 
     rows: pa.Table
-    state: State | None
+    state: SearchState | None
 
 
 class Prepared(NamedTuple):

@@ -23,14 +23,15 @@ from autosr_lib.evaluation.holdout import hidden_candidates
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.prompt_budget import PromptBudget
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
-from autosr_lib.search.length import length_report
+from autosr_lib.search.length import find_length_bias
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.probing import probe_rubric
-from autosr_lib.search.search import DEFAULT_PRESET, advance, begin, is_over
+from autosr_lib.search.search import DEFAULT_PRESET, advance_search, is_over, start_search
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
-from autosr_lib.search.state import SearchContext, State, StopReason
+from autosr_lib.search.state import SearchState, StopReason
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.presets import read_presets
@@ -208,7 +209,7 @@ class SearchSteps:
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             self.budget.check(prompt)
             context, _, is_whole = self._task(prompt, known)
-            state = await begin(context, self.presets)
+            state = await start_search(context, self.presets)
             return self._population(0, prompt, fingerprint, state, is_whole=is_whole)
 
         return self._fill(0, dataset, keys, work)
@@ -233,14 +234,14 @@ class SearchSteps:
             is_idle = not is_pruned(rows) and is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
             if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
                 rows = carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
-                return self._handed(number, prompt, rows, before and before.carried())
+                return self._handed(number, prompt, rows, before and before.skip_generation())
             context, _, _ = self._task(prompt, known)
             before = before or await self._state(number - 1, rows, context)
             try:
-                state = await advance(context, before)
+                state = await advance_search(context, before)
             except BudgetExhausted:
                 # A normal ending: the best so far goes on to the end. Incomplete, since a later run may pay for more.
-                state, is_whole = replace(before.carried(), stopped=StopReason.BUDGET), False
+                state, is_whole = replace(before.skip_generation(), stopped=StopReason.BUDGET), False
             return self._population(number, prompt, fingerprint, state, is_whole=is_whole)
 
         return self._fill(number, dataset, keys, work)
@@ -255,12 +256,12 @@ class SearchSteps:
             known = {key: self.store.stored(self.preferences.table, key)}
             context, preferences, _ = self._task(prompt, known)
             state = state or await self._state(self.structure.generations, rows, context)
-            conclusion = await conclude(context, state)
+            conclusion = await conclude_search(context, state)
             probes = await probe_rubric(context, state, conclusion)
-            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
+            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_complete
             status = Status.DONE if is_whole else Status.INCOMPLETE
             hidden = context.prepared.hidden_ids
-            length = length_report(context, conclusion)
+            length = find_length_bias(context, conclusion)
             return best_table(
                 prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes, length
             )
@@ -275,13 +276,13 @@ class SearchSteps:
         )
         return self._run(table, "best_rubrics", dataset, keys)
 
-    async def _state(self, number: int, rows: pa.Table, context: SearchContext) -> State:
+    async def _state(self, number: int, rows: pa.Table, context: SearchContext) -> SearchState:
         """Return the state after a generation; one that was pruned is searched again from the last that was kept."""
         if not is_pruned(rows):
             return read_state(rows)
         key = partition_key(context.prepared.prompt.prompt_id)
         before = self.store.stored(self.table(self.generation_name(number - 1)), key).read()
-        return await advance(context, await self._state(number - 1, before, context))
+        return await advance_search(context, await self._state(number - 1, before, context))
 
     def _fill(self, number: int, dataset: StoredTable, keys: Iterable[str], work: "Work") -> Filled:
         name = self.generation_name(number)
@@ -314,13 +315,15 @@ class SearchSteps:
         context = SearchContext(ready.prepared, self.backend.roles, self.method(prompt), self.structure)
         return context, ready.preferences, ready.is_whole
 
-    def _population(self, number: int, prompt: Prompt, fingerprint: str, state: State, *, is_whole: bool) -> pa.Table:
+    def _population(
+        self, number: int, prompt: Prompt, fingerprint: str, state: SearchState, *, is_whole: bool
+    ) -> pa.Table:
         """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""
         calls = state.last_calls
         status = Status.DONE if is_whole and not (calls.ungraded or calls.failed) else Status.INCOMPLETE
         return self._handed(number, prompt, population_table(prompt.prompt_id, fingerprint, state, status), state)
 
-    def _handed(self, number: int, prompt: Prompt, rows: pa.Table, state: State | None) -> pa.Table:
+    def _handed(self, number: int, prompt: Prompt, rows: pa.Table, state: SearchState | None) -> pa.Table:
         """Return the rows, kept for the step after generation `number`, which starts when this step has stored them."""
         name = (self.table(self.generation_name(number)), prompt.prompt_id)
         self.handover.keep(name, Population(rows, state), rows.get_total_buffer_size())

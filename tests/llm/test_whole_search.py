@@ -8,12 +8,13 @@ from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
 from autosr_lib.llm import ModelClient
 from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import search_prompt
-from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import SearchContext, State, Structure
+from autosr_lib.search.settings import SearchSettings, Structure
+from autosr_lib.search.state import SearchState
 from tests.llm.asking import roles_of
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, all_text, chance, role_of, user_text
+from tests.worlds import search_prompt
 
 Serve = Callable[..., ModelServer]
 ClientFor = Callable[..., ModelClient]
@@ -34,7 +35,7 @@ PROMPT = Prompt(
 )
 
 
-async def searched(client: ModelClient, judge: JudgeSetting = JudgeSetting.AUTO) -> tuple[State, Conclusion]:
+async def searched(client: ModelClient, judge: JudgeSetting = JudgeSetting.AUTO) -> tuple[SearchState, Conclusion]:
     settings = SearchSettings(grading=GradingSettings(num_votes=1, finalist_votes=1))
     roles = roles_of(client, num_votes=1, finalist_votes=1)
     async with client:
