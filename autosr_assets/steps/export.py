@@ -16,8 +16,8 @@ from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export import Totals, holdout_json, write_export
 from autosr_lib.results.run_results import result_of
+from autosr_lib.storage.files import storage_errors, storage_path
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.places import naming, place
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status
@@ -69,7 +69,7 @@ def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> tuple[UPa
 def export_target(plan: SearchPlan) -> UPath:
     """Return where the export of a search goes."""
     named = plan.settings.output
-    return place(named) if named else data_home() / "exports" / f"{plan.name}.json"
+    return storage_path(named) if named else data_home() / "exports" / f"{plan.name}.json"
 
 
 def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
@@ -81,7 +81,7 @@ def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
         content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
     """
     target, last = export_target(plan), _last_export(plan, store)
-    with naming(target, "read"):
+    with storage_errors(target, "read"):
         is_there = target.is_file()
     if last is None or not is_there:
         return False
