@@ -14,8 +14,8 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
-from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.files import is_storage_error
+from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import DATASET
