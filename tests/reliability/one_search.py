@@ -10,8 +10,7 @@ from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, Jud
 from autosr_lib.llm import LlmSettings, ModelClient
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import Structure
+from autosr_lib.search.settings import SearchSettings, Structure
 from tests.llm.asking import roles_of
 from tests.worlds import search_prompt
 

@@ -190,5 +190,5 @@ def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
     carried = asyncio.run(advance_search(context, stopped))
 
     assert len(roles.verifier.requests) == asked
-    assert carried == stopped.carried()
+    assert carried == stopped.skip_generation()
     assert replace(carried, generation=1, last_calls=state.last_calls, tried=state.tried, kept=state.kept) == stopped
