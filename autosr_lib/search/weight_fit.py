@@ -1,4 +1,4 @@
-"""The free mutation `reweight`: criterion weights fitted to the reference's pairs (docs/method.md §7)."""
+"""Fitting criterion weights to the pairs of a reference: a ridge-regularised Bradley-Terry model (docs/method.md §7)."""
 
 from typing import Final
 
@@ -9,29 +9,35 @@ from scipy.special import expit
 from autosr_lib.evaluation.arrays import FloatArray, IntArray
 
 RIDGE_AT_TWELVE: Final = 1e-2
-"""Ridge at 12 candidates. Planted worlds with clean labels want 0.001, with noisy labels anything up to 0.01 is as good;
-pairs of unseen summaries in SummEval, where measures tell little, want 0.03 to 0.1.
+"""Ridge at 12 candidates. The best values measured: 0.001 on planted worlds with clean labels, up to 0.01 with noisy
+labels, and 0.03 to 0.1 on pairs of unseen summaries in SummEval.
 """
 SCALE_RIDGE: Final = 1e-4
-"""Ridge along the present weights: only so strong that pairs which they separate perfectly have a finite answer."""
+"""Ridge along the prior weights: strong enough to keep the solution finite if they order every pair rightly."""
 MAX_STEPS: Final = 100
 GRADIENT_TOLERANCE: Final = 1e-11
 SMALLEST_STEP: Final = 2.0**-30
 SUFFICIENT_DECREASE: Final = 1e-4
 ROUNDING: Final = 2.0**-50
-"""Share of a cost that its last digits may be off: near the minimum a good step lowers it by less than that."""
-NOTHING: Final = 1e-12
+"""Relative rounding error allowed in a cost: near the minimum, a good step lowers the cost by less than that."""
+MIN_TOTAL_WEIGHT: Final = 1e-12
 
 
 def default_ridge(n_candidates: int, n_criteria: int) -> float:
-    """Return the ridge for a prompt: 0.01 at 12 candidates, stronger the fewer there are (docs/method.md §7).
+    """Return the ridge for a prompt: 0.01 at 12 candidates, inversely proportional to their number.
 
-    Measured on planted worlds of 6 to 32 candidates, with clean and noisy labels, grade noise 0.3 to 1.2 and 8 to 30
-    criteria. The best ridge fell about as 1/candidates, and did not move with the number of criteria.
+    Measured on planted worlds of 6 to 32 candidates and 8 to 30 criteria, with clean and noisy labels and grade noise
+    0.3 to 1.2: the best ridge fell about as 1/candidates, and did not depend on the number of criteria.
+
+    >>> default_ridge(n_candidates=6, n_criteria=8)
+    0.02
 
     Args:
-        n_candidates: visible candidates, at least 1.
-        n_criteria: criteria of the rubric; measured to make no difference, so it is only checked.
+        n_candidates: the number of visible candidates, at least 1.
+        n_criteria: the number of criteria, at least 1. It does not affect the ridge and is only checked.
+
+    Raises:
+        ValueError: there is no candidate or no criterion.
     """
     if n_candidates < 1 or n_criteria < 1:
         raise ValueError(f"{n_candidates} candidates and {n_criteria} criteria; a fit needs at least 1 of each")
@@ -43,30 +49,35 @@ def fit_weights(
     better: IntArray,
     worse: IntArray,
     pair_weights: FloatArray,
-    present: FloatArray,
+    prior: FloatArray,
     *,
     ridge: float,
 ) -> FloatArray:
     """Return (K,) weights >= 0 of sum 1 under which the reference's order of the pairs is most likely.
 
     A Bradley-Terry model of scores: `P(better beats worse) = sigmoid(theta · (g_better - g_worse))`, `theta >= 0`. It
-    minimises `mean(-log P) + ridge/2 |theta - s present|² + scale_ridge/2 |theta|²` over theta and the free scale s:
-    the ridge pulls toward the present *proportions*, however sharply the grades separate the pairs. The mean is by pair
-    weight, so neither the number of pairs nor the scale of their weights matters.
+    minimises `mean(-log P) + ridge/2 |theta - s prior|² + scale_ridge/2 |theta|²` over theta and the free scale s, so
+    that the ridge pulls toward the *proportions* of the prior, however strongly the grades separate the pairs. The
+    mean is weighted by pair, so the result depends neither on the number of pairs nor on the scale of their weights.
 
-    Pairs that tell nothing (none, of no weight, or grades all equal) leave the present weights as they are; when every
-    criterion points the wrong way none earns a weight, and all are equal. Give as `present` weights that were not
-    themselves fitted to these pairs: refitting a fit lets go, step by step, of what the ridge holds back.
+    The prior is returned, normalised, if no pair has weight or no grades differ. The weights are equal if every
+    criterion points the wrong way. The prior must not come from a fit to the same pairs: then every repetition would
+    weaken the ridge.
+
+    >>> grades = np.array([[0.9, 0.5, 0.1], [0.5, 0.5, 0.5]])
+    >>> better, worse = np.array([0, 1]), np.array([1, 2])
+    >>> fit_weights(grades, better, worse, np.ones(2), np.ones(2), ridge=0.01).round(2)
+    array([0.79, 0.21])
 
     Args:
         grades: (K, N) in 0..1, without NaN.
-        better: (P,) places of the pairs' better candidates.
-        worse: (P,) places of their worse candidates.
+        better: (P,) indices of the pairs' better candidates.
+        worse: (P,) indices of their worse candidates.
         pair_weights: (P,) >= 0.
-        present: (K,) >= 0; all zero means uniform.
+        prior: (K,) >= 0; all zero means uniform.
         ridge: >= 0, see `default_ridge`.
     """
-    prior = _normalised(present)
+    prior = _normalised(prior)
     gaps = (grades[:, better] - grades[:, worse]).T
     total = float(np.sum(pair_weights))
     if len(prior) == 1 or not total > 0 or not np.any(gaps[pair_weights > 0]):
@@ -77,17 +88,18 @@ def fit_weights(
 
 
 def _normalised(weights: FloatArray) -> FloatArray:
+    """Return the weights scaled to sum 1, or equal weights if all are zero."""
     total = float(np.sum(weights))
-    if total <= NOTHING:
+    if total <= MIN_TOTAL_WEIGHT:
         return np.full(len(weights), 1 / len(weights))
     return np.asarray(weights / total, dtype=float)
 
 
 def _minimise(gaps: FloatArray, shares: FloatArray, penalty: FloatArray) -> FloatArray:
-    """Return (K,) the theta >= 0 of least `shares · log(1 + exp(-gaps theta)) + theta penalty theta / 2`.
+    """Return (K,) the theta >= 0 that minimises `shares · log(1 + exp(-gaps theta)) + theta penalty theta / 2`.
 
-    Projected Newton steps (Bertsekas 1982): the criteria that rest at zero and would fall below it stand aside, and the
-    others take the Newton step of a strictly convex problem, so there is one answer and it moves smoothly.
+    Projected Newton steps (Bertsekas 1982): weights that are zero and would become negative stay fixed, the others take
+    a Newton step. The problem is strictly convex, so the solution is unique and depends smoothly on the inputs.
     """
     theta = np.zeros(gaps.shape[1])
     margin = np.zeros(len(gaps))
@@ -112,7 +124,7 @@ def _minimise(gaps: FloatArray, shares: FloatArray, penalty: FloatArray) -> Floa
                 break
             length /= 2
         else:
-            break  # no step lowers the cost within floating point: this is the minimum
+            break  # no step lowers the cost within floating-point precision: this is the minimum
         theta, margin, cost = moved, moved_margin, moved_cost
     return theta
 
@@ -122,6 +134,6 @@ def _cost(theta: FloatArray, margin: FloatArray, shares: FloatArray, penalty: Fl
 
 
 def _descent(curvature: FloatArray, pull: FloatArray) -> FloatArray:
-    _, step, fault = dposv(curvature, pull)  # LAPACK's own: scipy's checks take ten times as long as so small a system
-    # A ridge so large that the curvature loses its digits: steepest descent still goes down.
+    """Return the Newton step, or the direction of steepest descent if the curvature is not positive definite."""
+    _, step, fault = dposv(curvature, pull)  # called directly: scipy's checks take ten times as long as solving
     return pull if fault else np.asarray(step)
