@@ -1,7 +1,7 @@
 """What assets use beside tables and settings: the backends of a run, and somebody to tell how far it is."""
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import dagster as dg
 
@@ -10,13 +10,11 @@ from autosr_assets.home import cache_place
 from autosr_assets.steps.handover import Handover
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm import LlmSettings
-from autosr_lib.llm.cache import NoCache
-from autosr_lib.llm.shared_cache import open_cache
+from autosr_lib.llm.cache import open_cache
+from autosr_lib.llm.cache.reply_cache import NoCache
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.settings import LlmSettings
 from autosr_lib.settings import BackendSettings
-
-if TYPE_CHECKING:
-    from autosr_lib.llm.client import ModelClient
 
 BACKENDS = "backends"
 PROGRESS = "progress"
@@ -38,13 +36,11 @@ class Backends:
             self._open[name] = open_backend(settings, grading, seed, self._client)
         return self._open[name]
 
-    def _client(self, settings: LlmSettings) -> "ModelClient":
+    def _client(self, settings: LlmSettings) -> ModelClient:
         """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
         name = settings.model_dump_json()
         if name not in self._clients:
             cache = open_cache(cache_place(settings.cache_dir)) if settings.llm_cache else NoCache()
-            from autosr_lib.llm.client import ModelClient  # noqa: PLC0415 - openai is slow to import
-
             self._clients[name] = ModelClient(settings, cache=cache)
         return self._clients[name]
 

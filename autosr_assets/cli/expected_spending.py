@@ -10,7 +10,7 @@ from autosr_assets.steps.prompt_rows import is_up_to_date
 from autosr_assets.steps.work_left import work_left
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.responses import foreseen, needs_responses
-from autosr_lib.llm.estimate import ExpectedUse, UseEstimator, total_cost
+from autosr_lib.llm.estimate import ExpectedUsage, UsageEstimator, total_cost
 from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, Role
 from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.estimate import expected_calls, judge_calls
@@ -28,7 +28,7 @@ class Spending:
 
     prompts: int
     """Those that there is something to do for."""
-    uses: Mapping[tuple[Role, str], ExpectedUse] = field(default_factory=dict)
+    uses: Mapping[tuple[Role, str], ExpectedUsage] = field(default_factory=dict)
     """By role and model, of those roles that a model fills."""
     reached: int | None = None
     """In scope `global_batch`, the most prompts that can evolve at all."""
@@ -78,24 +78,24 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
     left = work_left(steps, ((prompt, False) for prompt in reader))
     settings, dataset = chosen.settings, chosen.dataset_settings
     evolved, reached = _share_of_generations(chosen, len(left.rows))
-    uses: dict[tuple[Role, str], ExpectedUse] = {}
+    uses: dict[tuple[Role, str], ExpectedUsage] = {}
 
-    def add(role: Role, use: ExpectedUse) -> None:
+    def add(role: Role, use: ExpectedUsage) -> None:
         name = role, use.model
         uses[name] = uses[name] + use if name in uses else use
 
     search = settings.backend.resolved is BackendName.LLM
     judge = dataset.backend.resolved is BackendName.LLM
     pairs = settings.mutation.contrast_pairs
-    searching = UseEstimator(settings.backend.llm, pairs) if search else None
-    judging = UseEstimator(dataset.backend.llm, pairs) if judge else None
+    searching = UsageEstimator(settings.backend.llm, pairs) if search else None
+    judging = UsageEstimator(dataset.backend.llm, pairs) if judge else None
     for known in reader:
         if partition_key(known.prompt_id) not in left.keys:
             continue
         prompt = steps.preferences.completed(known)
         if needs_responses(prompt) and judging is not None:
             for model in dataset.responses.response_models:
-                add(Role.RESPONDER, judging.responses(model, prompt, dataset.responses.responses_per_model))
+                add(Role.RESPONDER, judging.response_usage(model, prompt, dataset.responses.responses_per_model))
         prompt = foreseen(prompt, dataset.responses)
         expected = expected_calls(prompt, steps.method(prompt), chosen.structure, dataset.holdout, evolved)
         key = partition_key(prompt.prompt_id)
@@ -105,7 +105,7 @@ def expected_spending(chosen: ChosenSearch, store: TableStore) -> Spending:
         for role in ROLES_WITH_A_MODEL:
             estimator = judging if role is Role.JUDGE else searching
             if estimator is not None:
-                add(role, estimator.use(role, prompt, expected))
+                add(role, estimator.search_usage(role, prompt, expected))
     return Spending(len(left.keys), uses, reached)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from autosr_lib.backends import Backend
+from autosr_lib.llm.call_records import calls_table
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 
@@ -17,8 +18,6 @@ def keep_calls(backend: Backend, store: TableStore, run_id: str, step: str) -> M
     """
     if backend.client is None or not (rows := backend.client.calls.drain()):
         return {}
-    from autosr_lib.llm.records import calls_table  # noqa: PLC0415 - only where a model was asked
-
     store.write(f"calls/{run_id}", step, calls_table(rows))
     sums: dict[str, dict[str, Any]] = {}
     for row in rows:

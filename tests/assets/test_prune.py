@@ -14,7 +14,7 @@ from autosr_assets.home import dagster_home
 from autosr_assets.records.pruning import shrunk
 from autosr_assets.resources import Backends, Silence
 from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
-from autosr_lib.llm.cache import SqliteReplyCache
+from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import is_pruned, pruned
