@@ -74,10 +74,23 @@ def open_backend(
         asked = roles if settings.llm.llm_fail_soft else _failing_hard(roles)
         responder = llm_responder(client, settings.llm)
         return Backend(name, asked, _models(settings.llm), client, responder)
+    return Backend(name, heuristic_roles(seed, settings.noise), backend_identity(settings, seed))
+
+
+def backend_identity(settings: BackendSettings, seed: int) -> Identity:
+    """Return by role who answers, for fingerprints and the manifest, without opening a backend.
+
+    Raises:
+        SettingsError: a model is asked for without a key.
+        TemplateError: a template is missing or wrong.
+    """
+    name = settings.resolved
+    if name is BackendName.LLM:
+        return _models(settings.llm)
     noisy: Mapping[str, Any] = {"noise": settings.noise, "seed": seed} if settings.noise else {}
     identity = {role.value: {"backend": str(name)} for role in Role}
     identity[Role.VERIFIER.value] |= noisy
-    return Backend(name, heuristic_roles(seed, settings.noise), identity)
+    return identity
 
 
 def _models(settings: LlmSettings) -> Identity:

@@ -1,35 +1,35 @@
-"""Steps of one run hand over in memory what they made: it is never another thing than what the tables hold."""
+"""The row cache of a run: tables are the same with and without it."""
 
 from pathlib import Path
 
 import pytest
 
-from autosr_assets.steps.handover import Handover
+from autosr_lib.pipeline.row_cache import RowCache
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import fake_roles
 
 STOPS_EARLY = ("--generations", "4", "--stagnation-generations", "1")
 
 
-def test_a_value_is_handed_over_once_and_makes_room_for_another() -> None:
-    handover = Handover(room=10)
-    handover.keep("a", "the first", 7)
-    handover.keep("b", "finds no room", 7)
+def test_a_value_that_is_removed_makes_room_for_another() -> None:
+    cache = RowCache(capacity=10)
+    cache.put("a", "the first", 7)
+    cache.put("b", "does not fit", 7)
 
-    first, again = handover.take("a"), handover.take("a")
-    handover.keep("b", "finds room", 7)
+    first, again = cache.pop("a"), cache.pop("a")
+    cache.put("b", "fits", 7)
 
     assert (first, again) == ("the first", None)
-    assert (handover.look("b"), handover.room) == ("finds room", 3)
+    assert (cache.get("b"), cache.capacity) == ("fits", 3)
 
 
-def test_a_newer_value_takes_the_place_and_the_room_of_the_one_before() -> None:
-    handover = Handover(room=10)
-    handover.keep("a", "old", 8)
+def test_a_new_value_replaces_the_previous_one_and_its_size() -> None:
+    cache = RowCache(capacity=10)
+    cache.put("a", "old", 8)
 
-    handover.keep("a", "new", 9)
+    cache.put("a", "new", 9)
 
-    assert (handover.look("a"), handover.room) == ("new", 1)
+    assert (cache.get("a"), cache.capacity) == ("new", 1)
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def test_a_newer_value_takes_the_place_and_the_room_of_the_one_before() -> None:
     ],
     ids=["evolutionary", "iterative", "racing", "global_batch"],
 )
-def test_tables_are_byte_for_byte_what_they_are_when_every_step_reads_them(
+def test_tables_are_byte_identical_with_and_without_the_cache(
     options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b", "c"))
-    handing, reading = Home(tmp_path / "handing"), Home(tmp_path / "reading")
+    caching, reading = Home(tmp_path / "caching"), Home(tmp_path / "reading")
     with monkeypatch.context() as patch:
-        patch.setattr("autosr_assets.steps.search_steps.read_state", _never)
-        assert handing.autosr("search", path, *options, roles=fake_roles(noise=0.3)).code == 0
+        patch.setattr("autosr_lib.pipeline.search_runner.read_state", _never)
+        assert caching.autosr("search", path, *options, roles=fake_roles(noise=0.3)).code == 0
 
-    monkeypatch.setattr("autosr_assets.resources.Handover", lambda: Handover(room=0))
+    monkeypatch.setattr("autosr_assets.resources.RowCache", lambda: RowCache(capacity=0))
     assert reading.autosr("search", path, *options, roles=fake_roles(noise=0.3)).code == 0
 
-    assert tables(handing) == tables(reading)
+    assert tables(caching) == tables(reading)
 
 
 def tables(home: Home) -> dict[str, bytes]:
@@ -65,4 +65,4 @@ def tables(home: Home) -> dict[str, bytes]:
 
 
 def _never(_: object) -> None:
-    raise AssertionError("a state that was handed over is read")
+    raise AssertionError("a cached state was read from its table")
