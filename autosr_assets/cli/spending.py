@@ -7,7 +7,7 @@ import typer
 
 from autosr_assets.cli.shared import DONE, stdout
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.estimate import ExpectedUse
+from autosr_lib.llm.estimate import ExpectedUsage
 from autosr_lib.pipeline.expected_spending import Spending, expected_spending
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _table(spending: Spending) -> "Table":
     for (role, _), use in spending.uses.items():
         table.add_row(role.value, use.model, *_figures(use, use.cost))
     if spending.uses:
-        whole = ExpectedUse(
+        whole = ExpectedUsage(
             "",
             sum(use.calls for use in spending.uses.values()),
             sum(use.prompt_tokens for use in spending.uses.values()),
@@ -75,6 +75,6 @@ def _table(spending: Spending) -> "Table":
     return table
 
 
-def _figures(use: ExpectedUse, cost: float | None) -> list[str]:
+def _figures(use: ExpectedUsage, cost: float | None) -> list[str]:
     counts = [f"{round(count):,}" for count in (use.calls, use.prompt_tokens, use.completion_tokens)]
     return [*counts, "no price" if cost is None and use.calls else f"${cost or 0:,.2f}"]

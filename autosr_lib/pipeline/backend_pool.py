@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm.cache import NoCache
+from autosr_lib.llm.cache import open_cache
+from autosr_lib.llm.cache.reply_cache import NoCache
+from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.settings import LlmSettings
-from autosr_lib.llm.shared_cache import open_cache
 from autosr_lib.settings import BackendSettings
-
-if TYPE_CHECKING:
-    from autosr_lib.llm.client import ModelClient
 
 
 def in_working_directory(cache_dir: str) -> str:
@@ -46,11 +43,9 @@ class BackendPool:
             self._backends[key] = open_backend(settings, grading, seed, self._client)
         return self._backends[key]
 
-    def _client(self, settings: LlmSettings) -> "ModelClient":
+    def _client(self, settings: LlmSettings) -> ModelClient:
         key = settings.model_dump_json()
         if key not in self._clients:
-            from autosr_lib.llm.client import ModelClient  # noqa: PLC0415 - an offline run never imports openai
-
             cache = open_cache(self._cache_location(settings.cache_dir)) if settings.llm_cache else NoCache()
             self._clients[key] = ModelClient(settings, cache=cache)
         return self._clients[key]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autosr_lib.backends import Backend
-from autosr_lib.llm.records import calls_table
+from autosr_lib.llm.call_records import calls_table
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.responses import foreseen, needs_responses
-from autosr_lib.llm.estimate import ExpectedUse, UseEstimator, total_cost
+from autosr_lib.llm.estimate import ExpectedUsage, UsageEstimator, total_cost
 from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, Role
 from autosr_lib.pipeline.dataset_storage import dataset_reader
 from autosr_lib.pipeline.pending import pending_work
@@ -28,7 +28,7 @@ class Spending:
 
     prompts: int
     """Prompts with something left to do."""
-    uses: Mapping[tuple[Role, str], ExpectedUse] = field(default_factory=dict)
+    uses: Mapping[tuple[Role, str], ExpectedUsage] = field(default_factory=dict)
     """By role and model, of the roles that a model fills."""
     reachable: int | None = None
     """In scope `global_batch`, the most prompts that can evolve at all."""
@@ -82,15 +82,15 @@ def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
     plan = plan.with_active_prompts(reader)
     pending = pending_work(plan, store, (StoredPrompt(prompt, is_withdrawn=False) for prompt in reader))
     share, most_reachable = _share_of_generations(plan, len(pending.rows))
-    uses: dict[tuple[Role, str], ExpectedUse] = {}
+    uses: dict[tuple[Role, str], ExpectedUsage] = {}
 
-    def add(role: Role, use: ExpectedUse) -> None:
+    def add(role: Role, use: ExpectedUsage) -> None:
         key = role, use.model
         uses[key] = uses[key] + use if key in uses else use
 
     pairs = settings.mutation.contrast_pairs
     searching, judging = (
-        UseEstimator(backend.llm, pairs) if backend.resolved is BackendName.LLM else None
+        UsageEstimator(backend.llm, pairs) if backend.resolved is BackendName.LLM else None
         for backend in (settings.backend, dataset.backend)
     )
     samples = SampledCandidates(plan.dataset, store)
@@ -101,7 +101,7 @@ def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
         prompt = samples.add_to(stored)
         if needs_responses(prompt) and judging is not None:
             for model in dataset.responses.response_models:
-                add(Role.RESPONDER, judging.responses(model, prompt, dataset.responses.responses_per_model))
+                add(Role.RESPONDER, judging.response_usage(model, prompt, dataset.responses.responses_per_model))
         is_judged = is_up_to_date(
             store, plan.dataset.preferences_table, key, plan.dataset.preferences_fingerprint(prompt)
         )
@@ -111,7 +111,7 @@ def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
         for role in ROLES_WITH_A_MODEL:
             estimator = judging if role is Role.JUDGE else searching
             if estimator is not None:
-                add(role, estimator.use(role, prompt, calls))
+                add(role, estimator.search_usage(role, prompt, calls))
     return Spending(len(pending.keys), uses, most_reachable)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from autosr_assets.home import dagster_home
 from autosr_assets.records.pruning import shrunk
-from autosr_lib.llm.cache import SqliteReplyCache
+from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.pipeline.prompt_table import StepResult
 from autosr_lib.pipeline.run_context import RunContext
