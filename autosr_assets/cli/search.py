@@ -11,8 +11,7 @@ import typer.main
 from autosr_assets.cli.options import Told, sorted_by_owner, told_settings, with_settings
 from autosr_assets.cli.shared import SOME_FAILED, Debug, open_store, stdout, tell_warnings
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import PROFILES
-from autosr_lib.search.profiles import profile as profile_settings
+from autosr_lib.search.profiles import PROFILES, profile_settings
 from autosr_lib.search.settings import Mode
 
 if TYPE_CHECKING:

@@ -105,14 +105,14 @@ def _minimise(gaps: FloatArray, shares: FloatArray, penalty: FloatArray) -> Floa
     margin = np.zeros(len(gaps))
     cost = _cost(theta, margin, shares, penalty)
     for _ in range(MAX_STEPS):
-        doubt = expit(-margin)
-        pull = shares * doubt
-        gradient = penalty @ theta - pull @ gaps
+        p_wrong = expit(-margin)
+        error = shares * p_wrong
+        gradient = penalty @ theta - error @ gaps
         free = np.flatnonzero((theta > 0) | (gradient < 0))
         if not len(free) or np.abs(gradient[free]).max() < GRADIENT_TOLERANCE:
             break
         moving = gaps[:, free]
-        curvature = (moving.T * (pull * (1 - doubt))) @ moving + penalty[np.ix_(free, free)]
+        curvature = (moving.T * (error * (1 - p_wrong))) @ moving + penalty[np.ix_(free, free)]
         step = np.zeros_like(theta)
         step[free] = _descent(curvature, -gradient[free])
         length = 1.0
@@ -133,7 +133,7 @@ def _cost(theta: FloatArray, margin: FloatArray, shares: FloatArray, penalty: Fl
     return float(shares @ np.logaddexp(0.0, -margin) + theta @ penalty @ theta / 2)
 
 
-def _descent(curvature: FloatArray, pull: FloatArray) -> FloatArray:
+def _descent(curvature: FloatArray, descent: FloatArray) -> FloatArray:
     """Return the Newton step, or the direction of steepest descent if the curvature is not positive definite."""
-    _, step, fault = dposv(curvature, pull)  # called directly: scipy's checks take ten times as long as solving
-    return pull if fault else np.asarray(step)
+    _, step, fault = dposv(curvature, descent)  # called directly: scipy's checks take ten times as long as solving
+    return descent if fault else np.asarray(step)
