@@ -44,8 +44,8 @@ def bank_of(criteria: list[Criterion]) -> GradeBank:
     bank = GradeBank(CANDIDATES, 1).with_criteria(criteria, ("", [""] * CANDIDATES))
     grades = rng.integers(0, 11, (len(criteria), CANDIDATES)) / 10
     return bank.with_entries(
-        BankEntry(one.key, place, 0, float(grades[row, place]))
-        for row, one in enumerate(criteria)
+        BankEntry(criterion.key, place, 0, float(grades[row, place]))
+        for row, criterion in enumerate(criteria)
         for place in range(CANDIDATES)
     )
 

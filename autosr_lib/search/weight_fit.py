@@ -64,10 +64,10 @@ def fit_weights(
     criterion points the wrong way. The prior must not come from a fit to the same pairs: then every repetition would
     weaken the ridge.
 
-    >>> grades = np.array([[0.9, 0.5, 0.1], [0.5, 0.5, 0.5]])
-    >>> better, worse = np.array([0, 1]), np.array([1, 2])
-    >>> fit_weights(grades, better, worse, np.ones(2), np.ones(2), ridge=0.01).round(2)
-    array([0.79, 0.21])
+    >>> grades = np.array([[0.9, 0.5, 0.1], [0.1, 0.5, 0.9], [0.8, 0.2, 0.4]])
+    >>> better, worse = np.array([0, 1, 0]), np.array([1, 2, 2])
+    >>> fit_weights(grades, better, worse, np.ones(3), np.ones(3), ridge=0.01).round(2).tolist()
+    [0.71, 0.0, 0.29]
 
     Args:
         grades: (K, N) in 0..1, without NaN.

@@ -93,7 +93,7 @@ def test_the_baseline_begins_with_the_first_rubric_alone() -> None:
 
     assert state.population == (state.initial,)
     assert roles.proposer.requests == []
-    assert [one.operator for one in state.ancestors] == ["initial"]
+    assert [ancestor.operator for ancestor in state.ancestors] == ["initial"]
 
 
 def test_a_preset_is_taken_by_prompt_id_and_no_initializer_is_asked() -> None:
@@ -155,7 +155,7 @@ def test_grades_that_the_first_rubric_could_not_get_are_asked_for_again_with_the
 
     assert (state.calls.failed, state.calls.ungraded) == (2, 4)
     assert state.initial.evaluation.is_complete
-    assert all(one.evaluation.is_complete for one in state.population)
+    assert all(individual.evaluation.is_complete for individual in state.population)
 
 
 def test_the_bank_remembers_the_first_rubric_as_it_was_weighed_and_children_at_one() -> None:

@@ -111,9 +111,9 @@ def test_neither_the_order_of_prompts_nor_how_many_are_searched_at_once_changes_
     at_once: int, order: int
 ) -> None:
     prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
-    alone = {one.prompt_id: run(task_of(one, fake_roles(noise=0.4), generations=2)) for one in prompts}
+    alone = {prompt.prompt_id: run(task_of(prompt, fake_roles(noise=0.4), generations=2)) for prompt in prompts}
     roles = unhurried(fake_roles(noise=0.4), seed=at_once)
-    tasks = [task_of(one, roles, generations=2) for one in prompts[::order]]
+    tasks = [task_of(prompt, roles, generations=2) for prompt in prompts[::order]]
 
     async def together() -> dict[str, tuple[SearchState, Conclusion]]:
         free = asyncio.Semaphore(at_once)
@@ -147,7 +147,7 @@ def test_another_seed_makes_another_search() -> None:
 def test_a_judges_preferences_do_not_depend_on_when_it_answers() -> None:
     prompt = planted_prompt(9)
     unlabelled = prompt.model_copy(
-        update={"candidates": tuple(one.model_copy(update={"metadata": {}}) for one in prompt.candidates)}
+        update={"candidates": tuple(candidate.model_copy(update={"metadata": {}}) for candidate in prompt.candidates)}
     )
 
     plain = preferences_of(unlabelled)

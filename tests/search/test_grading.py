@@ -23,7 +23,7 @@ def task_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
 def empty_bank(*rubrics: Rubric, votes: int = 1) -> GradeBank:
     texts = planted_prompt(4)
     return GradeBank(4, votes).with_criteria(
-        (c for one in rubrics for c in one.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
+        (c for each in rubrics for c in each.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
     )
 
 
@@ -82,7 +82,7 @@ def test_a_reply_that_cannot_be_read_is_counted_and_asked_for_again() -> None:
 def test_a_criterion_that_a_reply_leaves_out_is_ungraded() -> None:
     class Forgetful(FakeVerifier):
         async def grade(self, request: GradeRequest) -> dict[str, Grade]:
-            return {key: one for key, one in (await super().grade(request)).items() if key != criterion("a1").key}
+            return {key: grade for key, grade in (await super().grade(request)).items() if key != criterion("a1").key}
 
     one = rubric("a0", "a1")
     bank, calls = asyncio.run(
@@ -128,10 +128,12 @@ def test_a_request_does_not_depend_on_how_the_rubric_that_needs_it_names_and_wei
     )
     asked = []
 
-    for one in (rubric("a0", "a1"), renamed):
+    for rubric_needing in (rubric("a0", "a1"), renamed):
         verifier = FakeVerifier()
         asyncio.run(
-            grade(task_with(verifier, grading=grading), known, missing_grades(known, [one], range(4), range(1)))
+            grade(
+                task_with(verifier, grading=grading), known, missing_grades(known, [rubric_needing], range(4), range(1))
+            )
         )
         asked.append(sorted(verifier.requests, key=str))
 

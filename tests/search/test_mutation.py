@@ -169,7 +169,7 @@ def test_reweight_is_held_to_the_weights_that_were_written_and_so_can_be_repeate
     assert again.weights == pytest.approx(once.weights)
 
 
-def test_the_bank_remembers_the_proportions_in_which_a_rubric_wwith_mean_weight_one() -> None:
+def test_the_bank_remembers_the_proportions_in_which_a_rubric_was_written() -> None:
     prepared, one = case_of(), weighted(clear=3, deep=1)
 
     bank = GradeBank(5, 1).with_criteria(with_mean_weight_one(one).criteria, prepared.texts)

@@ -86,7 +86,7 @@ def test_what_cannot_be_graded_is_no_number_and_is_asked_again() -> None:
 
     report = probed(Rubric(criteria=(criterion("a0"),)), Deaf(), probing={"probing": "all"})
 
-    assert {one.variant_score for one in report.results if one.probe is Probe.INJECTED} == {None}
+    assert {result.variant_score for result in report.results if result.probe is Probe.INJECTED} == {None}
     assert (report.gamed_by, report.is_complete) == ((), False)
 
 

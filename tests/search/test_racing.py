@@ -160,7 +160,7 @@ def test_a_criterion_that_points_the_wrong_way_is_never_graded_beyond_its_heat()
 
     state, _ = run(task_of(prompt, roles, settings, generations=1, holdout=0))
 
-    alive = {key for one in state.population for key in one.rubric.keys}
+    alive = {key for individual in state.population for key in individual.rubric.keys}
     dropped = [key for key in state.bank.criteria if key not in alive]
     heard = {key: sum(entry.criterion_key == key for entry in state.bank.entries()) for key in state.bank.criteria}
     assert dropped

@@ -103,7 +103,7 @@ def test_a_refinement_that_lacks_grades_never_displaces_one_that_has_them_all() 
     class DeafTo(FakeVerifier):
         async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
             graded = await super().grade(request)
-            return {key: one for key, one in graded.items() if key != criterion("right").key}
+            return {key: grade for key, grade in graded.items() if key != criterion("right").key}
 
     for accept in (True, False):
         before, after = refined(baseline(adding("right"), accept=accept, verifier=DeafTo()))
@@ -126,7 +126,7 @@ def test_the_baseline_has_no_free_modes_and_no_races_however_these_are_set() -> 
 
     state, conclusion = run(context)
 
-    assert {one.operator for one in state.ancestors} == {"initial", "raise_bar"}
+    assert {ancestor.operator for ancestor in state.ancestors} == {"initial", "raise_bar"}
     assert state.calls.saved_by_racing == 0
     assert set(state.best.rubric.weights) == {1 / len(state.best.rubric.criteria)}
     assert conclusion.rubric == conclusion.measured_rubric

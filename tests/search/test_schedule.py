@@ -102,7 +102,7 @@ def test_only_the_latest_children_are_a_modes_record() -> None:
 @pytest.mark.parametrize("floor", [0.0, 0.1])
 def test_when_every_mode_does_harm_all_are_tried_alike(floor: float) -> None:
     settings = scheduling(Schedule.SUCCESS_FEEDBACK, min_mutation_weight=floor)
-    history = [one for mode in SCHEDULED for one in born(mode, -0.1, -0.2)]
+    history = [ancestor for mode in SCHEDULED for ancestor in born(mode, -0.1, -0.2)]
 
     found = weights(settings, history)
 
@@ -152,7 +152,7 @@ HISTORIES = st.lists(
 def test_any_history_gives_weights_to_draw_from(
     settings: MutationSettings, history: list[tuple[str, float | None]], generation: int, diversity: float
 ) -> None:
-    known = [one for mode, gain in history for one in born(mode, gain)]
+    known = [ancestor for mode, gain in history for ancestor in born(mode, gain)]
 
     found = weights(settings, known, generation, diversity)
     modes = chosen(settings, 7, generation, history=known, diversity=diversity)
@@ -164,7 +164,7 @@ def test_any_history_gives_weights_to_draw_from(
 
 
 def test_modes_are_drawn_by_their_weights() -> None:
-    history = [one for mode in SCHEDULED for one in born(mode, 0.1 if mode == "raise_bar" else -0.1)]
+    history = [ancestor for mode in SCHEDULED for ancestor in born(mode, 0.1 if mode == "raise_bar" else -0.1)]
 
     often = Counter(chosen(scheduling(Schedule.SUCCESS_FEEDBACK), 3000, history=history))
 

@@ -177,7 +177,7 @@ def test_a_search_of_no_generations_still_has_a_best() -> None:
     state, conclusion = run(task_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert state.generation == 0
-    assert conclusion.measured_rubric.fingerprint in {one.fingerprint for one in state.population}
+    assert conclusion.measured_rubric.fingerprint in {individual.fingerprint for individual in state.population}
 
 
 def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
