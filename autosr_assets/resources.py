@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
-from autosr_assets.automation.dead_runs import tag_run
-from autosr_assets.home import cache_place
+from autosr_assets.runtime.home import cache_location
+from autosr_assets.runtime.run_process import tag_run
 from autosr_assets.steps.handover import Handover
 from autosr_lib.backends import Backend, open_backend
 from autosr_lib.evaluation.settings import GradingSettings
@@ -42,7 +42,7 @@ class Backends:
         """Return the one client of these settings: a run has one limit, one budget and one record of calls."""
         name = settings.model_dump_json()
         if name not in self._clients:
-            cache = open_cache(cache_place(settings.cache_dir)) if settings.llm_cache else NoCache()
+            cache = open_cache(cache_location(settings.cache_dir)) if settings.llm_cache else NoCache()
             from autosr_lib.llm.client import ModelClient  # noqa: PLC0415 - openai is slow to import
 
             self._clients[name] = ModelClient(settings, cache=cache)

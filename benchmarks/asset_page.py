@@ -42,8 +42,8 @@ def materialize(folder: Path, prompts: int) -> Path:
     from autosr_assets.cli.launch import Launch, _Runs
     from autosr_assets.cli.options import Told
     from autosr_assets.cli.shared import open_store
-    from autosr_assets.home import dagster_home
     from autosr_assets.resources import Silence
+    from autosr_assets.runtime.home import dagster_home
 
     path = write_dataset(folder / "page.jsonl", prompts)
     dagster_home()

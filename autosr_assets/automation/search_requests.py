@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, range_tags
-from autosr_assets.graph_names import candidates_key, prompts_of
+from autosr_assets.runtime.graph_names import candidates_key, prompts_of
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left

@@ -13,9 +13,9 @@ from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
-from autosr_assets.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
-from autosr_assets.home import CHECKOUT
 from autosr_assets.resources import Backends, Progress
+from autosr_assets.runtime.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
+from autosr_assets.runtime.home import CHECKOUT
 from autosr_assets.steps.dataset import Origin, full_path
 from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.errors import SettingsError

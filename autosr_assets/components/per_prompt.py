@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
-from autosr_assets.graph_names import TABLES, dataset_key, prompts_of
+from autosr_assets.dagster_internals.step_metadata import add_partition_metadata
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, prompts_of
 from autosr_assets.steps.prompt_rows import Filled
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.search.fingerprints import METHOD_VERSION
@@ -75,24 +75,7 @@ def published(
     for key, handle in filled.handles.items():
         told = filled.described[key] if key in filled.described else describe(handle.read(columns))
         metadata[key] = {**told, **filled.used.get(key, {})}
-    add_metadata(context, metadata)
+    add_partition_metadata(context, metadata)
     for key, error in filled.failed.items():
         context.log.error("prompt %r failed: %s", key, error)
     return dict(filled.handles)
-
-
-def add_metadata(context: dg.AssetExecutionContext, by_key: Mapping[str, Mapping[str, Any]]) -> None:
-    """Publish metadata by partition key.
-
-    `context.add_asset_metadata` reads all partition keys of the asset, and copies all metadata, at every call: hours at
-    ten thousand prompts. What it does at the end is done here once for all keys.
-    """
-    step = context.get_step_execution_context()
-    known: OutputMetadataAccumulator = step._metadata_accumulator  # noqa: SLF001 - there is no public way
-    added: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): metadata
-        for key, metadata in by_key.items()
-    }
-    step._metadata_accumulator = OutputMetadataAccumulator(  # noqa: SLF001
-        per_output_metadata={**known.per_output_metadata, **added}
-    )

@@ -13,7 +13,8 @@ from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.per_prompt import PerPrompt, published
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.graph_names import (
+from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import (
     TABLES,
     candidates_key,
     checked_name,
@@ -21,7 +22,6 @@ from autosr_assets.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
-from autosr_assets.io_manager import PartitionRows
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts, store_dataset
 from autosr_assets.steps.step_resources import SHARED, preference_step
 from autosr_assets.views.columns import columns_metadata

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt, published
-from autosr_assets.graph_names import TABLES, dataset_key, preferences_key, prompts_of, search_settings_key
+from autosr_assets.dagster_internals.range_events import log_materializations
 from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, preferences_key, prompts_of, search_settings_key
 from autosr_assets.steps.export import export_search
 from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
-from autosr_assets.steps.range_events import log_materializations
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.steps.step_resources import preference_step
 from autosr_assets.views.columns import columns_metadata

@@ -11,8 +11,8 @@ import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
-from autosr_assets.graph_names import prompts_of
-from autosr_assets.home import CHECKOUT
+from autosr_assets.runtime.graph_names import prompts_of
+from autosr_assets.runtime.home import CHECKOUT
 from autosr_assets.views.metadata import cell, table
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError

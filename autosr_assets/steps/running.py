@@ -3,8 +3,8 @@
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from autosr_assets.interrupts import run_to_its_end
 from autosr_assets.resources import Backends
+from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.steps.call_records import keep_calls
 from autosr_assets.steps.prompt_rows import Filled
 from autosr_lib.backends import Backend
@@ -31,7 +31,7 @@ def run_with(
 
     used: Mapping[str, Mapping[str, Any]] = {}
     try:
-        filled = run_to_its_end(step())
+        filled = run_until_complete(step())
     finally:
         filling.close()
         used = keep_calls(backend, store, backends.run_id, table)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from autosr_assets.graph_names import TABLES, dataset_settings_key, preferences_key
 from autosr_assets.resources import BACKENDS, HANDOVER, PROGRESS
+from autosr_assets.runtime.graph_names import TABLES, dataset_settings_key, preferences_key
 from autosr_assets.steps.search_steps import PreferenceStep
 
 SHARED = (TABLES, BACKENDS, PROGRESS, HANDOVER)

@@ -16,7 +16,7 @@ import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from autosr_assets.cli.options import all_settings
-from autosr_assets.graph_names import prompts_of
+from autosr_assets.runtime.graph_names import prompts_of
 from autosr_assets.steps.work_left import range_runs
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest

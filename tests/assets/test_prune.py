@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 from upath import UPath
 
-from autosr_assets.home import dagster_home
-from autosr_assets.records.pruning import shrunk
+from autosr_assets.automation.pruning import shrunk
 from autosr_assets.resources import Backends, Silence
+from autosr_assets.runtime.home import dagster_home
 from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
 from autosr_lib.llm.cache import SqliteReplyCache
 from autosr_lib.search.settings import Structure
