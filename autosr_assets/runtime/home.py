@@ -10,7 +10,7 @@ from pathlib import Path
 from upath import UPath
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.storage.places import place
+from autosr_lib.storage.files import storage_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The project's folder; in an installed wheel, the folder of the packages."""
@@ -54,7 +54,7 @@ def data_home() -> UPath:
     depend on the folder a command is started in, so the command line, the web UI and a cron job use the same data.
     """
     if configured := os.environ.get("AUTOSR_HOME"):
-        return place(configured) if "://" in configured else UPath(Path(configured).expanduser().absolute())
+        return storage_path(configured) if "://" in configured else UPath(Path(configured).expanduser().absolute())
     base = CHECKOUT if (CHECKOUT / "workspace.yaml").is_file() else Path.cwd()
     return UPath(base / "data")
 
