@@ -22,7 +22,9 @@ import openai
 from autosr_lib.domain.rubric import Criterion
 from autosr_lib.evaluation.roles import GradeRequest
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm import LlmSettings, ModelClient, llm_roles
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.roles import llm_roles
+from autosr_lib.llm.settings import LlmSettings
 from benchmarks.measuring import machine
 from tests.llm.server import ModelServer
 

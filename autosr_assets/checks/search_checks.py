@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from autosr_assets.checks.dataset_checks import faults_metadata
 from autosr_assets.steps.export import best_rows, export_target
-from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export_check import differences
 from autosr_lib.results.soundness import (
     MOST_UNGRADED,
@@ -26,7 +26,7 @@ from autosr_lib.results.soundness import (
 )
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row
-from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import Status
 
 EVERY_PROMPT, VALID = "every_prompt_has_a_rubric", "every_rubric_is_valid"
@@ -64,18 +64,18 @@ def check_specs(best: dg.AssetKey, export: dg.AssetKey) -> list[dg.AssetCheckSpe
 
 
 def check_search(
-    steps: SearchSteps, dataset: StoredTable, wanted: Iterable[dg.AssetCheckKey]
+    plan: SearchPlan, store: TableStore, wanted: Iterable[dg.AssetCheckKey]
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of the wanted checks, after one look at each prompt's row."""
     names = {key.name: key.asset_key for key in wanted}
     if names.keys() & BEST_CHECKS.keys():
-        found = _Findings.of(steps, dataset)
+        found = _Findings.of(plan, store)
         for name in BEST_CHECKS:
             if name in names:
                 yield _RESULTS[name](found, {"asset_key": names[name], "check_name": name})
     if EXPORT_MATCHES in names:
-        target = export_target(steps)
-        faults = dict(differences(target, best_rows(steps, dataset)))
+        target = export_target(plan)
+        faults = dict(differences(target, best_rows(plan, store)))
         yield dg.AssetCheckResult(
             asset_key=names[EXPORT_MATCHES],
             check_name=EXPORT_MATCHES,
@@ -102,17 +102,17 @@ class _Findings:
     counts: list[HoldoutCount] = field(default_factory=list)
 
     @classmethod
-    def of(cls, steps: SearchSteps, dataset: StoredTable) -> "_Findings":
+    def of(cls, plan: SearchPlan, store: TableStore) -> "_Findings":
         found = cls()
-        for row in best_rows(steps, dataset, _COLUMNS):
+        for row in best_rows(plan, store, _COLUMNS):
             found.prompts += 1
             if row["status"] == Status.FAILED:
                 found.without[row["prompt_id"]] = row["error"]
                 continue
-            found.add(row, steps)
+            found.add(row, plan, store)
         return found
 
-    def add(self, row: Row, steps: SearchSteps) -> None:
+    def add(self, row: Row, plan: SearchPlan, store: TableStore) -> None:
         name = row["prompt_id"]
         self.probed += bool(row["probes"])
         for faults, fault in (
@@ -130,17 +130,17 @@ class _Findings:
             self.fallen[name] = f"{unseen.best:g} of {unseen.pairs} pairs, the first rubric {unseen.initial:g}"
         missing = row["calls"]["ungraded"]
         # A request asks for one grade at least; grades are counted only where some are missing.
-        asked = row["calls"]["verifier"] if not missing else missing + _given(steps, name)
+        asked = row["calls"]["verifier"] if not missing else missing + _given(plan, store, name)
         self.missing += missing
         self.asked += asked
         if asked and missing / asked >= MOST_UNGRADED:
             self.ungraded[name] = f"{missing} of {asked} grades"
 
 
-def _given(steps: SearchSteps, prompt_id: str) -> int:
+def _given(plan: SearchPlan, store: TableStore, prompt_id: str) -> int:
     """Return how many grades the last generation's bank holds that were asked of a verifier."""
-    last = steps.table(steps.generation_name(steps.structure.generations))
-    rows = steps.store.read(last, partition_key(prompt_id), ["bank"])
+    last = plan.generation_table(plan.structure.generations)
+    rows = store.read(last, partition_key(prompt_id), ["bank"])
     return 0 if rows is None else _grades(rows)
 
 

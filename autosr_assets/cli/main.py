@@ -150,9 +150,9 @@ def export_prompts(
     _debug: Debug = False,
 ) -> None:
     """Copy the built-in templates, to be changed and used by `--prompts-dir`."""
-    from autosr_lib.llm.prompts import builtin_prompts  # noqa: PLC0415
+    from autosr_lib.llm.templates import builtin_templates_folder  # noqa: PLC0415
 
-    root = builtin_prompts()
+    root = builtin_templates_folder()
     copies = {path: folder / path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()}
     if not force and (there := [str(target) for target in copies.values() if target.exists()]):
         raise SettingsError(f"{there[0]} is there already; give another folder, or --force to write over it")

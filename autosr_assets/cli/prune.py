@@ -32,8 +32,8 @@ def prune(
         raise SettingsError(f"{unknown[0]!r} cannot be pruned; allowed: {', '.join(KINDS)}")
     from autosr_assets.automation.pruning import Generations, Pruner, Replies, Runs, days_ago  # noqa: PLC0415
     from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
+    from autosr_lib.llm.cache import open_cache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
-    from autosr_lib.llm.shared_cache import open_cache  # noqa: PLC0415
 
     store, before = open_store(), days_ago(days)
     known: dict[str, Pruner] = {

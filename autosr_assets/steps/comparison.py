@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.checks.dataset_checks import present_prompts
-from autosr_assets.steps.call_records import spent_on
 from autosr_assets.views.metadata import cell
 from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
+from autosr_lib.pipeline.call_records import Usage, search_usage
+from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.results.comparison import Comparison, compare
 from autosr_lib.results.run_results import BEST_COLUMNS, RESULTS, has_rubric, result_of
 from autosr_lib.storage.partition_keys import partition_key
@@ -43,7 +43,7 @@ class SearchResults:
     touching: PairSummary | None
     """Its accuracy over pairs that touch a hidden candidate."""
     calls: int
-    spent: Mapping[str, Any]
+    spent: Usage
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def compare_searches(store: TableStore, dataset: str, searches: Sequence[str]) -
     Raises:
         StorageError: the dataset is not stored, or a search has no row.
     """
-    prompts = present_prompts(store.stored(f"{dataset}/dataset"))
+    prompts = present_prompt_ids(store.stored(f"{dataset}/dataset"))
     known = [_results(store, name, prompts) for name in searches]
     first = known[0]
     return Compared(len(prompts), known, {one.name: compare(first.rows, one.rows) for one in known[1:]})
@@ -77,7 +77,7 @@ def comparison_metadata(found: Compared) -> dict[str, Any]:
     """Return what the asset publishes."""
     metadata: dict[str, Any] = {"comparison": dg.MetadataValue.md(comparison_markdown(found)), "prompts": found.prompts}
     for one in found.searches:
-        metadata |= {f"{one.name}_calls": one.calls, f"{one.name}_cost": one.spent["cost"]}
+        metadata |= {f"{one.name}_calls": one.calls, f"{one.name}_cost": one.spent.cost}
         for which, summary in (("unseen", one.unseen), ("touching", one.touching)):
             if summary is not None:
                 metadata[f"{one.name}_{which}_accuracy"] = summary.best.value
@@ -94,7 +94,7 @@ def comparison_markdown(found: Compared) -> str:
     first = found.searches[0]
     each = [
         f"| {cell(one.name)} | {one.done} of {found.prompts} | {_accuracy(one.unseen)} | {_accuracy(one.touching)} "
-        f"| {one.calls:,} | {one.spent['tokens']:,} | ${one.spent['cost']:,.2f} |"
+        f"| {one.calls:,} | {one.spent.tokens:,} | ${one.spent.cost:,.2f} |"
         for one in found.searches
     ]
     against = [
@@ -130,7 +130,7 @@ def _results(store: TableStore, search: str, prompts: Sequence[str]) -> SearchRe
     unseen = [PairCount(row["unseen_pairs"], row["unseen_best"], row["unseen_best"]) for row in known]
     touching = [PairCount(row["holdout_pairs"], row["holdout_best"], row["holdout_best"]) for row in known]
     calls = sum(row["calls"] for row in known)
-    spent = spent_on(store, search)
+    spent = search_usage(store, search)
     return SearchResults(search, rows, len(known), summarise_pairs(unseen), summarise_pairs(touching), calls, spent)
 
 

@@ -7,13 +7,13 @@ import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
-from autosr_assets.records.manifest import Manifest, run_manifest, told
+from autosr_assets.records.manifest import Manifest, run_manifest, search_description
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
 from autosr_assets.runtime.home import data_home
-from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import Digest, report_path, write_report
 from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export import Totals, holdout_json, write_export
 from autosr_lib.results.run_results import result_of
 from autosr_lib.storage.files import storage_errors, storage_path
@@ -29,75 +29,80 @@ EXPORTED = pa.schema([("path", pa.string()), ("told", pa.string()), ("content", 
 """The table of the export: where it went, and the names of what it says; equal names mean an equal export."""
 
 
-def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tuple[UPath, dict[str, Any]]:
+def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> tuple[UPath, dict[str, Any]]:
     """Write the export of a search, in the order of the dataset, and return where it is and what is published of it.
 
     An export that says something new gets a record beside it; one that says the same again keeps the record it has.
     """
-    target = export_target(steps)
-    last = _last_export(steps)
+    target = export_target(plan)
+    last = _last_export(plan, store)
     last_run = last["run_id"] if last and last["path"] == str(target) else None
     seen, results = list[list[str | None]](), list[Row]()
 
     def rows() -> Iterator[Row]:
-        for row in best_rows(steps, dataset):
+        for row in best_rows(plan, store):
             seen.append([row["prompt_id"], row["status"], row.get("input_fingerprint")])
             results.append(result_of(row))
             yield row
 
     def manifest_of(totals: Totals) -> Manifest:
-        return with_its_record(target, run_manifest(run_id, steps, totals), last_run)
+        return with_its_record(target, run_manifest(run_id, plan, store, totals), last_run)
 
     digest = Digest()
     totals, manifest = write_export(target, digest.watched(rows()), manifest_of)
     if manifest["run_id"] == run_id:
-        keep_record(steps.store, target, manifest, results)
+        keep_record(store, target, manifest, results)
     record = {
         "path": str(target),
-        "told": fingerprint(told(steps)),
+        "told": fingerprint(search_description(plan, store)),
         "content": fingerprint(seen),
         "run_id": manifest["run_id"],
     }
-    steps.store.write(steps.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
-    write_report(steps.store, target, manifest, totals, digest)
+    store.write(plan.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
+    write_report(store, target, manifest, totals, digest)
     charts = {
         name: picture(name.replace("_", " "), svg) for name, svg in digest.histories.charts(totals.holdout).items()
     }
     return target, {**charts, **export_metadata(totals, target), **_manifest_metadata(target, manifest)}
 
 
-def export_target(steps: SearchSteps) -> UPath:
+def export_target(plan: SearchPlan) -> UPath:
     """Return where the export of a search goes."""
-    named = steps.settings.output
-    return storage_path(named) if named else data_home() / "exports" / f"{steps.prefix}.json"
+    named = plan.settings.output
+    return storage_path(named) if named else data_home() / "exports" / f"{plan.name}.json"
 
 
-def is_exported(steps: SearchSteps, content: str) -> bool:
+def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
     """Return whether the last export is where it should be and says what it would say again.
 
     Args:
-        steps: the search.
+        plan: of the search.
+        store: with its tables.
         content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
     """
-    target, last = export_target(steps), _last_export(steps)
+    target, last = export_target(plan), _last_export(plan, store)
     with storage_errors(target, "read"):
         is_there = target.is_file()
     if last is None or not is_there:
         return False
-    return (last["path"], last["told"], last["content"]) == (str(target), fingerprint(told(steps)), content)
+    return (last["path"], last["told"], last["content"]) == (
+        str(target),
+        fingerprint(search_description(plan, store)),
+        content,
+    )
 
 
-def _last_export(steps: SearchSteps) -> Row | None:
-    rows = steps.store.read(steps.table(EXPORT))
+def _last_export(plan: SearchPlan, store: TableStore) -> Row | None:
+    rows = store.read(plan.table(EXPORT))
     return None if rows is None else rows.to_pylist()[0]
 
 
-def best_rows(steps: SearchSteps, dataset: StoredTable, columns: Sequence[str] | None = None) -> Iterator[Row]:
+def best_rows(plan: SearchPlan, store: TableStore, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Yield the rows of the best rubrics with the prompts' texts, in the order of the dataset.
 
     A prompt without a row counts as failed.
     """
-    return rows_in_order(steps.store, steps.table("best_rubrics"), dataset, columns)
+    return rows_in_order(store, plan.best_table, store.stored(plan.dataset.dataset_table), columns)
 
 
 def rows_in_order(

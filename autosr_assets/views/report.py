@@ -10,12 +10,12 @@ from typing import Any
 from markupsafe import Markup
 from upath import UPath
 
-from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.histories import Histories
 from autosr_assets.views.pages import page_template
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
+from autosr_lib.pipeline.call_records import Usage, usage_by_role
 from autosr_lib.results.export import Totals
 from autosr_lib.storage.files import atomic_write, storage_errors
 from autosr_lib.storage.partition_keys import partition_key
@@ -101,7 +101,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], totals: Totals, dig
     charts: dict[str, str] = dict.fromkeys(
         ("objective_by_generation", "calls_by_generation", "held_out_accuracy", "steps_to_the_best"), ""
     ) | {name: Markup(svg) for name, svg in digest.histories.charts(summary).items()}  # noqa: S704 - of our own making
-    spending = spent_by_role(store, search, manifest["dataset_name"])
+    spending = usage_by_role(store, search, manifest["dataset_name"])
     facts, withdrawn = _dataset_facts(store, dataset)
     return {
         "name": search,
@@ -163,16 +163,14 @@ def _held_out(summary: HoldoutSummary | None) -> list[dict[str, Any]]:
     ]
 
 
-def _calls(
-    totals: Totals, sampling: int | None, spending: Mapping[str, Mapping[str, float]]
-) -> Iterator[dict[str, Any]]:
+def _calls(totals: Totals, sampling: int | None, spending: Mapping[str, Usage]) -> Iterator[dict[str, Any]]:
     """Yield a row for each role, and for the probes, whose tokens are the verifier's; `sampling` is the responder's."""
     counts: dict[str, int | None] = {role: totals.calls.get(role, 0) for role in _ROLES}
     counts |= {"judge": totals.judge_calls, "responder": sampling}
     for role, count in counts.items():
         if count is not None:
             used = spending.get(role)
-            tokens, cost = ("–", "–") if used is None else (f"{used['tokens']:,.0f}", f"{used['cost']:.4f}")
+            tokens, cost = ("–", "–") if used is None else (f"{used.tokens:,.0f}", f"{used.cost:.4f}")
             yield {"role": role, "calls": count, "tokens": tokens, "cost": cost}
     if totals.probed:
         among = "among the verifier's" if totals.probe_calls else "–"

@@ -15,11 +15,11 @@ from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Parcel, pack
 from autosr_lib.evaluation.roles import GradeRequest, Verifier
 from autosr_lib.evaluation.settings import Grading
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.llm.client import ModelClient
+from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.extraction import Extractor
-from autosr_lib.llm.prompts import PromptTemplate
+from autosr_lib.llm.roles.verifier import LlmVerifier
 from autosr_lib.llm.settings import Role
-from autosr_lib.llm.verifier import LlmVerifier
+from autosr_lib.llm.templates import PromptTemplate
 from autosr_lib.reward.exported import Entry, Exported, Which, read_export
 from autosr_lib.reward.scored import Scored, scored
 from autosr_lib.search.fingerprints import METHOD_VERSION
@@ -207,7 +207,7 @@ class Rubrics:
             return []
         except EndpointError:
             if self.client is not None:
-                self.client.try_again()
+                self.client.clear_endpoint_failure()
             raise
         finally:
             if self.client is not None:

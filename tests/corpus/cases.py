@@ -6,9 +6,11 @@ from typing import Any
 
 from autosr_lib.errors import AutosrError
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm.prompts import PromptTemplate
-from autosr_lib.llm.replies import read_grades, read_rubric, read_verdict
+from autosr_lib.llm.replies.criteria import read_rubric
+from autosr_lib.llm.replies.grades import read_grades
+from autosr_lib.llm.replies.verdict import read_verdict
 from autosr_lib.llm.settings import Role
+from autosr_lib.llm.templates import PromptTemplate
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings

@@ -12,7 +12,9 @@ import atheris
 with atheris.instrument_imports(include=["autosr_lib"]):
     from autosr_lib.errors import DatasetError, ReplyError
     from autosr_lib.evaluation.settings import GradingSettings
-    from autosr_lib.llm.replies import read_grades, read_rubric, read_verdict
+    from autosr_lib.llm.replies.criteria import read_rubric
+    from autosr_lib.llm.replies.grades import read_grades
+    from autosr_lib.llm.replies.verdict import read_verdict
     from autosr_lib.storage.dataset_checks import check_prompts
     from autosr_lib.storage.dataset_formats import READERS, read_raw
 

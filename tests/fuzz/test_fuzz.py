@@ -16,7 +16,7 @@ SECONDS = 10
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("target", "kinds"), [("replies", "replies"), ("datasets", "datasets")])
-def test_no_bytes_make_a_reader_fail_but_with_its_own_error(target: str, kinds: str, tmp_path: Path) -> None:
+def test_readers_raise_only_their_own_error_for_any_bytes(target: str, kinds: str, tmp_path: Path) -> None:
     for number, (kind, case) in enumerate(CASES):
         if kind.startswith(kinds):
             prefix = b"\0" if target == "datasets" else b""
