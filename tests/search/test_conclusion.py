@@ -8,26 +8,27 @@ import pytest
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
-from autosr_lib.search.conclusion import Conclusion, conclude
+from autosr_lib.search.conclusion import Conclusion, conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeInitializer, FakeVerifier, FlakyVerifier, attributes, fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 FITTED = {"free_modes": ("reweight", "gather")}
 
 
-def concluded(context: SearchContext, state: State, **grading: object) -> tuple[Conclusion, FakeVerifier]:
+def concluded(context: SearchContext, state: SearchState, **grading: object) -> tuple[Conclusion, FakeVerifier]:
     """Return the conclusion of a search under other settings of the end, and the verifier it asked."""
     verifier = FakeVerifier(noise=0.3)
     settings = context.settings.model_copy(update={"grading": context.settings.grading.model_copy(update=grading)})
     asked = replace(context, settings=settings, roles=replace(context.roles, verifier=verifier))
-    return asyncio.run(conclude(asked, state)), verifier
+    return asyncio.run(conclude_search(asked, state)), verifier
 
 
 def searched(
     seed: int = 0, prompt: Prompt | None = None, **changes: dict[str, object]
-) -> tuple[SearchContext, State, Conclusion]:
+) -> tuple[SearchContext, SearchState, Conclusion]:
     context = task_of(
         prompt or planted_prompt(12, kinds=8, seed=seed), fake_roles(noise=0.3), search_settings(**changes)
     )
@@ -77,7 +78,7 @@ def test_without_fresh_votes_the_best_is_that_of_the_search() -> None:
     assert conclusion.calls.verifier == len(context.prepared.hidden) * -(-_criteria(conclusion, state) // 10)
 
 
-def _criteria(conclusion: Conclusion, state: State) -> int:
+def _criteria(conclusion: Conclusion, state: SearchState) -> int:
     return len({*conclusion.measured_rubric.keys, *state.initial.rubric.keys})
 
 
@@ -85,7 +86,7 @@ def test_a_fresh_vote_that_cannot_be_read_sends_all_finalists_back_to_the_search
     context, state, _ = searched()
     deaf = replace(context, roles=replace(context.roles, verifier=FlakyVerifier(unread=1)))
 
-    conclusion = asyncio.run(conclude(deaf, state))
+    conclusion = asyncio.run(conclude_search(deaf, state))
 
     assert conclusion.calls.failed == 1
     assert conclusion.best.individual == state.best

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.evolution import breed
-from autosr_lib.search.population import by_merit, evaluate_rubrics
+from autosr_lib.search.children import Selection
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.evolution import run_generation
+from autosr_lib.search.population import by_merit
 from autosr_lib.search.roles import MutationMode, Proposal, Proposer, ProposeRequest, Roles
 from autosr_lib.search.schedule import SCHEDULED
-from autosr_lib.search.search import advance, begin
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.search import advance_search, start_search
+from autosr_lib.search.state import SearchState
 from tests.fakes import (
     FakeInitializer,
     FakeJudge,
@@ -37,23 +39,23 @@ from tests.worlds import planted_prompt, run, search_settings, task_of
 FREE = MutationMode.REWEIGHT, MutationMode.PRUNE, MutationMode.CROSSOVER, MutationMode.GATHER
 
 
-def states_of(context: SearchContext) -> list[State]:
+def states_of(context: SearchContext) -> list[SearchState]:
     """Return the state after generation 0, 1, …"""
 
-    async def go() -> list[State]:
-        states = [await begin(context)]
+    async def go() -> list[SearchState]:
+        states = [await start_search(context)]
         for _ in range(context.structure.generations):
-            states.append(await advance(context, states[-1]))
+            states.append(await advance_search(context, states[-1]))
         return states
 
     return asyncio.run(go())
 
 
-def bred(context: SearchContext, modes: list[MutationMode]) -> tuple[State, State, list[GradeRequest]]:
+def bred(context: SearchContext, modes: list[MutationMode]) -> tuple[SearchState, SearchState, list[GradeRequest]]:
     """Return the state before and after one round of these modes, and the grading that it asked for."""
     (before,) = states_of(replace(context, structure=context.structure.model_copy(update={"generations": 0})))
     asked = len(context.roles.verifier.requests)
-    after = asyncio.run(breed(context, before, [before.best], modes))
+    after = asyncio.run(run_generation(context, before, Selection([before.best], modes)))
     return before, after, context.roles.verifier.requests[asked:]
 
 
@@ -282,13 +284,7 @@ def test_the_best_never_gets_worse_elites_stay_and_nothing_is_there_twice(
     for one in states[-1].population:
         assert len(one.rubric.criteria) <= max(evolution["max_criteria"], len(states[0].initial.rubric.criteria) + 1)
         assert Rubric.model_validate(one.rubric.model_dump()) == one.rubric
-    again = evaluate_rubrics(
-        [one.rubric for one in states[-1].population],
-        states[-1].bank,
-        context.prepared,
-        context.votes,
-        context.settings.grading.aggregate,
-    )
+    again = context.graded(states[-1].bank).evaluate([one.rubric for one in states[-1].population])
     for one, evaluation in zip(states[-1].population, again, strict=True):
         assert one.evaluation == pytest.approx(evaluation), "evaluated on the same pairs and votes"
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.objective import Evaluation
-from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive, weight_matrix
+from autosr_lib.search.graded_prompt import weight_matrix
+from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive
 from tests.fakes import criterion, rubric
 
 

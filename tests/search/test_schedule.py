@@ -1,7 +1,7 @@
 """A schedule gives the next child to a mode that does good, and never forgets the others altogether."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.population import Ancestor
 from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Roles
-from autosr_lib.search.schedule import EXPLORING, SCHEDULED, choose_modes, mode_weights
+from autosr_lib.search.schedule import EXPLORING, SCHEDULED, ScheduleInputs, choose_modes, mode_weights
 from autosr_lib.search.settings import MutationSettings, Schedule
 from tests.fakes import FakeInitializer, FakeJudge, FakeVerifier, ScriptedProposer, attributes, criterion
 from tests.worlds import planted_prompt, run, search_settings, task_of
@@ -37,13 +37,19 @@ def born(mode: str, *gains: float | None) -> list[Ancestor]:
 def weights(
     settings: MutationSettings, history: list[Ancestor], generation: int = 1, diversity: float = 1.0
 ) -> dict[MutationMode, float]:
-    found = mode_weights(settings, generation, generations=10, diversity=diversity, history=history)
+    found = mode_weights(settings, ScheduleInputs(generation, 10, diversity, history))
     return dict(zip(SCHEDULED, found.tolist(), strict=True))
 
 
-def chosen(settings: MutationSettings, count: int, generation: int = 1, **said: object) -> list[MutationMode]:
-    told = {"generations": 10, "diversity": 1.0, "history": [], "rng": np.random.default_rng(0), **said}
-    return choose_modes(count, settings, generation=generation, **told)
+def chosen(
+    settings: MutationSettings,
+    count: int,
+    generation: int = 1,
+    history: Sequence[Ancestor] = (),
+    diversity: float = 1.0,
+) -> list[MutationMode]:
+    inputs = ScheduleInputs(generation, 10, diversity, history)
+    return choose_modes(count, settings, inputs, np.random.default_rng(0))
 
 
 def test_fixed_cycles_through_the_modes_child_by_child_over_generations() -> None:

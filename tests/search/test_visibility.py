@@ -8,20 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 
-def searched(context: SearchContext) -> State:
-    async def go() -> State:
-        state = await begin(context)
+def searched(context: SearchContext) -> SearchState:
+    async def go() -> SearchState:
+        state = await start_search(context)
         for _ in range(context.structure.generations):
-            state = await advance(context, state)
+            state = await advance_search(context, state)
         return state
 
     return asyncio.run(go())
@@ -57,7 +58,7 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
         hidden = [context.prepared.texts[1][place] for place in context.prepared.hidden]
         assert len(hidden) == 3
         assert not any(text in shown(roles) for text in hidden)
-        asyncio.run(conclude(context, state))
+        asyncio.run(conclude_search(context, state))
         assert all(text in shown(roles) for text in hidden)
 
 
