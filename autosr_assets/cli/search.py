@@ -138,7 +138,7 @@ def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *,
 
     from autosr_assets.cli.launch import Launch  # noqa: PLC0415
     from autosr_assets.cli.reports import Bars, print_outcome  # noqa: PLC0415
-    from autosr_assets.home import dagster_home  # noqa: PLC0415
+    from autosr_assets.runtime.home import dagster_home  # noqa: PLC0415
 
     tell_warnings(is_verbose=is_verbose)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
