@@ -12,7 +12,7 @@ from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import StopReason
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
-from tests.worlds import run, search_settings, task_of
+from tests.worlds import context_of, run, search_settings
 
 SHARE = st.floats(0, 1)
 
@@ -112,7 +112,7 @@ def check(
 ) -> None:
     verifier, proposer = FakeVerifier(0.6, failing), FakeProposer()
     roles = Roles(FakeInitializer(), proposer, verifier, FakeJudge())
-    context = task_of(prompt, roles, chosen, generations=generations, mode=mode, holdout=holdout)
+    context = context_of(prompt, roles, chosen, generations=generations, mode=mode, holdout=holdout)
 
     state, conclusion = run(context)
 

@@ -13,7 +13,7 @@ from autosr_lib.search.search import DEFAULT_PRESET, start_search
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import SearchState
 from tests.fakes import FakeInitializer, FakeProposer, FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
-from tests.worlds import planted_prompt, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, search_settings
 
 PRESET = {"initializer_strategy": "preset"}
 
@@ -25,7 +25,7 @@ def started(context: SearchContext, presets: dict[str, Rubric] | None = None) ->
 def test_the_initializer_is_asked_once_and_sees_the_visible_texts_in_random_order() -> None:
     prompt = planted_prompt(12)
     roles = fake_roles()
-    context = task_of(prompt, roles)
+    context = context_of(prompt, roles)
 
     started(context)
 
@@ -39,7 +39,7 @@ def test_the_initializer_is_asked_once_and_sees_the_visible_texts_in_random_orde
 
 def test_the_initial_rubric_is_graded_by_the_votes_of_the_search_on_visible_candidates_only() -> None:
     verifier = FakeVerifier()
-    context = task_of(
+    context = context_of(
         planted_prompt(12), replace(fake_roles(), verifier=verifier), search_settings(grading={"num_votes": 2})
     )
 
@@ -63,7 +63,7 @@ def test_the_weights_of_the_initial_rubric_are_normalised() -> None:
                 metadata={"note": "lost"},
             )
 
-    state = started(task_of(planted_prompt(6), replace(fake_roles(), initializer=Unnormalised())))
+    state = started(context_of(planted_prompt(6), replace(fake_roles(), initializer=Unnormalised())))
 
     assert state.initial.rubric.weights == (0.75, 0.25)
     assert [c.weight for c in state.initial.rubric.criteria] == [0.75, 0.25]
@@ -76,7 +76,7 @@ def test_proposals_over_contrasting_pairs_complete_the_first_population(proposal
     roles = replace(fake_roles(), proposer=proposer)
     settings = search_settings(initializer={"initial_proposals": proposals}, evolution={"free_modes": ()})
 
-    state = started(task_of(planted_prompt(12, kinds=12), roles, settings))
+    state = started(context_of(planted_prompt(12, kinds=12), roles, settings))
 
     assert len(proposer.requests) == state.calls.proposer == proposals
     assert all(request.pairs and request.parent == state.initial.rubric for request in proposer.requests)
@@ -89,7 +89,7 @@ def test_proposals_over_contrasting_pairs_complete_the_first_population(proposal
 def test_the_baseline_starts_with_the_initial_rubric_alone() -> None:
     roles = fake_roles()
 
-    state = started(task_of(planted_prompt(8), roles, mode=Mode.ITERATIVE))
+    state = started(context_of(planted_prompt(8), roles, mode=Mode.ITERATIVE))
 
     assert state.population == (state.initial,)
     assert roles.proposer.requests == []
@@ -98,7 +98,7 @@ def test_the_baseline_starts_with_the_initial_rubric_alone() -> None:
 
 def test_a_preset_is_chosen_by_prompt_id_and_the_initializer_is_not_asked() -> None:
     roles = fake_roles()
-    context = task_of(planted_prompt(8), roles, search_settings(initializer=PRESET))
+    context = context_of(planted_prompt(8), roles, search_settings(initializer=PRESET))
 
     state = started(context, {"p1": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
 
@@ -108,7 +108,7 @@ def test_a_preset_is_chosen_by_prompt_id_and_the_initializer_is_not_asked() -> N
 
 
 def test_the_default_preset_applies_to_prompts_without_their_own() -> None:
-    context = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+    context = context_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
 
     state = started(context, {"another": rubric("a3"), DEFAULT_PRESET: rubric("a4")})
 
@@ -117,7 +117,7 @@ def test_the_default_preset_applies_to_prompts_without_their_own() -> None:
 
 def test_without_a_preset_the_initializer_is_asked_unless_presets_are_strict() -> None:
     lenient, strict = (
-        task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET | {"preset_strict": is_strict}))
+        context_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET | {"preset_strict": is_strict}))
         for is_strict in (False, True)
     )
 
@@ -127,13 +127,13 @@ def test_without_a_preset_the_initializer_is_asked_unless_presets_are_strict() -
 
 
 def test_presets_are_not_used_with_the_strategy_backend() -> None:
-    state = started(task_of(planted_prompt(8), fake_roles()), {"p1": rubric("a3")})
+    state = started(context_of(planted_prompt(8), fake_roles()), {"p1": rubric("a3")})
 
     assert state.initial.operator == "initial"
 
 
 def test_a_budget_too_small_to_grade_the_initial_rubric_is_a_settings_error() -> None:
-    context = task_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
+    context = context_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
 
     with pytest.raises(SettingsError, match="max_calls_per_prompt is 5, too few to grade the initial rubric"):
         started(context)
@@ -145,13 +145,13 @@ def test_an_unreadable_reply_of_the_initializer_is_raised() -> None:
             raise ReplyError("silence")
 
     with pytest.raises(ReplyError, match="silence"):
-        started(task_of(planted_prompt(8), replace(fake_roles(), initializer=Silent())))
+        started(context_of(planted_prompt(8), replace(fake_roles(), initializer=Silent())))
 
 
 def test_missing_grades_of_the_initial_rubric_are_requested_again_with_the_first_children() -> None:
     roles = replace(fake_roles(), verifier=FlakyVerifier(unread=2))
 
-    state = started(task_of(planted_prompt(8), roles))
+    state = started(context_of(planted_prompt(8), roles))
 
     assert (state.calls.failed, state.calls.ungraded) == (2, 4)
     assert state.initial.evaluation.is_complete
@@ -159,7 +159,7 @@ def test_missing_grades_of_the_initial_rubric_are_requested_again_with_the_first
 
 
 def test_the_bank_stores_the_weights_of_the_initial_rubric_and_weight_one_for_new_criteria() -> None:
-    context = task_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
+    context = context_of(planted_prompt(8), fake_roles(), search_settings(initializer=PRESET))
     preset = Rubric(criteria=(criterion("a0", 3), criterion("a1", 1)))
 
     bank = started(context, {"p1": preset}).bank

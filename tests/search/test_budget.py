@@ -11,7 +11,7 @@ from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import StopReason
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, FlakyVerifier, fake_roles
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 
 def requests_of(roles: Roles) -> int:
@@ -45,7 +45,7 @@ def test_no_budget_is_exceeded_by_the_search_and_its_conclusion(
         evolution={"racing": racing, "mutations_per_round": 4},
         stop={"max_calls_per_prompt": budget},
     )
-    context = task_of(planted_prompt(8, kinds=10, seed=seed), roles, limited, generations=3, mode=mode)
+    context = context_of(planted_prompt(8, kinds=10, seed=seed), roles, limited, generations=3, mode=mode)
 
     try:
         state, conclusion = run(context)
@@ -59,7 +59,7 @@ def test_no_budget_is_exceeded_by_the_search_and_its_conclusion(
 def spent(budget: int | None) -> tuple[int, StopReason]:
     roles = fake_roles(noise=0.3)
     limited = search_settings(stop={"max_calls_per_prompt": budget}, grading={"finalist_votes": 1})
-    state, conclusion = run(task_of(planted_prompt(8, kinds=10), roles, limited, generations=4))
+    state, conclusion = run(context_of(planted_prompt(8, kinds=10), roles, limited, generations=4))
     return (state.calls + conclusion.calls).total, conclusion.stopped
 
 
@@ -88,7 +88,7 @@ def test_no_held_out_pairs_are_counted_if_the_budget_cannot_pay_for_the_hidden_c
         grading={"grading": grading, "criteria_per_call": 1, "finalist_votes": 0, "holdout_votes": 1},
         stop={"max_calls_per_prompt": 65},
     )
-    context = task_of(planted_prompt(8, kinds=10), roles, limited, generations=1)
+    context = context_of(planted_prompt(8, kinds=10), roles, limited, generations=1)
 
     _, conclusion = run(context)
 
@@ -106,7 +106,7 @@ def test_finalists_get_no_fresh_votes_if_the_hidden_candidates_need_the_remainin
         evolution={"free_modes": ()},
         stop={"max_calls_per_prompt": 100},
     )
-    context = task_of(planted_prompt(8, kinds=10), roles, limited, generations=0)
+    context = context_of(planted_prompt(8, kinds=10), roles, limited, generations=0)
 
     _, conclusion = run(context)
 

@@ -13,7 +13,7 @@ from autosr_lib.search.context import SearchContext
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import SearchState
 from tests.fakes import FakeInitializer, FakeVerifier, FlakyVerifier, attributes, fake_roles
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 FITTED = {"free_modes": ("reweight", "gather")}
 
@@ -29,7 +29,7 @@ def concluded(context: SearchContext, state: SearchState, **grading: object) -> 
 def searched(
     seed: int = 0, prompt: Prompt | None = None, **changes: dict[str, object]
 ) -> tuple[SearchContext, SearchState, Conclusion]:
-    context = task_of(
+    context = context_of(
         prompt or planted_prompt(12, kinds=8, seed=seed), fake_roles(noise=0.3), search_settings(**changes)
     )
     return context, *run(context)
@@ -63,7 +63,7 @@ def test_fresh_votes_remove_the_optimism_of_the_votes_that_a_rubric_was_selected
         settings = search_settings(
             grading={"finalist_votes": 3}, evolution={"finalists": 1}, objective={"pair_confidence_prior": 0}
         )
-        state, conclusion = run(task_of(planted_prompt(10, kinds=8, seed=seed), roles, settings))
+        state, conclusion = run(context_of(planted_prompt(10, kinds=8, seed=seed), roles, settings))
         best = next(
             finalist for finalist in conclusion.finalists if finalist.individual.fingerprint == state.best.fingerprint
         )
@@ -160,7 +160,7 @@ def test_the_credit_of_the_visible_labels_alone_is_reported() -> None:
 def test_without_hidden_candidates_nothing_is_held_out() -> None:
     roles = fake_roles()
 
-    _, conclusion = run(task_of(planted_prompt(8), roles, holdout=0))
+    _, conclusion = run(context_of(planted_prompt(8), roles, holdout=0))
 
     assert conclusion.holdout.touching.pairs == 0
 
@@ -214,7 +214,7 @@ def test_if_nothing_is_better_the_initial_rubric_is_the_best() -> None:
     plain = planted_prompt(8, kinds=1)
     roles = replace(fake_roles(), initializer=FakeInitializer(size=1))
 
-    state, conclusion = run(task_of(plain, roles, search_settings(evolution={"refit_on_all": False})))
+    state, conclusion = run(context_of(plain, roles, search_settings(evolution={"refit_on_all": False})))
 
     assert conclusion.best == conclusion.initial
     assert conclusion.measured_rubric == state.initial.rubric
@@ -222,7 +222,7 @@ def test_if_nothing_is_better_the_initial_rubric_is_the_best() -> None:
 
 
 def test_the_baseline_is_concluded_in_the_same_way_but_not_refitted() -> None:
-    state, conclusion = run(task_of(planted_prompt(12, seed=2), fake_roles(noise=0.3), mode=Mode.ITERATIVE))
+    state, conclusion = run(context_of(planted_prompt(12, seed=2), fake_roles(noise=0.3), mode=Mode.ITERATIVE))
 
     assert {finalist.individual.fingerprint for finalist in conclusion.finalists} == {
         state.best.fingerprint,
@@ -237,7 +237,7 @@ def test_a_better_rubric_is_better_on_hidden_candidates_too() -> None:
     for seed in range(8):
         prompt = planted_prompt(12, seed=seed)
         assert len(attributes(prompt.candidates[0].text)) == 6
-        _, conclusion = run(task_of(prompt, fake_roles(), search_settings(evolution=FITTED)))
+        _, conclusion = run(context_of(prompt, fake_roles(), search_settings(evolution=FITTED)))
         touching = conclusion.holdout.touching
         gains.append((touching.best - touching.initial) / touching.pairs)
 

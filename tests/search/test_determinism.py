@@ -20,7 +20,7 @@ from autosr_lib.search.state import SearchState
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
 from tests.fakes import fake_roles, unhurried
-from tests.worlds import planted_prompt, preferences_of, run, search_prompt, search_settings, context_of
+from tests.worlds import context_of, planted_prompt, preferences_of, run, search_prompt, search_settings
 
 FREE = ("reweight", "prune", "crossover", "gather")
 SEARCHES = st.builds(
@@ -107,9 +107,7 @@ def test_the_order_of_replies_does_not_change_the_result(search: SearchSettings,
 
 @pytest.mark.parametrize("at_once", [1, 8, 64])
 @pytest.mark.parametrize("order", [1, -1])
-def test_neither_the_order_of_prompts_nor_concurrency_changes_the_result(
-    at_once: int, order: int
-) -> None:
+def test_neither_the_order_of_prompts_nor_concurrency_changes_the_result(at_once: int, order: int) -> None:
     prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
     alone = {prompt.prompt_id: run(context_of(prompt, fake_roles(noise=0.4), generations=2)) for prompt in prompts}
     roles = unhurried(fake_roles(noise=0.4), seed=at_once)

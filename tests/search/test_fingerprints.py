@@ -84,7 +84,9 @@ def test_a_stop_setting_that_affects_generation_zero_changes_every_fingerprint(s
         {"stop": {"stop_when_distinguished": True}},
     ],
 )
-def test_a_setting_that_only_affects_later_generations_does_not_change_generation_zero(changes: dict[str, dict[str, object]]) -> None:
+def test_a_setting_that_only_affects_later_generations_does_not_change_generation_zero(
+    changes: dict[str, dict[str, object]],
+) -> None:
     assert first_difference(chain(search_settings(**changes))) == 1
 
 
@@ -92,7 +94,9 @@ def test_a_setting_that_only_affects_later_generations_does_not_change_generatio
     "changes",
     [{"evolution": {"finalists": 1}}, {"evolution": {"refit_on_all": False}}, {"grading": {"holdout_votes": 3}}],
 )
-def test_a_setting_that_only_affects_the_conclusion_does_not_change_the_generations(changes: dict[str, dict[str, object]]) -> None:
+def test_a_setting_that_only_affects_the_conclusion_does_not_change_the_generations(
+    changes: dict[str, dict[str, object]],
+) -> None:
     assert first_difference(chain(search_settings(**changes))) == 4
 
 

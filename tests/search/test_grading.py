@@ -12,12 +12,12 @@ from autosr_lib.search.context import SearchContext
 from autosr_lib.search.grading import grade, missing_grades, requests_without_bank
 from autosr_lib.search.state import Calls
 from tests.fakes import FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
-from tests.worlds import planted_prompt, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, search_settings
 
 
-def task_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
+def context_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
     roles = replace(fake_roles(), verifier=verifier)
-    return task_of(planted_prompt(4), roles, search_settings(grading=grading), holdout=0)
+    return context_of(planted_prompt(4), roles, search_settings(grading=grading), holdout=0)
 
 
 def empty_bank(*rubrics: Rubric, votes: int = 1) -> GradeBank:
@@ -38,8 +38,10 @@ def test_every_missing_grade_is_needed_once_even_when_rubrics_share_it() -> None
 
 def test_grades_in_the_bank_are_not_needed() -> None:
     wanted = rubric("a0", "a1")
-    context = task_with(FakeVerifier())
-    bank, _ = asyncio.run(grade(context, empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1))))
+    context = context_with(FakeVerifier())
+    bank, _ = asyncio.run(
+        grade(context, empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1)))
+    )
 
     assert missing_grades(bank, [wanted], range(4), range(1)) == []
     assert [need.criterion.text for need in missing_grades(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
@@ -49,14 +51,16 @@ def test_a_measured_criterion_is_never_requested() -> None:
     measured = Rubric(criteria=(Criterion(criterion_id="m", text="long", measure="min_words(3)"),))
 
     assert missing_grades(empty_bank(measured), [measured], range(4), range(1)) == []
-    assert requests_without_bank(task_with(FakeVerifier()), [measured]) == 0
+    assert requests_without_bank(context_with(FakeVerifier()), [measured]) == 0
 
 
 def test_grades_are_added_to_the_bank_and_their_calls_are_counted() -> None:
     wanted, verifier = rubric("a0", "a1"), FakeVerifier()
 
     bank, calls = asyncio.run(
-        grade(task_with(verifier), empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1)))
+        grade(
+            context_with(verifier), empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1))
+        )
     )
 
     assert len(bank.entries()) == 8
@@ -67,7 +71,7 @@ def test_grades_are_added_to_the_bank_and_their_calls_are_counted() -> None:
 
 def test_an_unreadable_reply_is_counted_and_its_grades_are_requested_again() -> None:
     wanted = rubric("a0", "a1")
-    context = task_with(FlakyVerifier(unread=1))
+    context = context_with(FlakyVerifier(unread=1))
     before = empty_bank(wanted)
 
     after, first = asyncio.run(grade(context, before, missing_grades(before, [wanted], range(4), range(1))))
@@ -86,7 +90,11 @@ def test_a_criterion_missing_from_a_reply_is_ungraded() -> None:
 
     wanted = rubric("a0", "a1")
     bank, calls = asyncio.run(
-        grade(task_with(Forgetful()), empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1)))
+        grade(
+            context_with(Forgetful()),
+            empty_bank(wanted),
+            missing_grades(empty_bank(wanted), [wanted], range(4), range(1)),
+        )
     )
 
     assert calls == Calls(verifier=4, ungraded=4)
@@ -100,7 +108,11 @@ def test_not_applicable_is_stored_as_an_answer() -> None:
 
     wanted = rubric("a0")
     bank, calls = asyncio.run(
-        grade(task_with(Shrugging()), empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1)))
+        grade(
+            context_with(Shrugging()),
+            empty_bank(wanted),
+            missing_grades(empty_bank(wanted), [wanted], range(4), range(1)),
+        )
     )
 
     assert calls.ungraded == 0
@@ -112,7 +124,7 @@ def test_a_request_contains_texts_and_criteria_and_no_labels() -> None:
     verifier, prompt = FakeVerifier(), planted_prompt(4)
 
     wanted = rubric("a0")
-    asyncio.run(grade(task_with(verifier), empty_bank(wanted), [Need(wanted.criteria[0], 2, 0, "r")]))
+    asyncio.run(grade(context_with(verifier), empty_bank(wanted), [Need(wanted.criteria[0], 2, 0, "r")]))
 
     assert verifier.requests == [GradeRequest("p1", prompt.prompt, prompt.candidates[2].text, wanted.criteria, 0)]
 
@@ -131,9 +143,7 @@ def test_a_request_does_not_depend_on_ids_and_weights_in_the_rubric_that_needs_i
     for needing in (rubric("a0", "a1"), renamed):
         verifier = FakeVerifier()
         asyncio.run(
-            grade(
-                task_with(verifier, grading=grading), bank, missing_grades(bank, [needing], range(4), range(1))
-            )
+            grade(context_with(verifier, grading=grading), bank, missing_grades(bank, [needing], range(4), range(1)))
         )
         requests.append(sorted(verifier.requests, key=str))
 

@@ -14,7 +14,7 @@ from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
 from autosr_lib.storage.rows import Row
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
-from tests.worlds import search_settings, task_of
+from tests.worlds import context_of, search_settings
 
 COUNTS = Criterion(criterion_id="counts", text="It is long.", measure="min_words(200)", weight=1.0)
 
@@ -26,7 +26,9 @@ def report_on(*criteria: Criterion, longer_is_better: bool = False) -> LengthRep
         prompt_id="p",
         prompt="Tell.",
         candidates=tuple(
-            Candidate(candidate_id=f"c{position}", text="word " * (20 + 20 * position), source="s", metadata={"rank": rank})
+            Candidate(
+                candidate_id=f"c{position}", text="word " * (20 + 20 * position), source="s", metadata={"rank": rank}
+            )
             for position, rank in enumerate(ranks)
         ),
     )
@@ -34,7 +36,7 @@ def report_on(*criteria: Criterion, longer_is_better: bool = False) -> LengthRep
         initializer={"initial_proposals": 0, "initializer_strategy": InitializerStrategy.PRESET},
         evolution={"free_modes": (), "refit_on_all": False},
     )
-    context = task_of(
+    context = context_of(
         prompt, Roles(FakeInitializer(), FakeProposer(), FakeVerifier(), FakeJudge()), settings, generations=0
     )
 

@@ -245,7 +245,9 @@ def graded_prompts(draw: st.DrawFn) -> tuple[GradedPrompt, list[str]]:
 
 
 @given(graded_prompts(), st.integers(1, 5))
-def test_any_free_mutation_makes_a_valid_rubric_or_none(problem: tuple[GradedPrompt, list[str]], max_criteria: int) -> None:
+def test_any_free_mutation_makes_a_valid_rubric_or_none(
+    problem: tuple[GradedPrompt, list[str]], max_criteria: int
+) -> None:
     prompt, names = problem
     original, second = rubric(*names), rubric(names[0])
 

@@ -16,7 +16,7 @@ from autosr_lib.search.roles import Roles
 from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, criterion
-from tests.worlds import planted_prompt, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, search_settings
 
 INSTRUCTION = "Note to the grader"
 
@@ -45,7 +45,7 @@ def probed(rubric: Rubric, verifier: FakeVerifier | None = None, **changes: Any)
         **changes,
     )
     roles = Roles(FakeInitializer(), FakeProposer(), verifier or FakeVerifier(), FakeJudge())
-    context = task_of(planted_prompt(8), roles, settings, generations=0)
+    context = context_of(planted_prompt(8), roles, settings, generations=0)
 
     async def go() -> ProbeReport:
         state = await start_search(context, {"__default__": rubric})

@@ -10,7 +10,7 @@ from autosr_lib.search.contrast import ChosenPair
 from autosr_lib.search.racing import Entrant, first_heat, is_wrong_way, without_losers
 from autosr_lib.search.roles import Proposal, ProposeRequest
 from tests.fakes import FakeVerifier, ScriptedProposer, attributes, criterion, fake_roles, rubric
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 PAIRS = (ChosenPair(0, 1, "misordered"), ChosenPair(0, 2, "misordered"))
 TEXTS = ("t", ("one", "two", "three", "four"))
@@ -123,7 +123,7 @@ def test_racing_saves_the_requests_of_dropped_criteria_and_adds_none(grading: st
                 grading={"grading": grading, "criteria_per_call": per_call, "num_votes": votes, "finalist_votes": 0},
                 initializer={"initial_proposals": 0},
             )
-            context = task_of(planted_prompt(12, kinds=14, seed=seed), roles, settings, generations=1, holdout=0)
+            context = context_of(planted_prompt(12, kinds=14, seed=seed), roles, settings, generations=1, holdout=0)
             state, _ = run(context)
             assert len(verifier.requests) == state.calls.verifier
             spent[racing] += state.calls.verifier
@@ -142,7 +142,7 @@ def test_if_all_siblings_share_a_request_racing_never_costs_more() -> None:
             grading={"grading": "pooled", "criteria_per_call": 10, "num_votes": 1, "finalist_votes": 0},
             initializer={"initial_proposals": 0},
         )
-        state, _ = run(task_of(planted_prompt(12, kinds=14, seed=2), roles, settings, generations=1, holdout=0))
+        state, _ = run(context_of(planted_prompt(12, kinds=14, seed=2), roles, settings, generations=1, holdout=0))
         spent.append(state.calls.verifier)
 
     assert spent[0] <= spent[1]
@@ -158,11 +158,13 @@ def test_a_criterion_that_points_the_wrong_way_is_only_graded_in_its_heat() -> N
         initializer={"initial_proposals": 0},
     )
 
-    state, _ = run(task_of(prompt, roles, settings, generations=1, holdout=0))
+    state, _ = run(context_of(prompt, roles, settings, generations=1, holdout=0))
 
     alive = {key for individual in state.population for key in individual.rubric.keys}
     dropped = [key for key in state.bank.criteria if key not in alive]
-    grades_by_key = {key: sum(entry.criterion_key == key for entry in state.bank.entries()) for key in state.bank.criteria}
+    grades_by_key = {
+        key: sum(entry.criterion_key == key for entry in state.bank.entries()) for key in state.bank.criteria
+    }
     assert dropped
     assert all(grades_by_key[key] < 12 for key in dropped)
     assert all(grades_by_key[key] == 12 for key in alive)

@@ -13,7 +13,7 @@ from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import SearchState
 from tests.fakes import FakeVerifier, FlakyVerifier, ScriptedProposer, criterion, fake_roles, prompt_with
-from tests.worlds import run, search_settings, task_of
+from tests.worlds import context_of, run, search_settings
 
 Script = Callable[[ProposeRequest], Proposal | None]
 
@@ -33,7 +33,7 @@ def baseline(
 ) -> SearchContext:
     roles = replace(fake_roles(), proposer=ScriptedProposer(script), verifier=verifier or FakeVerifier())
     settings = search_settings(evolution=evolution, refinement={"accept_only_if_improve": accept})
-    return task_of(PROMPT, roles, settings, generations=3, mode=Mode.ITERATIVE, holdout=0)
+    return context_of(PROMPT, roles, settings, generations=3, mode=Mode.ITERATIVE, holdout=0)
 
 
 def adding(name: str) -> Script:
@@ -121,7 +121,11 @@ def test_a_round_without_new_criteria_keeps_the_rubric() -> None:
 
 
 def test_the_baseline_ignores_the_settings_for_free_modes_and_racing() -> None:
-    ignored_settings = {"free_modes": ("reweight", "prune", "crossover", "gather"), "racing": True, "refit_on_all": True}
+    ignored_settings = {
+        "free_modes": ("reweight", "prune", "crossover", "gather"),
+        "racing": True,
+        "refit_on_all": True,
+    }
     context = baseline(one_criterion_per_round, accept=False, **ignored_settings)
 
     state, conclusion = run(context)

@@ -14,7 +14,7 @@ from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Role
 from autosr_lib.search.schedule import EXPLORING, SCHEDULED, ScheduleInputs, choose_modes, mode_weights
 from autosr_lib.search.settings import MutationSettings, Schedule
 from tests.fakes import FakeInitializer, FakeJudge, FakeVerifier, ScriptedProposer, attributes, criterion
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 FLOOR = 0.1
 
@@ -114,7 +114,9 @@ def test_exploration_decay_uses_all_modes_equally_first_and_then_success() -> No
     settings = scheduling(Schedule.EXPLORATION_DECAY, exploration_phase_ratio=0.5)
     history = [*ancestors_of("raise_bar", 0.1), *ancestors_of("decompose", -0.1)]
 
-    decompose_weights = [weights(settings, history, generation)[MutationMode.DECOMPOSE] for generation in (1, 5, 6, 8, 10)]
+    decompose_weights = [
+        weights(settings, history, generation)[MutationMode.DECOMPOSE] for generation in (1, 5, 6, 8, 10)
+    ]
 
     assert decompose_weights[:2] == [1, 1]
     assert decompose_weights[1] > decompose_weights[2] > decompose_weights[3] > decompose_weights[4] == FLOOR
@@ -193,6 +195,6 @@ def test_a_mode_whose_children_all_lose_gets_the_minimum_weight_in_a_search(*, r
         mutation={"adaptive_mutation": "fixed"},
     )
 
-    state, _ = run(task_of(planted_prompt(8, kinds=1, seed=3), roles, settings, generations=2))
+    state, _ = run(context_of(planted_prompt(8, kinds=1, seed=3), roles, settings, generations=2))
 
     assert weights(scheduling(Schedule.SUCCESS_FEEDBACK), list(state.ancestors))[MutationMode.DECOMPOSE] == FLOOR

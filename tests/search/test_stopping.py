@@ -14,17 +14,17 @@ from autosr_lib.search.search import advance_search
 from autosr_lib.search.state import SearchState, StopReason
 from autosr_lib.search.stopping import finish_generation, is_distinguished
 from tests.fakes import ScriptedProposer, criterion, fake_roles, prompt_with, rubric
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 NAN = float("nan")
 
 
-def task_with(votes: int = 1, **stop: object) -> SearchContext:
+def context_with(votes: int = 1, **stop: object) -> SearchContext:
     """Return a context over four candidates, best first; the tail is the first two."""
     settings = search_settings(
         stop=stop, grading={"num_votes": votes}, objective={"tail_fraction": 0.5, "tie_tolerance": 1e-8}
     )
-    return task_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
+    return context_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
 
 
 def state_of(context: SearchContext, *votes: list[float], **fields: object) -> SearchState:
@@ -43,7 +43,7 @@ def state_of(context: SearchContext, *votes: list[float], **fields: object) -> S
 
 
 @pytest.mark.parametrize(
-    ("scores", "margin", "is_told_apart"),
+    ("scores", "margin", "is_distinct"),
     [
         ([0.9, 0.7, 0.5, 0.3], None, True),
         ([0.9, 0.7, 0.3, 0.5], None, True),  # (2, 3) is wrong, and does not touch the tail
@@ -55,15 +55,15 @@ def state_of(context: SearchContext, *votes: list[float], **fields: object) -> S
     ],
 )
 def test_a_tail_is_distinguished_if_every_pair_that_touches_it_has_the_margin(
-    scores: list[float], margin: float | None, *, is_told_apart: bool
+    scores: list[float], margin: float | None, *, is_distinct: bool
 ) -> None:
-    context = task_with(distinguish_margin=margin)
+    context = context_with(distinguish_margin=margin)
 
-    assert is_distinguished(context, state_of(context, scores)) is is_told_apart
+    assert is_distinguished(context, state_of(context, scores)) is is_distinct
 
 
 def test_the_margin_must_exceed_the_uncertainty_of_the_votes() -> None:
-    context = task_with(votes=2)
+    context = context_with(votes=2)
     steady, shaky = [0.9, 0.7, 0.5, 0.3], [0.5, 0.9, 0.5, 0.3]
 
     sure = state_of(context, steady, [0.88, 0.72, 0.5, 0.3])
@@ -76,13 +76,13 @@ def test_the_margin_must_exceed_the_uncertainty_of_the_votes() -> None:
 
 
 def test_a_prompt_without_tail_pairs_is_never_distinguished() -> None:
-    context = task_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
+    context = context_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
 
     assert not is_distinguished(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
 
 def test_a_prompt_stops_when_its_tail_is_distinguished_in_two_consecutive_generations() -> None:
-    context = task_with(stop_when_distinguished=True)
+    context = context_with(stop_when_distinguished=True)
     distinguished_scores = [0.9, 0.7, 0.5, 0.3]
 
     once = finish_generation(context, state_of(context, distinguished_scores))
@@ -95,7 +95,7 @@ def test_a_prompt_stops_when_its_tail_is_distinguished_in_two_consecutive_genera
 
 
 def test_a_distinguished_prompt_continues_if_the_setting_is_off() -> None:
-    context = task_with(stop_when_distinguished=False)
+    context = context_with(stop_when_distinguished=False)
 
     assert finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
 
@@ -104,20 +104,20 @@ def test_a_distinguished_prompt_continues_if_the_setting_is_off() -> None:
 def test_a_prompt_stops_after_the_configured_number_of_generations_without_improvement(
     limit: int, reason: StopReason | None
 ) -> None:
-    context = task_with(stagnation_generations=limit)
+    context = context_with(stagnation_generations=limit)
 
     assert finish_generation(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
 
 
 def test_an_exhausted_budget_takes_precedence_over_other_reasons() -> None:
-    context = task_with(stagnation_generations=1, stop_when_distinguished=True)
+    context = context_with(stagnation_generations=1, stop_when_distinguished=True)
     state = state_of(context, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
 
     assert finish_generation(context, state).stopped is StopReason.BUDGET
 
 
 def test_the_milestone_of_a_generation_is_recorded() -> None:
-    context = task_with()
+    context = context_with()
 
     state = finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
@@ -132,7 +132,7 @@ def test_a_search_without_new_rubrics_stops_by_stagnation_and_makes_no_more_requ
         stop={"stagnation_generations": 2}, evolution={"free_modes": ()}, initializer={"initial_proposals": 0}
     )
 
-    state, conclusion = run(task_of(planted_prompt(8), roles, settings, generations=6))
+    state, conclusion = run(context_of(planted_prompt(8), roles, settings, generations=6))
 
     assert conclusion.stopped is StopReason.STAGNATION
     assert (state.generation, len(state.history), state.stagnation) == (6, 3, 2)
@@ -152,14 +152,14 @@ def test_an_improvement_ends_stagnation() -> None:
         initializer={"initial_proposals": 0},
     )
 
-    state, _ = run(task_of(planted_prompt(8, seed=4), roles, settings, generations=5, holdout=0))
+    state, _ = run(context_of(planted_prompt(8, seed=4), roles, settings, generations=5, holdout=0))
 
     assert state.stagnation == 2
     assert state.stopped is None
 
 
 def test_a_search_that_completes_all_generations_reports_that_reason() -> None:
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(noise=0.3), generations=2))
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(noise=0.3), generations=2))
 
     assert (state.generation, state.stopped, conclusion.stopped) == (2, None, StopReason.GENERATIONS)
 
@@ -168,13 +168,13 @@ def test_a_search_that_completes_all_generations_reports_that_reason() -> None:
 def test_a_run_can_search_fewer_generations_than_the_definition(limit: int) -> None:
     settings = search_settings(stop={"max_generations": limit})
 
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), settings, generations=3))
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(), settings, generations=3))
 
     assert (state.generation, len(state.history), conclusion.stopped) == (3, limit + 1, StopReason.GENERATIONS)
 
 
 def test_a_search_without_generations_still_has_a_best_rubric() -> None:
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), generations=0))
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert state.generation == 0
     assert conclusion.measured_rubric.fingerprint in {individual.fingerprint for individual in state.population}
@@ -182,7 +182,7 @@ def test_a_search_without_generations_still_has_a_best_rubric() -> None:
 
 def test_the_population_of_a_stopped_prompt_does_not_change() -> None:
     roles = fake_roles()
-    context = task_of(planted_prompt(8), roles, generations=1)
+    context = context_of(planted_prompt(8), roles, generations=1)
     state, _ = run(context)
     stopped = replace(state, stopped=StopReason.STAGNATION)
     requests_before = len(roles.verifier.requests)

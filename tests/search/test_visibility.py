@@ -15,7 +15,7 @@ from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import SearchState
 from tests.fakes import fake_roles
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 
 def searched(context: SearchContext) -> SearchState:
@@ -36,7 +36,9 @@ def all_requests(roles: Roles) -> str:
 
 def renamed(prompt: Prompt) -> Prompt:
     """Return the prompt with recognisable ids, sources and metadata."""
-    secret_names = ({"candidate_id": f"SECRET-{i}", "source": f"SECRET-{'ab'[i % 2]}"} for i in range(len(prompt.candidates)))
+    secret_names = (
+        {"candidate_id": f"SECRET-{i}", "source": f"SECRET-{'ab'[i % 2]}"} for i in range(len(prompt.candidates))
+    )
     secret = {"note": "SECRET", "rank": 424242}
     candidates = (
         candidate.model_copy(update={**names, "metadata": {**candidate.metadata, **secret}})
@@ -51,7 +53,7 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
     for seed in range(4):
         roles = fake_roles(noise=0.3)
         chosen_settings = search_settings(evolution={"racing": racing}, grading={"num_votes": 2})
-        context = task_of(planted_prompt(12, seed=seed), roles, chosen_settings, mode=mode)
+        context = context_of(planted_prompt(12, seed=seed), roles, chosen_settings, mode=mode)
 
         state = searched(context)
 
@@ -66,14 +68,14 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
 @given(st.integers(0, 30), st.sampled_from(Mode))
 def test_hidden_candidates_do_not_affect_the_search(seed: int, mode: Mode) -> None:
     plain = planted_prompt(10, seed=seed)
-    context = task_of(plain, fake_roles(noise=0.3), mode=mode)
+    context = context_of(plain, fake_roles(noise=0.3), mode=mode)
     changed = tuple(
         candidate.model_copy(update={"text": "a0=0.0 a9=1.0", "source": "another"})
         if i in context.prepared.hidden
         else candidate
         for i, candidate in enumerate(plain.candidates)
     )
-    other_context = task_of(plain.model_copy(update={"candidates": changed}), fake_roles(noise=0.3), mode=mode)
+    other_context = context_of(plain.model_copy(update={"candidates": changed}), fake_roles(noise=0.3), mode=mode)
 
     states = [searched(each) for each in (context, other_context)]
 
@@ -84,14 +86,14 @@ def test_hidden_candidates_do_not_affect_the_search(seed: int, mode: Mode) -> No
 
 def test_hidden_labels_affect_neither_the_search_nor_the_choice_of_the_best() -> None:
     plain = planted_prompt(12, seed=5)
-    context = task_of(plain, fake_roles(noise=0.3))
+    context = context_of(plain, fake_roles(noise=0.3))
     reversed_labels = tuple(
         candidate.model_copy(update={"metadata": {"quality": -(candidate.quality or 0)}})
         if i in context.prepared.hidden
         else candidate
         for i, candidate in enumerate(plain.candidates)
     )
-    other_context = task_of(plain.model_copy(update={"candidates": reversed_labels}), fake_roles(noise=0.3))
+    other_context = context_of(plain.model_copy(update={"candidates": reversed_labels}), fake_roles(noise=0.3))
 
     (state, conclusion), (other_state, other_conclusion) = run(context), run(other_context)
 
@@ -105,7 +107,7 @@ def test_no_request_contains_an_id_a_source_or_metadata() -> None:
     plain = planted_prompt(12, seed=1)
     prompt = renamed(plain)
 
-    run(task_of(prompt, roles))
+    run(context_of(prompt, roles))
 
     assert "SECRET" not in all_requests(roles)
     assert "424242" not in all_requests(roles)
