@@ -18,7 +18,7 @@ from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import SearchContext, State
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
-from tests.fakes import fake_roles, unhurried
+from tests.fakes import delayed_roles, fake_roles
 from tests.worlds import planted_prompt, preferences_of, run, search_settings, task_of
 
 FREE = ("reweight", "prune", "crossover", "gather")
@@ -98,7 +98,7 @@ def test_the_order_in_which_replies_come_changes_nothing(search: SearchSettings,
     prompt = planted_prompt(7, kinds=8, seed=search.seed)
 
     state, conclusion = run(task_of(prompt, fake_roles(noise=0.4), search, mode=mode))
-    late_state, late_conclusion = run(task_of(prompt, unhurried(fake_roles(noise=0.4), seed), search, mode=mode))
+    late_state, late_conclusion = run(task_of(prompt, delayed_roles(fake_roles(noise=0.4), seed), search, mode=mode))
 
     assert same(state, late_state)
     assert told(conclusion) == told(late_conclusion)
@@ -111,7 +111,7 @@ def test_neither_the_order_of_prompts_nor_how_many_are_searched_at_once_changes_
 ) -> None:
     prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
     alone = {one.prompt_id: run(task_of(one, fake_roles(noise=0.4), generations=2)) for one in prompts}
-    roles = unhurried(fake_roles(noise=0.4), seed=at_once)
+    roles = delayed_roles(fake_roles(noise=0.4), seed=at_once)
     tasks = [task_of(one, roles, generations=2) for one in prompts[::order]]
 
     async def together() -> dict[str, tuple[State, Conclusion]]:
@@ -150,7 +150,7 @@ def test_a_judges_preferences_do_not_depend_on_when_it_answers() -> None:
     )
 
     plain = preferences_of(unlabelled)
-    late = asyncio.run(gather_preferences(unlabelled, ReferenceSettings(), unhurried(fake_roles(), 3).judge))
+    late = asyncio.run(gather_preferences(unlabelled, ReferenceSettings(), delayed_roles(fake_roles(), 3).judge))
 
     assert late == plain
 
