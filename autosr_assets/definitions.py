@@ -4,13 +4,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from autosr_assets.graph_names import TABLES
-from autosr_assets.home import ask_for_batches
+from autosr_assets.dagster_internals.event_batches import enable_event_batches
 from autosr_assets.io_manager import ParquetIOManager
 from autosr_assets.resources import run_resources
+from autosr_assets.runtime.graph_names import TABLES
 from autosr_lib.pipeline.progress import Progress
 
-ask_for_batches()  # for runs on Postgres; our own event log asks by itself
+enable_event_batches()  # for runs on Postgres; our own event log does so itself
 
 
 def shared(progress: Progress | None = None) -> dg.Definitions:

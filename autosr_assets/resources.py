@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from autosr_assets.automation.dead_runs import tag_run
-from autosr_assets.home import cache_place
+from autosr_assets.runtime.home import cache_location
+from autosr_assets.runtime.run_process import tag_run
 from autosr_lib.pipeline.backend_pool import BackendPool
 from autosr_lib.pipeline.progress import NoProgress, Progress
 from autosr_lib.pipeline.row_cache import RowCache
@@ -15,11 +15,11 @@ ROW_CACHE = "row_cache"
 
 def _backends(init: dg.InitResourceContext) -> BackendPool:
     if init.run is None:
-        return BackendPool(cache_location=cache_place)
+        return BackendPool(cache_location=cache_location)
     # This runs first of all our code in the process that runs the steps; our jobs have the in-process executor.
     if init.instance is not None:
         tag_run(init.instance, init.run)
-    return BackendPool(init.run.run_id, cache_place)
+    return BackendPool(init.run.run_id, cache_location)
 
 
 def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefinition]:

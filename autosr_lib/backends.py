@@ -15,7 +15,7 @@ from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.roles import llm_responder, llm_roles
 from autosr_lib.llm.settings import LlmSettings, Role
 from autosr_lib.llm.templates import TemplateSet
-from autosr_lib.search.fingerprints import Identity
+from autosr_lib.search.fingerprints import RoleIdentities
 from autosr_lib.search.roles import InitializeRequest, Proposal, ProposeRequest, Roles
 from autosr_lib.settings import BackendName, BackendSettings
 
@@ -29,7 +29,7 @@ class Backend:
 
     name: BackendName
     roles: Roles
-    identity: Identity
+    identity: RoleIdentities
     client: ModelClient | None = None
     responder: Responder | None = None
     """Who answers prompts; nobody offline."""
@@ -77,7 +77,7 @@ def open_backend(
     return Backend(name, heuristic_roles(seed, settings.noise), backend_identity(settings, seed))
 
 
-def backend_identity(settings: BackendSettings, seed: int) -> Identity:
+def backend_identity(settings: BackendSettings, seed: int) -> RoleIdentities:
     """Return by role who answers, for fingerprints and the manifest, without opening a backend.
 
     Raises:
@@ -93,7 +93,7 @@ def backend_identity(settings: BackendSettings, seed: int) -> Identity:
     return identity
 
 
-def _models(settings: LlmSettings) -> Identity:
+def _models(settings: LlmSettings) -> RoleIdentities:
     """Return by role what decides a reply: the endpoint, the model, how it is asked, and what it is told."""
     templates = TemplateSet(settings)
     return {

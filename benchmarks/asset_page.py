@@ -42,7 +42,7 @@ def materialize(folder: Path, prompts: int) -> Path:
     from autosr_assets.cli.launch import Launch, RunRequest
     from autosr_assets.cli.options import Told
     from autosr_assets.cli.shared import open_store
-    from autosr_assets.home import dagster_home
+    from autosr_assets.runtime.home import dagster_home
     from autosr_lib.pipeline.progress import NoProgress
 
     path = write_dataset(folder / "page.jsonl", prompts)

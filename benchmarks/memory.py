@@ -15,7 +15,7 @@ ASSET = """
 import sys
 from autosr_assets.cli.chosen_search import search_of_file
 from autosr_assets.cli.launch import Launch, RunRequest
-from autosr_assets.graph_names import dataset_key
+from autosr_assets.runtime.graph_names import dataset_key
 from autosr_assets.cli.options import Told
 from autosr_assets.cli.shared import open_store
 from autosr_lib.pipeline.progress import NoProgress

@@ -11,12 +11,13 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.conclusion import Conclusion, conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import search_prompt
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode, SearchSettings, Structure
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeJudge, prompt_with
 
 BASE: Mapping[str, Mapping[str, Any]] = {
@@ -114,6 +115,16 @@ def task_of(
     return SearchContext(prepared, roles, settings, Structure(mode=mode, generations=generations))
 
 
-def run(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
-    """Return the last state of the whole search, and its conclusion."""
+async def search_prompt(
+    context: SearchContext, presets: Mapping[str, Rubric] | None = None
+) -> tuple[SearchState, Conclusion]:
+    """Return the last state of the search of a prompt, and its conclusion."""
+    state = await start_search(context, presets)
+    for _ in range(context.structure.generations):
+        state = await advance_search(context, state)
+    return state, await conclude_search(context, state)
+
+
+def run(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> tuple[SearchState, Conclusion]:
+    """Return the result of `search_prompt`, from code that is not asynchronous."""
     return asyncio.run(search_prompt(context, presets))

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from upath import UPath
 
 from autosr_assets.automation.incoming import Inbox, stamp_of
 from autosr_assets.automation.known_runs import unfinished_run
 from autosr_assets.automation.run_tags import ASKED_BY, INCOMING, dataset_tags
-from autosr_assets.graph_names import TABLES, dataset_key, dataset_settings_key
+from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, dataset_settings_key
 from autosr_lib.pipeline.dataset_storage import DatasetSource, min_candidates
 from autosr_lib.settings import DatasetRunSettings
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from autosr_assets.automation.search_requests import SearchRequests
 from autosr_assets.automation.search_triggers import RunnerOf, new_prompts_sensor, nightly_schedule
-from autosr_assets.graph_names import dataset_key, preferences_key
+from autosr_assets.runtime.graph_names import dataset_key, preferences_key
 
 
 class Times(NamedTuple):

@@ -7,7 +7,7 @@ import dagster as dg
 
 from autosr_assets.automation.partition_ranges import search_ranges
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, range_tags
-from autosr_assets.graph_names import candidates_key, prompts_of
+from autosr_assets.runtime.graph_names import candidates_key, prompts_of
 from autosr_lib.pipeline.pending import PendingWork
 from autosr_lib.pipeline.search_plan import SearchPlan
 

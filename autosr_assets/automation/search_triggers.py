@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from autosr_assets.automation.incoming_sensor import read_cursor
 from autosr_assets.automation.known_runs import last_run, unfinished_run
 from autosr_assets.automation.pools import make_pools_known
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
 from autosr_assets.automation.search_requests import SearchRequests
+from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
 from autosr_assets.steps.export import is_exported
 from autosr_lib.pipeline.pending import stored_pending_work
 from autosr_lib.pipeline.search_runner import SearchRunner

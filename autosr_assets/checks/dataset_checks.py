@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from autosr_assets.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
+from autosr_assets.runtime.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
 from autosr_assets.steps.runners import RUN_RESOURCES, dataset_runner
 from autosr_assets.views.metadata import table
 from autosr_lib.domain.prompt import Prompt

@@ -45,8 +45,8 @@ def clear(
 
 
 def _cache(cache_dir: str | None) -> "PersistentCache":
-    from autosr_assets.home import cache_place  # noqa: PLC0415
+    from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
     from autosr_lib.llm.cache import open_cache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
 
-    return open_cache(cache_place(cache_dir or LlmSettings().cache_dir))
+    return open_cache(cache_location(cache_dir or LlmSettings().cache_dir))

@@ -13,8 +13,8 @@ from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
-from autosr_assets.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
-from autosr_assets.home import CHECKOUT
+from autosr_assets.runtime.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
+from autosr_assets.runtime.home import CHECKOUT
 from autosr_lib.errors import SettingsError
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.pipeline.dataset_storage import DatasetSource, absolute_dataset_path

@@ -11,8 +11,7 @@ import typer.main
 from autosr_assets.cli.options import Told, sorted_by_owner, told_settings, with_settings
 from autosr_assets.cli.shared import SOME_FAILED, Debug, open_store, stdout, tell_warnings
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import PROFILES
-from autosr_lib.search.profiles import profile as profile_settings
+from autosr_lib.search.profiles import PROFILES, profile_settings
 from autosr_lib.search.settings import Mode
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *,
 
     from autosr_assets.cli.launch import Launch  # noqa: PLC0415
     from autosr_assets.cli.reports import Bars, print_outcome  # noqa: PLC0415
-    from autosr_assets.home import dagster_home  # noqa: PLC0415
+    from autosr_assets.runtime.home import dagster_home  # noqa: PLC0415
 
     tell_warnings(is_verbose=is_verbose)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -13,7 +13,8 @@ from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.graph_names import (
+from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import (
     TABLES,
     candidates_key,
     checked_name,
@@ -21,7 +22,6 @@ from autosr_assets.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
-from autosr_assets.io_manager import PartitionRows
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts
 from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import RUN_RESOURCES, dataset_plan, dataset_runner

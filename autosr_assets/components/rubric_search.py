@@ -15,10 +15,10 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.search_assets import SearchAssets
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
+from autosr_assets.runtime.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
 from autosr_assets.steps.runners import RUN_RESOURCES
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import profile as profile_settings
+from autosr_lib.search.profiles import profile_settings
 from autosr_lib.search.settings import Mode, Scope, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings

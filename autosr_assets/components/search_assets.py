@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt
-from autosr_assets.graph_names import TABLES, dataset_key, preferences_key, prompts_of
-from autosr_assets.interrupts import run_to_its_end
+from autosr_assets.dagster_internals.range_events import log_materializations
 from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, preferences_key, prompts_of
+from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.steps.export import export_search
 from autosr_assets.steps.publishing import run_and_publish
-from autosr_assets.steps.range_events import log_materializations
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
@@ -154,7 +154,7 @@ class SearchAssets:
             runner = self.runner(context.resources)
             failed: dict[str, str] = {}
             if best in context.selected_asset_keys:
-                result = run_to_its_end(runner.best_rubrics(context.partition_keys))
+                result = run_until_complete(runner.best_rubrics(context.partition_keys))
                 failed, usage = result.failed, result.usage
                 log_materializations(
                     context,

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from autosr_assets.graph_names import prompts_of
+from autosr_assets.runtime.graph_names import prompts_of
 from autosr_assets.views.metadata import cell, table
 from autosr_lib.pipeline.dataset_storage import DatasetSummary
 

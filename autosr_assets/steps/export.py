@@ -7,9 +7,9 @@ import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
-from autosr_assets.home import data_home
 from autosr_assets.records.manifest import Manifest, run_manifest, search_description
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
+from autosr_assets.runtime.home import data_home
 from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import Digest, report_path, write_report
 from autosr_lib.domain.fingerprint import fingerprint

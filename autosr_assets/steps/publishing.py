@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.interrupts import run_to_its_end
+from autosr_assets.dagster_internals.step_metadata import add_partition_metadata
 from autosr_assets.io_manager import PartitionRows
-from autosr_assets.steps.range_events import add_metadata
+from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_lib.pipeline.prompt_table import StepResult
 
 
@@ -26,12 +26,12 @@ def run_and_publish(
         describe: returns what is published about rows that were up to date and have to be read.
         columns: that `describe` needs.
     """
-    result = run_to_its_end(step)
+    result = run_until_complete(step)
     metadata: dict[str, Mapping[str, Any]] = {}
     for key, handle in result.handles.items():
         description = result.descriptions[key] if key in result.descriptions else describe(handle.read(columns))
         metadata[key] = {**description, **result.usage.get(key, {})}
-    add_metadata(context, metadata)
+    add_partition_metadata(context, metadata)
     for key, error in result.failed.items():
         context.log.error("prompt %r failed: %s", key, error)
     return dict(result.handles)

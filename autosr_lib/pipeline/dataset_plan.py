@@ -7,7 +7,7 @@ from autosr_lib.backends import backend_identity
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.search.fingerprints import Identity, candidates_fingerprint, preferences_fingerprint
+from autosr_lib.search.fingerprints import RoleIdentities, candidates_fingerprint, preferences_fingerprint
 from autosr_lib.settings import BackendName, DatasetRunSettings
 
 JUDGE_SEED = 7
@@ -43,7 +43,7 @@ class DatasetPlan:
         return f"{self.name}/preferences"
 
     @cached_property
-    def identity(self) -> Identity:
+    def identity(self) -> RoleIdentities:
         """Return who judges and who answers prompts, by role.
 
         Raises:

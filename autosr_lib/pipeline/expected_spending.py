@@ -15,7 +15,7 @@ from autosr_lib.pipeline.sampled_candidates import SampledCandidates
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.estimate import expected_calls, judge_calls
-from autosr_lib.search.hardness import reachable
+from autosr_lib.search.hardness import reachable_prompts
 from autosr_lib.search.settings import Scope
 from autosr_lib.settings import BackendName, DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.partition_keys import partition_key
@@ -120,4 +120,6 @@ def _share_of_generations(plan: SearchPlan, prompts: int) -> tuple[float, int | 
     if plan.structure.scope is not Scope.GLOBAL_BATCH:
         return 1.0, None
     size = plan.settings.evolution.batch_size
-    return reachable(prompts, 1, size) / max(prompts, 1), reachable(prompts, plan.structure.generations, size)
+    return reachable_prompts(prompts, 1, size) / max(prompts, 1), reachable_prompts(
+        prompts, plan.structure.generations, size
+    )

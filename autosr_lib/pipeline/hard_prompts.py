@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from autosr_lib.errors import StorageError
 from autosr_lib.pipeline.prompts import present_prompt_ids
-from autosr_lib.search.hardness import Standing, hardest, hardness, standing_of
+from autosr_lib.search.hardness import PromptProgress, hardest_prompts, hardness, measure_progress
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
@@ -37,7 +37,7 @@ def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, bat
     Raises:
         StorageError: a prompt that has not left the dataset has no row yet.
     """
-    standings: dict[str, Standing] = {}
+    progress: dict[str, PromptProgress] = {}
     is_complete: dict[str, bool] = {}
     missing = []
     for prompt_id in present_prompt_ids(dataset):
@@ -48,7 +48,7 @@ def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, bat
         individuals = rows.to_pylist()
         is_complete[prompt_id] = individuals[0]["status"] == Status.DONE
         if individuals[0]["status"] != Status.FAILED:
-            standings[prompt_id] = _standing(individuals)
+            progress[prompt_id] = _progress(individuals)
     if missing:
         named = ", ".join(map(repr, missing[:_NAMED]))
         count = f"{len(missing)} prompt has" if len(missing) == 1 else f"{len(missing)} prompts have"
@@ -56,9 +56,9 @@ def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, bat
             f"{table}: {count} no row yet ({named}); the scope global_batch chooses among all prompts: materialize "
             "this asset for all of them first"
         )
-    chosen = set(hardest(standings, batch_size))
+    chosen = set(hardest_prompts(progress, batch_size))
     rows = [
-        _row(prompt_id, standings.get(prompt_id), is_hard=prompt_id in chosen, is_complete=complete)
+        _row(prompt_id, progress.get(prompt_id), is_hard=prompt_id in chosen, is_complete=complete)
         for prompt_id, complete in is_complete.items()
     ]
     return pa.Table.from_pylist(rows, schema=HARD_PROMPTS)
@@ -71,18 +71,18 @@ def read_hard_prompts(handle: StoredTable) -> HardPrompts:
     return HardPrompts(hard, all(row["is_whole"] for row in rows))
 
 
-def _standing(rows: list[Row]) -> Standing:
+def _progress(rows: list[Row]) -> PromptProgress:
     population = [row for row in rows if row["place"] is not None]
     tops = [row["has_right_top"] for row in population]
-    return standing_of(population[0]["top_margin"], tops, is_open=rows[0]["stopped"] is None)
+    return measure_progress(population[0]["top_margin"], tops, is_open=rows[0]["stopped"] is None)
 
 
-def _row(prompt_id: str, standing: Standing | None, *, is_hard: bool, is_complete: bool) -> Row:
+def _row(prompt_id: str, progress: PromptProgress | None, *, is_hard: bool, is_complete: bool) -> Row:
     row: Row = {"prompt_id": prompt_id, "is_hard": is_hard, "is_whole": is_complete}
-    if standing is None:
+    if progress is None:
         return row
     return row | {
-        "hardness": hardness(standing),
-        "margin": standing.margin,
-        "wrong_share": standing.wrong_share,
+        "hardness": hardness(progress),
+        "margin": progress.margin,
+        "wrong_share": progress.wrong_share,
     }

@@ -13,7 +13,12 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.prompt_budget import PromptBudget
-from autosr_lib.search.fingerprints import Identity, best_fingerprint, generation_fingerprints
+from autosr_lib.search.fingerprints import (
+    FingerprintInputs,
+    RoleIdentities,
+    best_fingerprint,
+    generation_fingerprints,
+)
 from autosr_lib.search.search import DEFAULT_PRESET
 from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.settings import SearchRunSettings
@@ -83,7 +88,7 @@ class SearchPlan:
         return self.structure.scope is not Scope.PROMPT_LOCAL or self.settings.backend.llm.max_calls is not None
 
     @cached_property
-    def identity(self) -> Identity:
+    def identity(self) -> RoleIdentities:
         """Return who initializes, proposes and verifies, by role.
 
         Raises:
@@ -116,8 +121,7 @@ class SearchPlan:
             prompt: with its sampled candidates.
         """
         settings = self.prompt_settings(prompt)
-        generations = generation_fingerprints(
-            self.dataset.preferences_fingerprint(prompt),
+        inputs = FingerprintInputs(
             self.dataset.settings.holdout,
             settings,
             self.structure,
@@ -125,6 +129,7 @@ class SearchPlan:
             self.preset(prompt),
             self.prompt_set,
         )
+        generations = generation_fingerprints(self.dataset.preferences_fingerprint(prompt), inputs)
         return [*generations, best_fingerprint(generations[-1], settings)]
 
     def prompt_settings(self, prompt: Prompt) -> SearchSettings:

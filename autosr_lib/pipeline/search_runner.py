@@ -20,13 +20,14 @@ from autosr_lib.pipeline.hard_prompts import HardPrompts, choose_hard_prompts, r
 from autosr_lib.pipeline.prompt_table import Describe, PromptTable, StepResult, upstream_rows
 from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
-from autosr_lib.search.conclusion import conclude
-from autosr_lib.search.length import length_report
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.length import find_length_bias
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.probing import probe_rubric
-from autosr_lib.search.search import advance, begin, is_over
+from autosr_lib.search.search import advance_search, is_over, start_search
 from autosr_lib.search.settings import Scope
-from autosr_lib.search.state import SearchContext, State, StopReason
+from autosr_lib.search.state import SearchState, StopReason
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.rows import (
     best_table,
@@ -44,7 +45,7 @@ class Population(NamedTuple):
     """A prompt's population after a generation: its rows, and its state where it is in memory."""
 
     rows: pa.Table
-    state: State | None
+    state: SearchState | None
 
     @property
     def is_complete(self) -> bool:
@@ -91,7 +92,7 @@ class SearchRunner:
             prompt = self.dataset_runner.samples.require(prompt)
             self.plan.budget.check(prompt)
             context, preparation = self._prepare(prompt)
-            state = await begin(context, self.plan.presets)
+            state = await start_search(context, self.plan.presets)
             return self._store_population(0, prompt, fingerprint, state, is_complete=preparation.is_complete)
 
         return await self._fill_generation(0, keys, compute, describe)
@@ -108,15 +109,15 @@ class SearchRunner:
                 hard is not None and prompt.prompt_id not in hard.prompt_ids
             ):
                 rows = carried_table(previous.rows, fingerprint, Status.DONE if is_complete else Status.INCOMPLETE)
-                state = None if previous.state is None else previous.state.carried()
+                state = None if previous.state is None else previous.state.skip_generation()
                 return self._cache_population(number, prompt, Population(rows, state))
             context, _ = self._prepare(prompt)
             before = await self._state(number - 1, previous, context)
             try:
-                state = await advance(context, before)
+                state = await advance_search(context, before)
             except BudgetExhausted:
                 # A normal end: the best so far is the result. The row is incomplete, since a later run may pay for more.
-                state, is_complete = replace(before.carried(), stopped=StopReason.BUDGET), False
+                state, is_complete = replace(before.skip_generation(), stopped=StopReason.BUDGET), False
             return self._store_population(number, prompt, fingerprint, state, is_complete=is_complete)
 
         return await self._fill_generation(number, keys, compute, describe)
@@ -139,9 +140,9 @@ class SearchRunner:
             population = self._population_after(last, prompt)
             context, preparation = self._prepare(prompt)
             state = await self._state(last, population, context)
-            conclusion = await conclude(context, state)
+            conclusion = await conclude_search(context, state)
             probes = await probe_rubric(context, state, conclusion)
-            is_complete = population.is_complete and not conclusion.calls.ungraded and probes.is_whole
+            is_complete = population.is_complete and not conclusion.calls.ungraded and probes.is_complete
             return best_table(
                 prompt.prompt_id,
                 fingerprint,
@@ -151,7 +152,7 @@ class SearchRunner:
                 context.prepared.hidden_ids,
                 Status.DONE if is_complete else Status.INCOMPLETE,
                 probes,
-                length_report(context, conclusion),
+                find_length_bias(context, conclusion),
             )
 
         return await self._table(self.plan.best_table, BEST, -1, compute, describe).fill(self.run, self.backend, keys)
@@ -189,7 +190,7 @@ class SearchRunner:
         """Return whether a prompt is only carried over after this generation."""
         return not is_pruned(rows) and is_over(generation, rows["stopped"][0].as_py(), self.plan.settings.stop)
 
-    async def _state(self, number: int, population: Population, context: SearchContext) -> State:
+    async def _state(self, number: int, population: Population, context: SearchContext) -> SearchState:
         """Return the state after generation `number`; a pruned one is searched again from the last that was kept."""
         if population.state is not None:
             return population.state
@@ -197,7 +198,7 @@ class SearchRunner:
             return read_state(population.rows)
         key = partition_key(context.prepared.prompt.prompt_id)
         rows = self.run.store.stored(self.plan.generation_table(number - 1), key).read()
-        return await advance(context, await self._state(number - 1, Population(rows, None), context))
+        return await advance_search(context, await self._state(number - 1, Population(rows, None), context))
 
     def _prepare(self, prompt: Prompt) -> tuple[SearchContext, Preparation]:
         """Return the prompt prepared for its search, and what its steps need."""
@@ -215,7 +216,7 @@ class SearchRunner:
         return SearchContext(preparation.prepared, self.backend.roles, settings, self.plan.structure), preparation
 
     def _store_population(
-        self, number: int, prompt: Prompt, fingerprint: str, state: State, *, is_complete: bool
+        self, number: int, prompt: Prompt, fingerprint: str, state: SearchState, *, is_complete: bool
     ) -> pa.Table:
         """Return the rows of a state; whatever stayed unanswered, here or before, is asked for again in the next run."""
         calls = state.last_calls

@@ -20,10 +20,10 @@ from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.responses import Sampled
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.conclusion import Conclusion
-from autosr_lib.search.length import NOTHING_FOLLOWS, LengthReport
+from autosr_lib.search.length import NO_LENGTH_BIAS, LengthReport
 from autosr_lib.search.population import Ancestor, Individual
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport
-from autosr_lib.search.state import Calls, Milestone, State, StopReason
+from autosr_lib.search.state import Calls, Milestone, SearchState, StopReason
 from autosr_lib.storage.tables import BEST, CANDIDATES, COMMON, DATASET, POPULATION, PREFERENCES, Status
 
 Row = dict[str, Any]
@@ -156,7 +156,7 @@ def read_preferences(table: pa.Table) -> PromptPreferences:
 # --- populations -------------------------------------------------------------------------------------------------------
 
 
-def population_table(prompt_id: str, fingerprint: str, state: State, status: Status) -> pa.Table:
+def population_table(prompt_id: str, fingerprint: str, state: SearchState, status: Status) -> pa.Table:
     """Return one row an individual, best first, and the first rubric in any case."""
     shared = common(prompt_id, fingerprint, status) | {
         "generation": state.generation,
@@ -181,7 +181,7 @@ def population_table(prompt_id: str, fingerprint: str, state: State, status: Sta
 
 
 def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
-    """Return a population's rows after a generation in which nothing was done: those of its state, `carried`."""
+    """Return a population's rows after a generation in which nothing was done: those of its state after `skip_generation`."""
     others = [None] * (rows.num_rows - 1)
     changed: Row = {
         "status": [str(status)] * rows.num_rows,
@@ -198,13 +198,13 @@ def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
     return rows if rows.schema.equals(POPULATION, check_metadata=True) else rows.cast(POPULATION)
 
 
-def read_state(table: pa.Table) -> State:
+def read_state(table: pa.Table) -> SearchState:
     """Return the state that a population's table holds; the inverse of `population_table`."""
     rows = table.to_pylist()
     head = rows[0]
     bank = _read_bank(head["bank"], head["votes"])
     individuals = [_read_individual(row, bank) for row in rows]
-    return State(
+    return SearchState(
         generation=head["generation"],
         population=tuple(one for one, row in zip(individuals, rows, strict=True) if row["place"] is not None),
         initial=next(one for one, row in zip(individuals, rows, strict=True) if row["is_initial"]),
@@ -221,7 +221,7 @@ def read_state(table: pa.Table) -> State:
     )
 
 
-def _individual_row(one: Individual, place: int | None, state: State) -> Row:
+def _individual_row(one: Individual, place: int | None, state: SearchState) -> Row:
     return {
         "place": place,
         "is_initial": one.is_same_as(state.initial),
@@ -330,13 +330,13 @@ def read_rubric(rows: Iterable[Row]) -> Rubric:
 def best_table(
     prompt_id: str,
     fingerprint: str,
-    state: State,
+    state: SearchState,
     conclusion: Conclusion,
     known: PromptPreferences,
     hidden: frozenset[str],
     status: Status,
     probes: ProbeReport = NOT_PROBED,
-    length: LengthReport = NOTHING_FOLLOWS,
+    length: LengthReport = NO_LENGTH_BIAS,
 ) -> pa.Table:
     """Return the one row of a prompt whose search has ended."""
     row = common(prompt_id, fingerprint, status) | {
@@ -362,7 +362,7 @@ def best_table(
         "stopped": str(conclusion.stopped),
         "calls": _calls_row(state.calls + conclusion.calls),
         "judge_calls": known.calls,
-        "probes": [asdict(one) for one in probes.probed],
+        "probes": [asdict(one) for one in probes.results],
         "gamed_by": [str(probe) for probe in probes.gamed_by],
         "probe_calls": probes.calls,
         "score_follows_length": length.score,
@@ -373,7 +373,7 @@ def best_table(
     return pa.Table.from_pylist([row], schema=BEST)
 
 
-def lineage(state: State, fingerprint: str) -> list[Ancestor]:
+def lineage(state: SearchState, fingerprint: str) -> list[Ancestor]:
     """Return the ancestors of an individual and itself, in the order of their making."""
     by_name = {one.fingerprint: one for one in state.ancestors}
     wanted, queue = set[str](), [fingerprint]

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from autosr_assets.cli.main import run
-from autosr_assets.home import dagster_home
+from autosr_assets.runtime.home import dagster_home
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles

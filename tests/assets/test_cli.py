@@ -17,7 +17,7 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from autosr_assets.automation.partition_ranges import partition_ranges
 from autosr_assets.cli.options import all_settings
-from autosr_assets.graph_names import prompts_of
+from autosr_assets.runtime.graph_names import prompts_of
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.roles import Roles

@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.home import dagster_home
-from autosr_assets.records.pruning import shrunk
+from autosr_assets.automation.pruning import shrunk
+from autosr_assets.runtime.home import dagster_home
 from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.pipeline.prompt_table import StepResult

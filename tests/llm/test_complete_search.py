@@ -7,13 +7,14 @@ from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
 from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import search_prompt
-from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import SearchContext, State, Structure
+from autosr_lib.search.settings import SearchSettings, Structure
+from autosr_lib.search.state import SearchState
 from tests.llm.conftest import ClientFor, Serve
 from tests.llm.role_requests import roles_of
 from tests.llm.server import Drop, Envelope, Fault, Says, Status, all_text, chance, role_of, user_text
+from tests.worlds import search_prompt
 
 PROMPT = Prompt(
     prompt_id="LEAK-prompt",
@@ -31,7 +32,7 @@ PROMPT = Prompt(
 )
 
 
-async def run_search(client: ModelClient, judge: JudgeSetting = JudgeSetting.AUTO) -> tuple[State, Conclusion]:
+async def run_search(client: ModelClient, judge: JudgeSetting = JudgeSetting.AUTO) -> tuple[SearchState, Conclusion]:
     settings = SearchSettings(grading=GradingSettings(num_votes=1, finalist_votes=1))
     roles = roles_of(client, num_votes=1, finalist_votes=1)
     async with client:

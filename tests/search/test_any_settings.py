@@ -121,16 +121,20 @@ def check(
     assert len(proposer.requests) <= children
     assert state.generation == generations
     assert len(state.history) <= rounds + 1
-    for rubric in (conclusion.rubric, conclusion.measured_rubric, *(one.rubric for one in state.population)):
+    for rubric in (
+        conclusion.rubric,
+        conclusion.measured_rubric,
+        *(individual.rubric for individual in state.population),
+    ):
         assert Rubric.model_validate(rubric.model_dump()) == rubric
         assert sum(rubric.weights) == pytest.approx(1)
     assert set(conclusion.rubric.keys) <= set(conclusion.measured_rubric.keys)
     assert 1 <= len(state.population) <= max(told.evolution.population_size, 1)
     low, high = -0.25 * told.objective.lambda_var, 1 + told.objective.mu_diverse
-    for one in state.population:
-        assert low - 1e-9 <= one.evaluation.objective <= high + 1e-9
+    for individual in state.population:
+        assert low - 1e-9 <= individual.evaluation.objective <= high + 1e-9
     assert conclusion.stopped in set(StopReason)
-    assert conclusion.best_candidate_id in {one.candidate_id for one in prompt.candidates}
+    assert conclusion.best_candidate_id in {candidate.candidate_id for candidate in prompt.candidates}
     touching, unseen = conclusion.holdout.touching, conclusion.holdout.unseen
     assert 0 <= touching.best <= touching.pairs
     assert 0 <= unseen.best <= unseen.pairs <= touching.pairs

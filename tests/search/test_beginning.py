@@ -7,18 +7,19 @@ import pytest
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError, SettingsError
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.roles import InitializeRequest, MutationMode
-from autosr_lib.search.search import DEFAULT_PRESET, begin
+from autosr_lib.search.search import DEFAULT_PRESET, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeInitializer, FakeProposer, FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
 from tests.worlds import planted_prompt, search_settings, task_of
 
 PRESET = {"initializer_strategy": "preset"}
 
 
-def begun(context: SearchContext, presets: dict[str, Rubric] | None = None) -> State:
-    return asyncio.run(begin(context, presets))
+def begun(context: SearchContext, presets: dict[str, Rubric] | None = None) -> SearchState:
+    return asyncio.run(start_search(context, presets))
 
 
 def test_the_initializer_is_asked_once_and_sees_visible_texts_in_an_order_that_tells_nothing() -> None:
@@ -92,7 +93,7 @@ def test_the_baseline_begins_with_the_first_rubric_alone() -> None:
 
     assert state.population == (state.initial,)
     assert roles.proposer.requests == []
-    assert [one.operator for one in state.ancestors] == ["initial"]
+    assert [ancestor.operator for ancestor in state.ancestors] == ["initial"]
 
 
 def test_a_preset_is_taken_by_prompt_id_and_no_initializer_is_asked() -> None:
@@ -134,7 +135,7 @@ def test_presets_are_left_alone_when_the_backend_is_asked_for() -> None:
 def test_a_budget_that_cannot_grade_the_first_rubric_is_a_setting_to_mend() -> None:
     context = task_of(planted_prompt(8), fake_roles(), search_settings(stop={"max_calls_per_prompt": 5}))
 
-    with pytest.raises(SettingsError, match="max_calls_per_prompt is 5, too few to grade the first rubric"):
+    with pytest.raises(SettingsError, match="max_calls_per_prompt is 5, too few to grade the initial rubric"):
         begun(context)
 
 
@@ -154,7 +155,7 @@ def test_grades_that_the_first_rubric_could_not_get_are_asked_for_again_with_the
 
     assert (state.calls.failed, state.calls.ungraded) == (2, 4)
     assert state.initial.evaluation.is_complete
-    assert all(one.evaluation.is_complete for one in state.population)
+    assert all(individual.evaluation.is_complete for individual in state.population)
 
 
 def test_the_bank_remembers_the_first_rubric_as_it_was_weighed_and_children_at_one() -> None:

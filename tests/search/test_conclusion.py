@@ -8,26 +8,27 @@ import pytest
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
-from autosr_lib.search.conclusion import Conclusion, conclude
+from autosr_lib.search.conclusion import Conclusion, conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeInitializer, FakeVerifier, FlakyVerifier, attributes, fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 FITTED = {"free_modes": ("reweight", "gather")}
 
 
-def concluded(context: SearchContext, state: State, **grading: object) -> tuple[Conclusion, FakeVerifier]:
+def concluded(context: SearchContext, state: SearchState, **grading: object) -> tuple[Conclusion, FakeVerifier]:
     """Return the conclusion of a search under other settings of the end, and the verifier it asked."""
     verifier = FakeVerifier(noise=0.3)
     settings = context.settings.model_copy(update={"grading": context.settings.grading.model_copy(update=grading)})
     asked = replace(context, settings=settings, roles=replace(context.roles, verifier=verifier))
-    return asyncio.run(conclude(asked, state)), verifier
+    return asyncio.run(conclude_search(asked, state)), verifier
 
 
 def searched(
     seed: int = 0, prompt: Prompt | None = None, **changes: dict[str, object]
-) -> tuple[SearchContext, State, Conclusion]:
+) -> tuple[SearchContext, SearchState, Conclusion]:
     context = task_of(
         prompt or planted_prompt(12, kinds=8, seed=seed), fake_roles(noise=0.3), search_settings(**changes)
     )
@@ -41,8 +42,8 @@ def test_the_finalists_and_the_first_rubric_are_graded_again_with_fresh_votes() 
 
     visible = {context.prepared.texts[1][place] for place in context.prepared.visible}
     assert {request.vote for request in verifier.requests if request.candidate_text in visible} == {1, 2}
-    names = {one.individual.fingerprint for one in conclusion.finalists}
-    assert names == {one.fingerprint for one in state.population[:3]} | {state.initial.fingerprint}
+    names = {finalist.individual.fingerprint for finalist in conclusion.finalists}
+    assert names == {individual.fingerprint for individual in state.population[:3]} | {state.initial.fingerprint}
     assert len(verifier.requests) == conclusion.calls.verifier
 
 
@@ -50,7 +51,7 @@ def test_the_best_is_the_finalist_of_most_merit_by_fresh_votes_alone() -> None:
     for seed in range(6):
         _, _, conclusion = searched(seed)
 
-        merits = [one.fresh.merit for one in conclusion.finalists]
+        merits = [finalist.fresh.merit for finalist in conclusion.finalists]
         assert merits == sorted(merits, reverse=True)
         assert conclusion.best.fresh.merit == merits[0]
 
@@ -63,7 +64,9 @@ def test_fresh_votes_undo_the_luck_of_the_votes_that_a_rubric_was_chosen_by() ->
             grading={"finalist_votes": 3}, evolution={"finalists": 1}, objective={"pair_confidence_prior": 0}
         )
         state, conclusion = run(task_of(planted_prompt(10, kinds=8, seed=seed), roles, told))
-        best = next(one for one in conclusion.finalists if one.individual.fingerprint == state.best.fingerprint)
+        best = next(
+            finalist for finalist in conclusion.finalists if finalist.individual.fingerprint == state.best.fingerprint
+        )
         luck.append(state.best.evaluation.pair_accuracy - best.fresh.pair_accuracy)
 
     assert np.mean(luck) > 0.05
@@ -77,7 +80,7 @@ def test_without_fresh_votes_the_best_is_that_of_the_search() -> None:
     assert conclusion.calls.verifier == len(context.prepared.hidden) * -(-_criteria(conclusion, state) // 10)
 
 
-def _criteria(conclusion: Conclusion, state: State) -> int:
+def _criteria(conclusion: Conclusion, state: SearchState) -> int:
     return len({*conclusion.measured_rubric.keys, *state.initial.rubric.keys})
 
 
@@ -85,11 +88,11 @@ def test_a_fresh_vote_that_cannot_be_read_sends_all_finalists_back_to_the_search
     context, state, _ = searched()
     deaf = replace(context, roles=replace(context.roles, verifier=FlakyVerifier(unread=1)))
 
-    conclusion = asyncio.run(conclude(deaf, state))
+    conclusion = asyncio.run(conclude_search(deaf, state))
 
     assert conclusion.calls.failed == 1
     assert conclusion.best.individual == state.best
-    assert all(one.fresh == one.individual.evaluation for one in conclusion.finalists)
+    assert all(finalist.fresh == finalist.individual.evaluation for finalist in conclusion.finalists)
 
 
 @pytest.mark.parametrize("holdout_votes", [1, 2, 7])
@@ -184,8 +187,10 @@ def test_the_refit_looks_at_hidden_labels_and_the_measured_rubric_does_not() -> 
     plain = planted_prompt(12, kinds=8, seed=1)
     context, _, before = searched(prompt=plain, evolution=FITTED)
     turned = tuple(
-        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in context.prepared.hidden else one
-        for i, one in enumerate(plain.candidates)
+        candidate.model_copy(update={"metadata": {"quality": -(candidate.quality or 0)}})
+        if i in context.prepared.hidden
+        else candidate
+        for i, candidate in enumerate(plain.candidates)
     )
 
     _, _, after = searched(prompt=plain.model_copy(update={"candidates": turned}), evolution=FITTED)
@@ -197,7 +202,9 @@ def test_the_refit_looks_at_hidden_labels_and_the_measured_rubric_does_not() -> 
 def test_every_candidate_has_a_score_under_the_rubric_to_use_and_the_highest_is_named() -> None:
     context, _, conclusion = searched()
 
-    assert list(conclusion.candidate_scores) == [one.candidate_id for one in context.prepared.prompt.candidates]
+    assert list(conclusion.candidate_scores) == [
+        candidate.candidate_id for candidate in context.prepared.prompt.candidates
+    ]
     scores = {name: score for name, score in conclusion.candidate_scores.items() if score is not None}
     assert len(scores) == 12
     assert conclusion.best_candidate_id == max(scores, key=scores.__getitem__)
@@ -217,7 +224,7 @@ def test_a_search_that_found_nothing_better_than_the_first_rubric_says_so() -> N
 def test_the_baseline_is_concluded_like_any_search_but_is_not_refitted() -> None:
     state, conclusion = run(task_of(planted_prompt(12, seed=2), fake_roles(noise=0.3), mode=Mode.ITERATIVE))
 
-    assert {one.individual.fingerprint for one in conclusion.finalists} == {
+    assert {finalist.individual.fingerprint for finalist in conclusion.finalists} == {
         state.best.fingerprint,
         state.initial.fingerprint,
     }

@@ -5,7 +5,7 @@ import pytest
 
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.settings import HoldoutSettings, ObjectiveSettings
-from autosr_lib.search.contrast import Contrasted, choose_pairs, show_pairs
+from autosr_lib.search.contrast import ChosenPair, choose_pairs, show_pairs
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import Contrast
 from tests.fakes import criterion, prompt_with, rubric
@@ -108,7 +108,7 @@ def test_a_pair_is_shown_as_texts_and_the_parents_first_grades() -> None:
     key = criterion("clear").key
     bank = bank.with_entries([BankEntry(key, 0, 0, 0.9), BankEntry(key, 0, 1, 0.1), BankEntry(key, 1, 0, None)])
 
-    (shown,) = show_pairs([Contrasted(0, 1, "tied")], parent, bank, prepared)
+    (shown,) = show_pairs([ChosenPair(0, 1, "tied")], parent, bank, prepared)
 
     assert (shown.better_text, shown.worse_text) == (prepared.texts[1][0], prepared.texts[1][1])
     assert (shown.better_grades, shown.worse_grades) == ({key: 0.9}, {})

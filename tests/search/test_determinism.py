@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import ReferenceSettings
-from autosr_lib.search.conclusion import Conclusion, conclude
-from autosr_lib.search.search import advance, begin, search_prompt
+from autosr_lib.search.conclusion import Conclusion, conclude_search
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode, SearchSettings
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
-from tests.fakes import delayed_roles, fake_roles
-from tests.worlds import planted_prompt, preferences_of, run, search_settings, task_of
+from tests.fakes import fake_roles, delayed_roles
+from tests.worlds import planted_prompt, preferences_of, run, search_prompt, search_settings, task_of
 
 FREE = ("reweight", "prune", "crossover", "gather")
 SEARCHES = st.builds(
@@ -47,21 +48,21 @@ SEARCHES = st.builds(
 )
 
 
-def stored(state: State) -> State:
+def stored(state: SearchState) -> SearchState:
     """Return the state as it comes back from a file."""
     file = io.BytesIO()
     pq.write_table(population_table("p1", "input", state, Status.DONE), file)
     return read_state(pq.read_table(file))
 
 
-def interrupted(context: SearchContext) -> tuple[State, Conclusion]:
+def interrupted(context: SearchContext) -> tuple[SearchState, Conclusion]:
     """Return what a search comes to that is stored and read again after every generation."""
 
-    async def go() -> tuple[State, Conclusion]:
-        state = stored(await begin(context))
+    async def go() -> tuple[SearchState, Conclusion]:
+        state = stored(await start_search(context))
         for _ in range(context.structure.generations):
-            state = stored(await advance(context, state))
-        return state, await conclude(context, state)
+            state = stored(await advance_search(context, state))
+        return state, await conclude_search(context, state)
 
     return asyncio.run(go())
 
@@ -71,7 +72,7 @@ def told(conclusion: Conclusion) -> Conclusion:
     return replace(conclusion, bank=None)
 
 
-def same(one: State, other: State) -> bool:
+def same(one: SearchState, other: SearchState) -> bool:
     return replace(one, bank=other.bank) == other and one.bank.entries() == other.bank.entries()
 
 
@@ -110,14 +111,14 @@ def test_neither_the_order_of_prompts_nor_how_many_are_searched_at_once_changes_
     at_once: int, order: int
 ) -> None:
     prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
-    alone = {one.prompt_id: run(task_of(one, fake_roles(noise=0.4), generations=2)) for one in prompts}
+    alone = {prompt.prompt_id: run(task_of(prompt, fake_roles(noise=0.4), generations=2)) for prompt in prompts}
     roles = delayed_roles(fake_roles(noise=0.4), seed=at_once)
-    tasks = [task_of(one, roles, generations=2) for one in prompts[::order]]
+    tasks = [task_of(prompt, roles, generations=2) for prompt in prompts[::order]]
 
-    async def together() -> dict[str, tuple[State, Conclusion]]:
+    async def together() -> dict[str, tuple[SearchState, Conclusion]]:
         free = asyncio.Semaphore(at_once)
 
-        async def one(context: SearchContext) -> tuple[State, Conclusion]:
+        async def one(context: SearchContext) -> tuple[SearchState, Conclusion]:
             async with free:
                 return await search_prompt(context)
 
@@ -146,7 +147,7 @@ def test_another_seed_makes_another_search() -> None:
 def test_a_judges_preferences_do_not_depend_on_when_it_answers() -> None:
     prompt = planted_prompt(9)
     unlabelled = prompt.model_copy(
-        update={"candidates": tuple(one.model_copy(update={"metadata": {}}) for one in prompt.candidates)}
+        update={"candidates": tuple(candidate.model_copy(update={"metadata": {}}) for candidate in prompt.candidates)}
     )
 
     plain = preferences_of(unlabelled)

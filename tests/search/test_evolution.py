@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.evolution import breed
-from autosr_lib.search.population import by_merit, evaluate_rubrics
+from autosr_lib.search.children import Selection
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.evolution import run_generation
+from autosr_lib.search.population import by_merit
 from autosr_lib.search.roles import MutationMode, Proposal, Proposer, ProposeRequest, Roles
 from autosr_lib.search.schedule import SCHEDULED
-from autosr_lib.search.search import advance, begin
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.search import advance_search, start_search
+from autosr_lib.search.state import SearchState
 from tests.fakes import (
     FakeInitializer,
     FakeJudge,
@@ -37,23 +39,23 @@ from tests.worlds import planted_prompt, run, search_settings, task_of
 FREE = MutationMode.REWEIGHT, MutationMode.PRUNE, MutationMode.CROSSOVER, MutationMode.GATHER
 
 
-def states_of(context: SearchContext) -> list[State]:
+def states_of(context: SearchContext) -> list[SearchState]:
     """Return the state after generation 0, 1, …"""
 
-    async def go() -> list[State]:
-        states = [await begin(context)]
+    async def go() -> list[SearchState]:
+        states = [await start_search(context)]
         for _ in range(context.structure.generations):
-            states.append(await advance(context, states[-1]))
+            states.append(await advance_search(context, states[-1]))
         return states
 
     return asyncio.run(go())
 
 
-def bred(context: SearchContext, modes: list[MutationMode]) -> tuple[State, State, list[GradeRequest]]:
+def bred(context: SearchContext, modes: list[MutationMode]) -> tuple[SearchState, SearchState, list[GradeRequest]]:
     """Return the state before and after one round of these modes, and the grading that it asked for."""
     (before,) = states_of(replace(context, structure=context.structure.model_copy(update={"generations": 0})))
     asked = len(context.roles.verifier.requests)
-    after = asyncio.run(breed(context, before, [before.best], modes))
+    after = asyncio.run(run_generation(context, before, Selection([before.best], modes)))
     return before, after, context.roles.verifier.requests[asked:]
 
 
@@ -194,7 +196,7 @@ def test_children_are_made_from_every_parent_by_the_modes_of_the_schedule() -> N
     asked = [request for request in context.roles.proposer.requests if request.attempt >= 1000]
     assert [request.mode for request in asked] == [m for m in SCHEDULED if m is not MutationMode.WEIGHT_PERTURB]
     assert [request.attempt for request in asked] == [1000, 1001, 1002, 1003, 1004]
-    parents = [one.rubric for one in first.population[:3]]
+    parents = [individual.rubric for individual in first.population[:3]]
     assert [request.parent for request in asked] == [parents[i % 3] for i in range(5)]
 
 
@@ -210,8 +212,8 @@ def test_siblings_of_one_parent_look_at_different_pairs() -> None:
 def test_a_mode_gets_credit_for_its_own_childs_gain_over_its_own_parent() -> None:
     states = states_of(task_with(evolution={"mutations_per_round": 6, "mutation_parent_count": 3}))
 
-    objectives = {one.fingerprint: one.objective for one in states[-1].ancestors}
-    children = [one for one in states[-1].ancestors if one.operator in set(SCHEDULED)]
+    objectives = {ancestor.fingerprint: ancestor.objective for ancestor in states[-1].ancestors}
+    children = [ancestor for ancestor in states[-1].ancestors if ancestor.operator in set(SCHEDULED)]
     assert children
     for child in children:
         (parent,) = child.parents
@@ -222,22 +224,26 @@ def test_a_mode_gets_credit_for_its_own_childs_gain_over_its_own_parent() -> Non
 
 def test_the_way_from_the_first_rubric_to_the_best_can_be_told() -> None:
     states = states_of(task_with(evolution={"free_modes": FREE}, generations=4))
-    known = {one.fingerprint: one for one in states[-1].ancestors}
+    known = {ancestor.fingerprint: ancestor for ancestor in states[-1].ancestors}
 
     assert len(known) == len(states[-1].ancestors), "every rubric once"
-    for one in states[-1].population:
-        assert known[one.fingerprint].parents == one.parents
-    for one in states[-1].ancestors[1:]:
-        assert one.parents
-        assert all(known[name].generation <= one.generation for name in one.parents)
-        assert sum(one.weights.values()) == pytest.approx(1)
-    order = [one.fingerprint for one in states[-1].ancestors]
-    assert all(order.index(name) < order.index(one.fingerprint) for one in states[-1].ancestors for name in one.parents)
+    for individual in states[-1].population:
+        assert known[individual.fingerprint].parents == individual.parents
+    for ancestor in states[-1].ancestors[1:]:
+        assert ancestor.parents
+        assert all(known[name].generation <= ancestor.generation for name in ancestor.parents)
+        assert sum(ancestor.weights.values()) == pytest.approx(1)
+    order = [ancestor.fingerprint for ancestor in states[-1].ancestors]
+    assert all(
+        order.index(name) < order.index(ancestor.fingerprint)
+        for ancestor in states[-1].ancestors
+        for name in ancestor.parents
+    )
 
 
 def test_what_was_made_and_what_was_kept_is_told_by_operator() -> None:
     first, second = states_of(task_with(evolution={"free_modes": FREE}, generations=1))
-    names = {one.fingerprint for one in second.population}
+    names = {individual.fingerprint for individual in second.population}
     new = second.ancestors[len(first.ancestors) :]
 
     assert second.tried == dict(sorted(Counter(one.operator for one in new).items()))
@@ -273,24 +279,20 @@ def test_the_best_never_gets_worse_elites_stay_and_nothing_is_there_twice(
     states = states_of(context)
 
     for before, after in pairwise(states):
-        names = [one.fingerprint for one in after.population]
+        names = [individual.fingerprint for individual in after.population]
         elites = before.population[: min(evolution["elitism_count"], evolution["population_size"] - 1)]
         assert after.best.evaluation.objective >= before.best.evaluation.objective - 1e-12
-        assert {one.fingerprint for one in elites} <= set(names)
+        assert {individual.fingerprint for individual in elites} <= set(names)
         assert len(set(names)) == len(names) <= max(evolution["population_size"], len(before.population))
         assert list(after.population) == by_merit(after.population)
-    for one in states[-1].population:
-        assert len(one.rubric.criteria) <= max(evolution["max_criteria"], len(states[0].initial.rubric.criteria) + 1)
-        assert Rubric.model_validate(one.rubric.model_dump()) == one.rubric
-    again = evaluate_rubrics(
-        [one.rubric for one in states[-1].population],
-        states[-1].bank,
-        context.prepared,
-        context.votes,
-        context.settings.grading.aggregate,
-    )
-    for one, evaluation in zip(states[-1].population, again, strict=True):
-        assert one.evaluation == pytest.approx(evaluation), "evaluated on the same pairs and votes"
+    for individual in states[-1].population:
+        assert len(individual.rubric.criteria) <= max(
+            evolution["max_criteria"], len(states[0].initial.rubric.criteria) + 1
+        )
+        assert Rubric.model_validate(individual.rubric.model_dump()) == individual.rubric
+    again = context.graded(states[-1].bank).evaluate([individual.rubric for individual in states[-1].population])
+    for individual, evaluation in zip(states[-1].population, again, strict=True):
+        assert individual.evaluation == pytest.approx(evaluation), "evaluated on the same pairs and votes"
 
 
 class DeafTo(FakeVerifier):
@@ -327,7 +329,7 @@ def test_what_stayed_ungraded_is_asked_for_again_and_then_counts() -> None:
 
     first, second = states
     assert first.calls.failed == 3
-    assert all(one.evaluation.is_complete for one in second.population)
+    assert all(individual.evaluation.is_complete for individual in second.population)
     assert second.last_calls.ungraded == 0
 
 
@@ -354,7 +356,7 @@ def test_when_nothing_at_all_can_be_graded_the_first_rubric_is_the_answer() -> N
 
     state, conclusion = run(task_with(verifier=Mute(), evolution={"free_modes": FREE}))
 
-    assert not any(one.evaluation.is_complete for one in state.population)
+    assert not any(individual.evaluation.is_complete for individual in state.population)
     assert set(conclusion.candidate_scores.values()) == {None}
     assert conclusion.measured_rubric.criteria
 

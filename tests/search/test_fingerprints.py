@@ -3,39 +3,45 @@
 import pytest
 
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.fingerprints import (
+    FingerprintInputs,
+    best_fingerprint,
+    generation_fingerprints,
+    preferences_fingerprint,
+)
 from autosr_lib.search.settings import SearchSettings, Structure
 from autosr_lib.settings import SearchRunSettings
 from tests.fakes import prompt_with, rubric
 from tests.worlds import search_settings
 
-IDENTITY = {"initializer": "i", "proposer": "p", "verifier": "v", "judge": "j"}
+IDENTITIES = {"initializer": "i", "proposer": "p", "verifier": "v", "judge": "j"}
 HOLDOUT = HoldoutSettings(holdout_fraction=0.25, holdout_seed=7)
 
 
 def chain(
     settings: SearchSettings | None = None,
     *,
-    preferences: str = "known",
-    holdout: HoldoutSettings = HOLDOUT,
+    preferences: str = "preferences",
     generations: int = 3,
     mode: str = "evolutionary",
-    identity: dict[str, str] = IDENTITY,
-    **said: object,
+    **inputs: object,
 ) -> list[str]:
-    """Return the fingerprints of generation 0 to 3, and last that of the best rubric."""
+    """Return the fingerprints of generation 0 to 3, then that of the best rubric."""
     settings = settings or search_settings()
     structure = Structure(mode=mode, generations=generations)
-    known = generation_fingerprints(preferences, holdout, settings, structure, identity, **said)
-    return [*known, best_fingerprint(known[-1], settings)]
+    defaults = {"holdout": HOLDOUT, "identities": IDENTITIES}
+    generation_chain = generation_fingerprints(
+        preferences, FingerprintInputs(settings=settings, structure=structure, **{**defaults, **inputs})
+    )
+    return [*generation_chain, best_fingerprint(generation_chain[-1], settings)]
 
 
 def first_difference(changed: list[str]) -> int | None:
-    """Return the first place at which a chain is another; all after it must be too."""
-    plain = chain()
-    places = [place for place, (one, other) in enumerate(zip(plain, changed, strict=True)) if one != other]
-    assert places == list(range(places[0], len(plain))) if places else True
-    return places[0] if places else None
+    """Return the first index at which a chain differs from the default one; all later ones must differ too."""
+    pairs = zip(chain(), changed, strict=True)
+    different = [i for i, (before, after) in enumerate(pairs) if before != after]
+    assert different == list(range(different[0], len(changed))) if different else True
+    return different[0] if different else None
 
 
 def test_the_same_search_has_the_same_fingerprints_and_no_two_alike() -> None:
@@ -48,8 +54,8 @@ def test_the_same_search_has_the_same_fingerprints_and_no_two_alike() -> None:
     [
         chain(preferences="others"),
         chain(holdout=HoldoutSettings(holdout_fraction=0.5, holdout_seed=7)),
-        chain(identity=IDENTITY | {"verifier": "another"}),
-        chain(identity=IDENTITY | {"initializer": "another"}),
+        chain(identities=IDENTITIES | {"verifier": "another"}),
+        chain(identities=IDENTITIES | {"initializer": "another"}),
         chain(mode="iterative"),
         chain(preset=rubric("clear")),
         chain(search_settings(seed=8)),

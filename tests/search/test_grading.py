@@ -8,8 +8,9 @@ import pytest
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.grading import grade, missing, whole_cost
-from autosr_lib.search.state import Calls, SearchContext
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.grading import grade, missing_grades, requests_without_bank
+from autosr_lib.search.state import Calls
 from tests.fakes import FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
 from tests.worlds import planted_prompt, search_settings, task_of
 
@@ -22,14 +23,14 @@ def task_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
 def empty_bank(*rubrics: Rubric, votes: int = 1) -> GradeBank:
     texts = planted_prompt(4)
     return GradeBank(4, votes).with_criteria(
-        (c for one in rubrics for c in one.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
+        (c for each in rubrics for c in each.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
     )
 
 
 def test_every_missing_grade_is_needed_once_even_when_rubrics_share_it() -> None:
     one, other = rubric("a0", "a1"), rubric("a1", "a2")
 
-    needs = missing(empty_bank(one, other), [one, other], range(4), range(1))
+    needs = missing_grades(empty_bank(one, other), [one, other], range(4), range(1))
 
     assert len(needs) == len({(need.criterion.key, need.candidate, need.vote) for need in needs}) == 3 * 4
     assert {need.rubric for need in needs if need.criterion.text == "a1"} == {one.fingerprint}
@@ -38,24 +39,24 @@ def test_every_missing_grade_is_needed_once_even_when_rubrics_share_it() -> None
 def test_what_the_bank_knows_is_not_needed() -> None:
     one = rubric("a0", "a1")
     context = task_with(FakeVerifier())
-    bank, _ = asyncio.run(grade(context, empty_bank(one), missing(empty_bank(one), [one], range(4), range(1))))
+    bank, _ = asyncio.run(grade(context, empty_bank(one), missing_grades(empty_bank(one), [one], range(4), range(1))))
 
-    assert missing(bank, [one], range(4), range(1)) == []
-    assert [need.criterion.text for need in missing(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
+    assert missing_grades(bank, [one], range(4), range(1)) == []
+    assert [need.criterion.text for need in missing_grades(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
 
 
 def test_a_measured_criterion_is_never_asked_for() -> None:
     measured = Rubric(criteria=(Criterion(criterion_id="m", text="long", measure="min_words(3)"),))
 
-    assert missing(empty_bank(measured), [measured], range(4), range(1)) == []
-    assert whole_cost(task_with(FakeVerifier()), [measured], 4, 1) == 0
+    assert missing_grades(empty_bank(measured), [measured], range(4), range(1)) == []
+    assert requests_without_bank(task_with(FakeVerifier()), [measured]) == 0
 
 
 def test_grades_come_into_the_bank_with_the_calls_they_took() -> None:
     one, verifier = rubric("a0", "a1"), FakeVerifier()
 
     bank, calls = asyncio.run(
-        grade(task_with(verifier), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(task_with(verifier), empty_bank(one), missing_grades(empty_bank(one), [one], range(4), range(1)))
     )
 
     assert len(bank.entries()) == 8
@@ -69,8 +70,8 @@ def test_a_reply_that_cannot_be_read_is_counted_and_asked_for_again() -> None:
     context = task_with(FlakyVerifier(unread=1))
     before = empty_bank(one)
 
-    after, first = asyncio.run(grade(context, before, missing(before, [one], range(4), range(1))))
-    whole, second = asyncio.run(grade(context, after, missing(after, [one], range(4), range(1))))
+    after, first = asyncio.run(grade(context, before, missing_grades(before, [one], range(4), range(1))))
+    whole, second = asyncio.run(grade(context, after, missing_grades(after, [one], range(4), range(1))))
 
     assert first == Calls(verifier=4, failed=1, ungraded=2)
     assert len(after.entries()) == 6
@@ -81,11 +82,11 @@ def test_a_reply_that_cannot_be_read_is_counted_and_asked_for_again() -> None:
 def test_a_criterion_that_a_reply_leaves_out_is_ungraded() -> None:
     class Forgetful(FakeVerifier):
         async def grade(self, request: GradeRequest) -> dict[str, Grade]:
-            return {key: one for key, one in (await super().grade(request)).items() if key != criterion("a1").key}
+            return {key: grade for key, grade in (await super().grade(request)).items() if key != criterion("a1").key}
 
     one = rubric("a0", "a1")
     bank, calls = asyncio.run(
-        grade(task_with(Forgetful()), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(task_with(Forgetful()), empty_bank(one), missing_grades(empty_bank(one), [one], range(4), range(1)))
     )
 
     assert calls == Calls(verifier=4, ungraded=4)
@@ -99,12 +100,12 @@ def test_what_does_not_apply_is_kept_as_an_answer() -> None:
 
     one = rubric("a0")
     bank, calls = asyncio.run(
-        grade(task_with(Shrugging()), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(task_with(Shrugging()), empty_bank(one), missing_grades(empty_bank(one), [one], range(4), range(1)))
     )
 
     assert calls.ungraded == 0
     assert [entry.value for entry in bank.entries()] == [None] * 4
-    assert missing(bank, [one], range(4), range(1)) == []
+    assert missing_grades(bank, [one], range(4), range(1)) == []
 
 
 def test_a_request_carries_the_texts_and_the_criteria_and_nothing_of_the_labels() -> None:
@@ -127,9 +128,13 @@ def test_a_request_does_not_depend_on_how_the_rubric_that_needs_it_names_and_wei
     )
     asked = []
 
-    for one in (rubric("a0", "a1"), renamed):
+    for rubric_needing in (rubric("a0", "a1"), renamed):
         verifier = FakeVerifier()
-        asyncio.run(grade(task_with(verifier, grading=grading), known, missing(known, [one], range(4), range(1))))
+        asyncio.run(
+            grade(
+                task_with(verifier, grading=grading), known, missing_grades(known, [rubric_needing], range(4), range(1))
+            )
+        )
         asked.append(sorted(verifier.requests, key=str))
 
     assert asked[0] == asked[1]

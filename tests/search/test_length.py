@@ -7,10 +7,10 @@ import pytest
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.results.soundness import length_fault
-from autosr_lib.search.conclusion import conclude
-from autosr_lib.search.length import LengthReport, length_report
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.length import LengthReport, find_length_bias
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import begin
+from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
 from autosr_lib.storage.rows import Row
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
@@ -39,8 +39,8 @@ def found_in(*criteria: Criterion, longer_is_better: bool = False) -> LengthRepo
     )
 
     async def go() -> LengthReport:
-        state = await begin(context, {"__default__": Rubric(criteria=criteria)})
-        return length_report(context, await conclude(context, state))
+        state = await start_search(context, {"__default__": Rubric(criteria=criteria)})
+        return find_length_bias(context, await conclude_search(context, state))
 
     return asyncio.run(go())
 

@@ -8,23 +8,12 @@ from hypothesis import strategies as st
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.settings import Aggregate, HoldoutSettings
-from autosr_lib.search.mutation import (
-    apply_proposal,
-    as_stored,
-    as_written,
-    crossover,
-    gather,
-    known_grades,
-    perturb_weights,
-    prune,
-    reweight,
-    rubric_of,
-    with_weights,
-    written_weights,
-)
-from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.free_mutations import crossover, gather, original_weights, prune, reweight
+from autosr_lib.search.graded_prompt import GradedPrompt
+from autosr_lib.search.mutation import apply_proposal, perturb_weights
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Proposal
+from autosr_lib.search.rubric_edits import in_stored_form, make_rubric, with_mean_weight_one, with_weights
 from tests.fakes import criterion, prompt_with, rubric
 from tests.worlds import preferences_of, search_settings
 
@@ -52,16 +41,17 @@ def case_of(n: int = 5) -> PreparedPrompt:
     )
 
 
-def graded(prepared: PreparedPrompt, **grades: list[float | None]) -> GradeBank:
-    """Return a bank where each criterion has these grades, candidate by candidate; None is ungraded."""
+def graded(prepared: PreparedPrompt, **grades: list[float | None]) -> GradedPrompt:
+    """Return the prompt with these grades of each criterion, candidate by candidate; None is ungraded."""
     criteria = {name: criterion(name) for name in grades}
     bank = GradeBank(len(prepared.visible), 1).with_criteria(criteria.values(), prepared.texts)
-    return bank.with_entries(
+    bank = bank.with_entries(
         BankEntry(criteria[name].key, i, 0, grade)
         for name, column in grades.items()
         for i, grade in enumerate(column)
         if grade is not None
     )
+    return GradedPrompt(bank, prepared, [0], MEAN)
 
 
 def test_new_criteria_take_the_weight_of_those_that_they_replace() -> None:
@@ -112,7 +102,7 @@ CRITERIA = st.builds(
     text=st.sampled_from(["clear", "deep", "true", "Clear "]),
     weight=st.just(0.0) | st.floats(0, 1e300),
 )
-RUBRICS = st.lists(CRITERIA, min_size=1, max_size=6).map(rubric_of)
+RUBRICS = st.lists(CRITERIA, min_size=1, max_size=6).map(make_rubric)
 
 
 @given(RUBRICS, st.lists(CRITERIA, max_size=4), st.lists(st.sampled_from(["a", "b", "c", "x"])), st.integers(1, 7))
@@ -147,34 +137,34 @@ def test_criteria_whose_ids_are_taken_get_the_next_free_number(one: Rubric) -> N
 def test_fitted_weights_drop_criteria_that_earn_none_but_never_all() -> None:
     one = rubric("clear", "deep", "true")
 
-    assert texts(with_weights(one, [0.7, 0.2999, 0.0001], least=1e-3)) == ["clear", "deep"]
-    assert len(with_weights(one, [0.0, 0.0, 0.0], least=1e-3).criteria) == 3
+    assert texts(with_weights(one, [0.7, 0.2999, 0.0001], min_weight=1e-3)) == ["clear", "deep"]
+    assert len(with_weights(one, [0.0, 0.0, 0.0], min_weight=1e-3).criteria) == 3
 
 
 def test_grades_that_are_not_known_tell_nothing() -> None:
     prepared = case_of()
-    bank = graded(prepared, clear=[1.0, None, 0.0, None, 0.2], deep=[None] * 5)
+    prompt = graded(prepared, clear=[1.0, None, 0.0, None, 0.2], deep=[None] * 5)
 
-    grades = known_grades(bank, [criterion("clear").key, criterion("deep").key], range(5), [0], MEAN)
+    grades = prompt.aggregated_grades(rubric("clear", "deep"))
 
     np.testing.assert_allclose(grades, [[1.0, 0.4, 0.0, 0.4, 0.2], [0.0] * 5])
 
 
 def test_reweight_gives_weight_to_what_orders_the_pairs_and_drops_what_does_not() -> None:
     prepared = case_of()
-    bank = graded(prepared, right=RIGHT, wrong=WRONG)
+    prompt = graded(prepared, right=RIGHT, wrong=WRONG)
 
-    fitted = reweight(rubric("right", "wrong"), bank, prepared, [0], MEAN)
+    fitted = reweight(rubric("right", "wrong"), prompt)
 
     assert shares(fitted) == {"right": 1}
 
 
 def test_reweight_is_held_to_the_weights_that_were_written_and_so_can_be_repeated() -> None:
     prepared = case_of()
-    bank = graded(prepared, right=RIGHT, noisy=NOISY, flat=FLAT)
+    prompt = graded(prepared, right=RIGHT, noisy=NOISY, flat=FLAT)
 
-    once = reweight(rubric("right", "noisy", "flat"), bank, prepared, [0], MEAN)
-    again = reweight(once, bank, prepared, [0], MEAN)
+    once = reweight(rubric("right", "noisy", "flat"), prompt)
+    again = reweight(once, prompt)
 
     assert again.weights == pytest.approx(once.weights)
 
@@ -182,16 +172,16 @@ def test_reweight_is_held_to_the_weights_that_were_written_and_so_can_be_repeate
 def test_the_bank_remembers_the_proportions_in_which_a_rubric_was_written() -> None:
     prepared, one = case_of(), weighted(clear=3, deep=1)
 
-    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, prepared.texts)
+    bank = GradeBank(5, 1).with_criteria(with_mean_weight_one(one).criteria, prepared.texts)
 
-    assert written_weights(rubric("deep", "clear"), bank).tolist() == [0.5, 1.5]
+    assert original_weights(rubric("deep", "clear"), bank).tolist() == [0.5, 1.5]
 
 
 def test_prune_drops_what_is_constant_repeated_or_points_the_wrong_way() -> None:
     prepared = case_of()
-    bank = graded(prepared, right=RIGHT, twin=RIGHT, flat=FLAT, wrong=WRONG, noisy=NOISY)
+    prompt = graded(prepared, right=RIGHT, twin=RIGHT, flat=FLAT, wrong=WRONG, noisy=NOISY)
 
-    pruned = prune(weighted(twin=1, right=2, flat=1, wrong=1, noisy=1), bank, prepared, [0], MEAN)
+    pruned = prune(weighted(twin=1, right=2, flat=1, wrong=1, noisy=1), prompt)
 
     assert pruned is not None
     assert texts(pruned) == ["right", "noisy"]
@@ -199,39 +189,37 @@ def test_prune_drops_what_is_constant_repeated_or_points_the_wrong_way() -> None
 
 def test_prune_makes_nothing_where_nothing_or_everything_would_go() -> None:
     prepared = case_of()
-    bank = graded(prepared, right=RIGHT, flat=FLAT, wrong=WRONG)
+    prompt = graded(prepared, right=RIGHT, flat=FLAT, wrong=WRONG)
 
-    assert prune(rubric("right"), bank, prepared, [0], MEAN) is None
-    assert prune(rubric("flat", "wrong"), bank, prepared, [0], MEAN) is None
+    assert prune(rubric("right"), prompt) is None
+    assert prune(rubric("flat", "wrong"), prompt) is None
 
 
 def test_crossover_takes_the_criteria_of_both_parents_that_order_best_together() -> None:
     prepared = case_of()
     first, second = [0.9, 0.8, 0.2, 0.3, 0.1], [0.6, 0.2, 0.5, 0.1, 0.0]
-    bank = graded(prepared, first=first, second=second, wrong=WRONG, flat=FLAT)
+    prompt = graded(prepared, first=first, second=second, wrong=WRONG, flat=FLAT)
 
-    crossed = crossover(rubric("wrong", "first"), rubric("second", "flat"), bank, prepared, [0], MEAN, MANY)
+    crossed = crossover(rubric("wrong", "first"), rubric("second", "flat"), prompt, MANY)
 
     assert set(texts(crossed)) == {"first", "second"}
-    alone = evaluate_rubrics([crossed, rubric("first"), rubric("second")], bank, prepared, [0], MEAN)
+    alone = prompt.evaluate([crossed, rubric("first"), rubric("second")])
     assert alone[0].objective > max(alone[1].objective, alone[2].objective)
 
 
 def test_crossover_stops_at_what_is_perfect_already() -> None:
     prepared = case_of()
 
-    crossed = crossover(
-        rubric("right"), rubric("noisy"), graded(prepared, right=RIGHT, noisy=NOISY), prepared, [0], MEAN, MANY
-    )
+    crossed = crossover(rubric("right"), rubric("noisy"), graded(prepared, right=RIGHT, noisy=NOISY), MANY)
 
     assert texts(crossed) == ["right"]
 
 
 def test_gather_takes_all_that_the_bank_knows_of_every_candidate() -> None:
     prepared = case_of()
-    bank = graded(prepared, right=RIGHT, noisy=NOISY, holed=[0.9, None, 0.5, 0.3, 0.1])
+    prompt = graded(prepared, right=RIGHT, noisy=NOISY, holed=[0.9, None, 0.5, 0.3, 0.1])
 
-    gathered = gather(bank, prepared, [0], MEAN, MANY)
+    gathered = gather(prompt, MANY)
 
     assert gathered is not None
     assert "right" in texts(gathered)
@@ -241,32 +229,31 @@ def test_gather_takes_all_that_the_bank_knows_of_every_candidate() -> None:
 def test_gather_has_nothing_to_take_where_every_criterion_has_a_hole() -> None:
     prepared = case_of()
 
-    assert gather(graded(prepared, holed=[0.9, None, 0.5, 0.3, 0.1]), prepared, [0], MEAN, MANY) is None
+    assert gather(graded(prepared, holed=[0.9, None, 0.5, 0.3, 0.1]), MANY) is None
 
 
 @st.composite
-def bank_problems(draw: st.DrawFn) -> tuple[PreparedPrompt, GradeBank, list[str]]:
+def graded_prompts(draw: st.DrawFn) -> tuple[GradedPrompt, list[str]]:
+    """Return a graded prompt, and the names of the criteria that its bank holds."""
     n, names = draw(st.integers(2, 5)), [f"c{i}" for i in range(draw(st.integers(1, 5)))]
     grade = st.none() | st.sampled_from([0.0, 0.2, 0.5, 1.0]) if draw(st.booleans()) else st.sampled_from([0.2, 0.8])
     prompt = prompt_with(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
     prepared = PreparedPrompt.of(
         prompt, preferences_of(prompt), HoldoutSettings(holdout_fraction=0), search_settings().objective
     )
-    return prepared, graded(prepared, **{name: draw(st.lists(grade, min_size=n, max_size=n)) for name in names}), names
+    return graded(prepared, **{name: draw(st.lists(grade, min_size=n, max_size=n)) for name in names}), names
 
 
-@given(bank_problems(), st.integers(1, 5))
-def test_any_free_mutation_makes_a_valid_rubric_or_none(
-    problem: tuple[PreparedPrompt, GradeBank, list[str]], most: int
-) -> None:
-    prepared, bank, names = problem
+@given(graded_prompts(), st.integers(1, 5))
+def test_any_free_mutation_makes_a_valid_rubric_or_none(problem: tuple[GradedPrompt, list[str]], most: int) -> None:
+    prompt, names = problem
     one, other = rubric(*names), rubric(names[0])
 
     made = [
-        reweight(one, bank, prepared, [0], MEAN),
-        prune(one, bank, prepared, [0], MEAN),
-        crossover(one, other, bank, prepared, [0], MEAN, most),
-        gather(bank, prepared, [0], MEAN, most),
+        reweight(one, prompt),
+        prune(one, prompt),
+        crossover(one, other, prompt, most),
+        gather(prompt, most),
     ]
 
     for child in made:
@@ -280,11 +267,11 @@ def test_any_free_mutation_makes_a_valid_rubric_or_none(
 @given(RUBRICS)
 def test_what_is_stored_is_the_same_rubric_in_the_banks_words(one: Rubric) -> None:
     prepared = case_of()
-    bank = GradeBank(5, 1).with_criteria(as_written(one).criteria, prepared.texts)
+    bank = GradeBank(5, 1).with_criteria(with_mean_weight_one(one).criteria, prepared.texts)
 
-    stored = as_stored(one, bank)
+    stored = in_stored_form(one, bank)
 
     assert stored.fingerprint == one.fingerprint
     assert stored.weights == one.weights
-    assert as_stored(stored, bank) == stored
+    assert in_stored_form(stored, bank) == stored
     assert all(bank.criteria[c.key].text == c.text for c in stored.criteria)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.objective import Evaluation
-from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive, weight_matrix
+from autosr_lib.search.graded_prompt import weight_matrix
+from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive
 from tests.fakes import criterion, rubric
 
 
@@ -22,7 +23,7 @@ def named(name: str, objective: float, *, is_complete: bool = True) -> Individua
 
 
 def names(individuals: tuple[Individual, ...] | list[Individual]) -> list[str]:
-    return [one.rubric.criteria[0].text for one in individuals]
+    return [individual.rubric.criteria[0].text for individual in individuals]
 
 
 def renamed(one: Rubric) -> Rubric:
@@ -124,9 +125,9 @@ def test_any_survival_keeps_the_best_the_elites_and_no_duplicates(
 ) -> None:
     survivors = survive(parents, children, size, elitism)
 
-    fingerprints = [one.fingerprint for one in survivors]
+    fingerprints = [individual.fingerprint for individual in survivors]
     assert len(set(fingerprints)) == len(fingerprints) == min(size, len({o.fingerprint for o in [*parents, *children]}))
     assert survivors[0].evaluation.merit[0] == max(o.evaluation.is_complete for o in by_merit([*parents, *children]))
     assert survivors[0].fingerprint == by_merit([*parents, *children])[0].fingerprint
-    assert {one.fingerprint for one in by_merit(parents)[: min(elitism, size - 1)]} <= set(fingerprints)
+    assert {individual.fingerprint for individual in by_merit(parents)[: min(elitism, size - 1)]} <= set(fingerprints)
     assert list(survivors) == by_merit(survivors)

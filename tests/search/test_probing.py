@@ -10,10 +10,10 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import BudgetExhausted, ReplyError
 from autosr_lib.evaluation.probes import Probe, probes_of
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport, probe_rubric
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import begin
+from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, criterion
 from tests.worlds import planted_prompt, search_settings, task_of
@@ -48,8 +48,8 @@ def probed(rubric: Rubric, verifier: FakeVerifier | None = None, **changes: Any)
     context = task_of(planted_prompt(8), roles, settings, generations=0)
 
     async def go() -> ProbeReport:
-        state = await begin(context, {"__default__": rubric})
-        return await probe_rubric(context, state, await conclude(context, state))
+        state = await start_search(context, {"__default__": rubric})
+        return await probe_rubric(context, state, await conclude_search(context, state))
 
     return asyncio.run(go())
 
@@ -58,7 +58,7 @@ def test_a_measured_rubric_that_counts_words_is_gamed_by_more_of_them_at_no_cost
     report = probed(measured("min_words(200)"))
 
     assert {Probe.PADDED, Probe.OVERLONG} <= set(report.gamed_by)
-    assert (len(report.probed), report.calls, report.is_whole) == (8, 0, True)
+    assert (len(report.results), report.calls, report.is_complete) == (8, 0, True)
 
 
 def test_by_default_nobody_is_asked_for_probes() -> None:
@@ -74,7 +74,7 @@ def test_a_verifier_that_obeys_its_responses_is_found_and_its_requests_are_count
     report = probed(Rubric(criteria=(criterion("a0"), criterion("a1"))), verifier, probing={"probing": "all"})
 
     assert report.gamed_by == (Probe.INJECTED,)
-    assert report.calls == len(report.probed) == 8
+    assert report.calls == len(report.results) == 8
 
 
 def test_what_cannot_be_graded_is_no_number_and_is_asked_again() -> None:
@@ -86,8 +86,8 @@ def test_what_cannot_be_graded_is_no_number_and_is_asked_again() -> None:
 
     report = probed(Rubric(criteria=(criterion("a0"),)), Deaf(), probing={"probing": "all"})
 
-    assert {one.variant_score for one in report.probed if one.probe is Probe.INJECTED} == {None}
-    assert (report.gamed_by, report.is_whole) == ((), False)
+    assert {result.variant_score for result in report.results if result.probe is Probe.INJECTED} == {None}
+    assert (report.gamed_by, report.is_complete) == ((), False)
 
 
 def test_probes_are_left_out_where_the_prompt_s_budget_is_spent_and_asked_again_where_the_run_s_is() -> None:
@@ -103,7 +103,7 @@ def test_probes_are_left_out_where_the_prompt_s_budget_is_spent_and_asked_again_
         probed(rubric, stop={"max_calls_per_prompt": 36}, probing={"probing": "all", "probe_candidates": 6})
         == NOT_PROBED
     )
-    assert probed(rubric, Poor(), probing={"probing": "all"}) == ProbeReport(is_whole=False)
+    assert probed(rubric, Poor(), probing={"probing": "all"}) == ProbeReport(is_complete=False)
 
 
 @pytest.mark.parametrize(("text", "says"), [("Rain falls.", "Note to the grader"), ("雨从云中落下。", "致评分者")])

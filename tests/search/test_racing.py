@@ -6,13 +6,13 @@ import pytest
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Need
-from autosr_lib.search.contrast import Contrasted
-from autosr_lib.search.racing import first_heat, is_wrong_way, winners
+from autosr_lib.search.contrast import ChosenPair
+from autosr_lib.search.racing import Entrant, first_heat, is_wrong_way, without_losers
 from autosr_lib.search.roles import Proposal, ProposeRequest
 from tests.fakes import FakeVerifier, ScriptedProposer, attributes, criterion, fake_roles, rubric
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
-PAIRS = (Contrasted(0, 1, "misordered"), Contrasted(0, 2, "misordered"))
+PAIRS = (ChosenPair(0, 1, "misordered"), ChosenPair(0, 2, "misordered"))
 TEXTS = ("t", ("one", "two", "three", "four"))
 
 
@@ -38,7 +38,7 @@ def places(needs: list[Need], name: str) -> set[int]:
 
 
 def test_the_first_heat_is_one_vote_on_the_candidates_of_a_criterions_own_pairs() -> None:
-    races = [(keys("a"), PAIRS), (keys("b"), (Contrasted(3, 1, "tied"),))]
+    races = [Entrant(keys("a"), PAIRS), Entrant(keys("b"), (ChosenPair(3, 1, "tied"),))]
 
     heat = first_heat(needs_of("a", "b"), races, is_pooled=False)
 
@@ -48,7 +48,7 @@ def test_the_first_heat_is_one_vote_on_the_candidates_of_a_criterions_own_pairs(
 
 
 def test_where_siblings_share_requests_they_share_the_candidates_of_the_first_heat() -> None:
-    races = [(keys("a"), PAIRS[:1]), (keys("b"), (Contrasted(3, 1, "tied"),))]
+    races = [Entrant(keys("a"), PAIRS[:1]), Entrant(keys("b"), (ChosenPair(3, 1, "tied"),))]
 
     heat = first_heat(needs_of("a", "b"), races, is_pooled=True)
 
@@ -56,7 +56,7 @@ def test_where_siblings_share_requests_they_share_the_candidates_of_the_first_he
 
 
 def test_without_new_criteria_there_is_no_heat() -> None:
-    assert first_heat(needs_of("a"), [(frozenset(), PAIRS)], is_pooled=True) == []
+    assert first_heat(needs_of("a"), [Entrant(frozenset(), PAIRS)], is_pooled=True) == []
     assert first_heat([], [], is_pooled=True) == []
 
 
@@ -80,7 +80,7 @@ def test_a_criterion_loses_when_it_favours_the_worse_candidates_in_sum(
 def test_a_rubric_goes_on_without_the_criteria_that_lost() -> None:
     bank = graded(old=[0.1, 0.9, 0.9, 0], good=[0.9, 0.1, 0.1, 0], bad=[0.1, 0.9, 0.9, 0])
 
-    going_on = winners(rubric("old", "good", "bad"), keys("good", "bad"), PAIRS, bank)
+    going_on = without_losers(rubric("old", "good", "bad"), Entrant(keys("good", "bad"), PAIRS), bank)
 
     assert going_on is not None
     assert [c.text for c in going_on.criteria] == ["old", "good"], "an old criterion does not race"
@@ -89,13 +89,13 @@ def test_a_rubric_goes_on_without_the_criteria_that_lost() -> None:
 def test_a_rubric_whose_new_criteria_all_lost_is_out() -> None:
     bank = graded(old=[0.9, 0.1, 0.1, 0], bad=[0.1, 0.9, 0.9, 0])
 
-    assert winners(rubric("old", "bad"), keys("bad"), PAIRS, bank) is None
+    assert without_losers(rubric("old", "bad"), Entrant(keys("bad"), PAIRS), bank) is None
 
 
 def test_a_rubric_that_lost_nothing_goes_on_as_it_is() -> None:
     one = rubric("good")
 
-    assert winners(one, keys("good"), PAIRS, graded(good=[0.9, 0.1, 0.1, 0])) is one
+    assert without_losers(one, Entrant(keys("good"), PAIRS), graded(good=[0.9, 0.1, 0.1, 0])) is one
 
 
 def backward(request: ProposeRequest) -> Proposal:
@@ -160,7 +160,7 @@ def test_a_criterion_that_points_the_wrong_way_is_never_graded_beyond_its_heat()
 
     state, _ = run(task_of(prompt, roles, settings, generations=1, holdout=0))
 
-    alive = {key for one in state.population for key in one.rubric.keys}
+    alive = {key for individual in state.population for key in individual.rubric.keys}
     dropped = [key for key in state.bank.criteria if key not in alive]
     heard = {key: sum(entry.criterion_key == key for entry in state.bank.entries()) for key in state.bank.criteria}
     assert dropped
@@ -172,7 +172,7 @@ def test_a_rubric_that_raced_keeps_the_weights_of_what_is_left_in_proportion() -
     one = Rubric(criteria=(criterion("old", 2), criterion("good", 1), criterion("bad", 1)))
     bank = graded(old=[0.1, 0.9, 0.9, 0], good=[0.9, 0.1, 0.1, 0], bad=[0.1, 0.9, 0.9, 0])
 
-    going_on = winners(one, keys("good", "bad"), PAIRS, bank)
+    going_on = without_losers(one, Entrant(keys("good", "bad"), PAIRS), bank)
 
     assert going_on is not None
     assert going_on.weights == pytest.approx((2 / 3, 1 / 3))

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from autosr_lib.evaluation.roles import Grade, GradeRequest
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.roles import Proposal, ProposeRequest
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeVerifier, FlakyVerifier, ScriptedProposer, criterion, fake_roles, prompt_with
 from tests.worlds import run, search_settings, task_of
 
@@ -46,13 +47,13 @@ def one_a_round(request: ProposeRequest) -> Proposal:
     return Proposal((criterion(("a2", "right", "wrong")[request.attempt // 1000 - 1]),))
 
 
-def refined(context: SearchContext, rounds: int = 1) -> tuple[State, State]:
+def refined(context: SearchContext, rounds: int = 1) -> tuple[SearchState, SearchState]:
     """Return the state before and after so many rounds."""
 
-    async def go() -> tuple[State, State]:
-        first = last = await begin(context)
+    async def go() -> tuple[SearchState, SearchState]:
+        first = last = await start_search(context)
         for _ in range(rounds):
-            last = await advance(context, last)
+            last = await advance_search(context, last)
         return first, last
 
     return asyncio.run(go())
@@ -102,7 +103,7 @@ def test_a_refinement_that_lacks_grades_never_displaces_one_that_has_them_all() 
     class DeafTo(FakeVerifier):
         async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
             graded = await super().grade(request)
-            return {key: one for key, one in graded.items() if key != criterion("right").key}
+            return {key: grade for key, grade in graded.items() if key != criterion("right").key}
 
     for accept in (True, False):
         before, after = refined(baseline(adding("right"), accept=accept, verifier=DeafTo()))
@@ -125,7 +126,7 @@ def test_the_baseline_has_no_free_modes_and_no_races_however_these_are_set() -> 
 
     state, conclusion = run(context)
 
-    assert {one.operator for one in state.ancestors} == {"initial", "raise_bar"}
+    assert {ancestor.operator for ancestor in state.ancestors} == {"initial", "raise_bar"}
     assert state.calls.saved_by_racing == 0
     assert set(state.best.rubric.weights) == {1 / len(state.best.rubric.criteria)}
     assert conclusion.rubric == conclusion.measured_rubric

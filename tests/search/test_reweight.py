@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from autosr_lib.evaluation.arrays import FloatArray, IntArray
-from autosr_lib.search.reweight import SCALE_RIDGE, default_ridge, fit_weights
+from autosr_lib.search.weight_fit import SCALE_RIDGE, default_ridge, fit_weights
 
 RIDGE = 1e-3
 

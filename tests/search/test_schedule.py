@@ -1,7 +1,7 @@
 """A schedule gives the next child to a mode that does good, and never forgets the others altogether."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.population import Ancestor
 from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Roles
-from autosr_lib.search.schedule import EXPLORING, SCHEDULED, choose_modes, mode_weights
+from autosr_lib.search.schedule import EXPLORING, SCHEDULED, ScheduleInputs, choose_modes, mode_weights
 from autosr_lib.search.settings import MutationSettings, Schedule
 from tests.fakes import FakeInitializer, FakeJudge, FakeVerifier, ScriptedProposer, attributes, criterion
 from tests.worlds import planted_prompt, run, search_settings, task_of
@@ -37,13 +37,19 @@ def born(mode: str, *gains: float | None) -> list[Ancestor]:
 def weights(
     settings: MutationSettings, history: list[Ancestor], generation: int = 1, diversity: float = 1.0
 ) -> dict[MutationMode, float]:
-    found = mode_weights(settings, generation, generations=10, diversity=diversity, history=history)
+    found = mode_weights(settings, ScheduleInputs(generation, 10, diversity, history))
     return dict(zip(SCHEDULED, found.tolist(), strict=True))
 
 
-def chosen(settings: MutationSettings, count: int, generation: int = 1, **said: object) -> list[MutationMode]:
-    told = {"generations": 10, "diversity": 1.0, "history": [], "rng": np.random.default_rng(0), **said}
-    return choose_modes(count, settings, generation=generation, **told)
+def chosen(
+    settings: MutationSettings,
+    count: int,
+    generation: int = 1,
+    history: Sequence[Ancestor] = (),
+    diversity: float = 1.0,
+) -> list[MutationMode]:
+    inputs = ScheduleInputs(generation, 10, diversity, history)
+    return choose_modes(count, settings, inputs, np.random.default_rng(0))
 
 
 def test_fixed_cycles_through_the_modes_child_by_child_over_generations() -> None:
@@ -96,7 +102,7 @@ def test_only_the_latest_children_are_a_modes_record() -> None:
 @pytest.mark.parametrize("floor", [0.0, 0.1])
 def test_when_every_mode_does_harm_all_are_tried_alike(floor: float) -> None:
     settings = scheduling(Schedule.SUCCESS_FEEDBACK, min_mutation_weight=floor)
-    history = [one for mode in SCHEDULED for one in born(mode, -0.1, -0.2)]
+    history = [ancestor for mode in SCHEDULED for ancestor in born(mode, -0.1, -0.2)]
 
     found = weights(settings, history)
 
@@ -146,7 +152,7 @@ HISTORIES = st.lists(
 def test_any_history_gives_weights_to_draw_from(
     settings: MutationSettings, history: list[tuple[str, float | None]], generation: int, diversity: float
 ) -> None:
-    known = [one for mode, gain in history for one in born(mode, gain)]
+    known = [ancestor for mode, gain in history for ancestor in born(mode, gain)]
 
     found = weights(settings, known, generation, diversity)
     modes = chosen(settings, 7, generation, history=known, diversity=diversity)
@@ -158,7 +164,7 @@ def test_any_history_gives_weights_to_draw_from(
 
 
 def test_modes_are_drawn_by_their_weights() -> None:
-    history = [one for mode in SCHEDULED for one in born(mode, 0.1 if mode == "raise_bar" else -0.1)]
+    history = [ancestor for mode in SCHEDULED for ancestor in born(mode, 0.1 if mode == "raise_bar" else -0.1)]
 
     often = Counter(chosen(scheduling(Schedule.SUCCESS_FEEDBACK), 3000, history=history))
 

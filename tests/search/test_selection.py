@@ -42,7 +42,7 @@ def selected(
 ) -> list[str]:
     credit = np.zeros((len(population), 4)) if credit is None else credit
     chosen = select_parents(population, count, settings, np.random.default_rng(seed), credit)
-    return [one.rubric.criteria[0].text for one in chosen]
+    return [individual.rubric.criteria[0].text for individual in chosen]
 
 
 @given(

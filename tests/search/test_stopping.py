@@ -7,11 +7,12 @@ from math import isnan
 import pytest
 
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
-from autosr_lib.search.population import Individual, evaluate_rubrics
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.population import Individual
 from autosr_lib.search.roles import Proposal, ProposeRequest
-from autosr_lib.search.search import advance
-from autosr_lib.search.state import SearchContext, State, StopReason
-from autosr_lib.search.stopping import is_distinguished, settle
+from autosr_lib.search.search import advance_search
+from autosr_lib.search.state import SearchState, StopReason
+from autosr_lib.search.stopping import finish_generation, is_distinguished
 from tests.fakes import ScriptedProposer, criterion, fake_roles, prompt_with, rubric
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
@@ -26,7 +27,7 @@ def task_with(votes: int = 1, **stop: object) -> SearchContext:
     return task_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
 
 
-def state_of(context: SearchContext, *votes: list[float], **said: object) -> State:
+def state_of(context: SearchContext, *votes: list[float], **said: object) -> SearchState:
     """Return a state whose only rubric has these scores, vote by vote."""
     one = rubric("clear")
     bank = GradeBank(4, len(context.all_votes)).with_criteria(one.criteria, context.prepared.texts)
@@ -36,9 +37,9 @@ def state_of(context: SearchContext, *votes: list[float], **said: object) -> Sta
         for i, grade in enumerate(column)
         if not isnan(grade)
     )
-    evaluation = evaluate_rubrics([one], bank, context.prepared, context.votes, context.settings.grading.aggregate)[0]
+    evaluation = context.graded(bank).evaluate([one])[0]
     individual = Individual(one, evaluation, "initial", 0)
-    return State(1, (individual,), individual, bank, (), **said)
+    return SearchState(1, (individual,), individual, bank, (), **said)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,9 @@ def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
     context = task_with(stop_when_distinguished=True)
     told_apart = [0.9, 0.7, 0.5, 0.3]
 
-    once = settle(context, state_of(context, told_apart))
-    twice = settle(context, replace(once, generation=2))
-    interrupted = settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], distinguished=1))
+    once = finish_generation(context, state_of(context, told_apart))
+    twice = finish_generation(context, replace(once, generation=2))
+    interrupted = finish_generation(context, state_of(context, [0.1, 0.7, 0.5, 0.3], distinguished=1))
 
     assert (once.distinguished, once.stopped) == (1, None)
     assert (twice.distinguished, twice.stopped) == (2, StopReason.DISTINGUISHED)
@@ -96,7 +97,7 @@ def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
 def test_a_distinguished_prompt_goes_on_where_that_is_no_reason() -> None:
     context = task_with(stop_when_distinguished=False)
 
-    assert settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
+    assert finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(0, None), (3, StopReason.STAGNATION), (4, None)])
@@ -105,20 +106,20 @@ def test_a_prompt_stops_when_its_best_has_not_got_better_for_so_many_generations
 ) -> None:
     context = task_with(stagnation_generations=limit)
 
-    assert settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
+    assert finish_generation(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
 
 
 def test_an_empty_purse_is_the_reason_before_all_others() -> None:
     context = task_with(stagnation_generations=1, stop_when_distinguished=True)
     state = state_of(context, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
 
-    assert settle(context, state).stopped is StopReason.BUDGET
+    assert finish_generation(context, state).stopped is StopReason.BUDGET
 
 
 def test_what_a_generation_came_to_is_recorded() -> None:
     context = task_with()
 
-    state = settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
+    state = finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
     (milestone,) = state.history
     assert milestone.best == milestone.mean == state.best.evaluation.objective
@@ -176,7 +177,7 @@ def test_a_search_of_no_generations_still_has_a_best() -> None:
     state, conclusion = run(task_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert state.generation == 0
-    assert conclusion.measured_rubric.fingerprint in {one.fingerprint for one in state.population}
+    assert conclusion.measured_rubric.fingerprint in {individual.fingerprint for individual in state.population}
 
 
 def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
@@ -186,8 +187,8 @@ def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
     stopped = replace(state, stopped=StopReason.STAGNATION)
     asked = len(roles.verifier.requests)
 
-    carried = asyncio.run(advance(context, stopped))
+    carried = asyncio.run(advance_search(context, stopped))
 
     assert len(roles.verifier.requests) == asked
-    assert carried == stopped.carried()
+    assert carried == stopped.skip_generation()
     assert replace(carried, generation=1, last_calls=state.last_calls, tried=state.tried, kept=state.kept) == stopped

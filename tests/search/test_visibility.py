@@ -8,20 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import fake_roles
 from tests.worlds import planted_prompt, run, search_settings, task_of
 
 
-def searched(context: SearchContext) -> State:
-    async def go() -> State:
-        state = await begin(context)
+def searched(context: SearchContext) -> SearchState:
+    async def go() -> SearchState:
+        state = await start_search(context)
         for _ in range(context.structure.generations):
-            state = await advance(context, state)
+            state = await advance_search(context, state)
         return state
 
     return asyncio.run(go())
@@ -38,8 +39,8 @@ def renamed(prompt: Prompt) -> Prompt:
     told = ({"candidate_id": f"SECRET-{i}", "source": f"SECRET-{'ab'[i % 2]}"} for i in range(len(prompt.candidates)))
     secret = {"note": "SECRET", "rank": 424242}
     candidates = (
-        one.model_copy(update={**names, "metadata": {**one.metadata, **secret}})
-        for one, names in zip(prompt.candidates, told, strict=True)
+        candidate.model_copy(update={**names, "metadata": {**candidate.metadata, **secret}})
+        for candidate, names in zip(prompt.candidates, told, strict=True)
     )
     return prompt.model_copy(update={"candidates": tuple(candidates)})
 
@@ -57,7 +58,7 @@ def test_no_role_sees_a_hidden_candidate_before_the_conclusion(mode: Mode, *, ra
         hidden = [context.prepared.texts[1][place] for place in context.prepared.hidden]
         assert len(hidden) == 3
         assert not any(text in shown(roles) for text in hidden)
-        asyncio.run(conclude(context, state))
+        asyncio.run(conclude_search(context, state))
         assert all(text in shown(roles) for text in hidden)
 
 
@@ -67,8 +68,10 @@ def test_nothing_that_is_hidden_changes_the_search(seed: int, mode: Mode) -> Non
     plain = planted_prompt(10, seed=seed)
     context = task_of(plain, fake_roles(noise=0.3), mode=mode)
     changed = tuple(
-        one.model_copy(update={"text": "a0=0.0 a9=1.0", "source": "another"}) if i in context.prepared.hidden else one
-        for i, one in enumerate(plain.candidates)
+        candidate.model_copy(update={"text": "a0=0.0 a9=1.0", "source": "another"})
+        if i in context.prepared.hidden
+        else candidate
+        for i, candidate in enumerate(plain.candidates)
     )
     other = task_of(plain.model_copy(update={"candidates": changed}), fake_roles(noise=0.3), mode=mode)
 
@@ -83,8 +86,10 @@ def test_hidden_labels_change_neither_the_search_nor_the_choice_of_the_best() ->
     plain = planted_prompt(12, seed=5)
     context = task_of(plain, fake_roles(noise=0.3))
     turned = tuple(
-        one.model_copy(update={"metadata": {"quality": -(one.quality or 0)}}) if i in context.prepared.hidden else one
-        for i, one in enumerate(plain.candidates)
+        candidate.model_copy(update={"metadata": {"quality": -(candidate.quality or 0)}})
+        if i in context.prepared.hidden
+        else candidate
+        for i, candidate in enumerate(plain.candidates)
     )
     other = task_of(plain.model_copy(update={"candidates": turned}), fake_roles(noise=0.3))
 
@@ -104,5 +109,5 @@ def test_no_request_carries_an_id_a_source_or_metadata() -> None:
 
     assert "SECRET" not in shown(roles)
     assert "424242" not in shown(roles)
-    qualities = {str(one.quality) for one in plain.candidates}
+    qualities = {str(candidate.quality) for candidate in plain.candidates}
     assert not qualities & set(re.findall(r"-?\d+\.\d+", shown(roles)))

@@ -18,10 +18,11 @@ from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.evaluation.settings import JudgeSetting
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.population import Ancestor, Individual
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import Calls, Milestone, SearchContext, State, StopReason
+from autosr_lib.search.state import Calls, Milestone, SearchState, StopReason
 from autosr_lib.storage.rows import (
     best_table,
     carried_table,
@@ -62,11 +63,11 @@ def through_a_file(table: pa.Table) -> pa.Table:
     return pq.read_table(file)
 
 
-def again(state: State) -> State:
+def again(state: SearchState) -> SearchState:
     return read_state(through_a_file(population_table("p1", "input", state, Status.DONE)))
 
 
-def assert_same(one: State, other: State) -> None:
+def assert_same(one: SearchState, other: SearchState) -> None:
     assert replace(one, bank=other.bank) == other
     assert one.bank.entries() == other.bank.entries()
     assert one.bank.criteria == other.bank.criteria
@@ -74,11 +75,11 @@ def assert_same(one: State, other: State) -> None:
     assert (one.bank.candidates, one.bank.votes) == (other.bank.candidates, other.bank.votes)
 
 
-def states_of(context: SearchContext) -> list[State]:
-    async def go() -> list[State]:
-        states = [await begin(context)]
+def states_of(context: SearchContext) -> list[SearchState]:
+    async def go() -> list[SearchState]:
+        states = [await start_search(context)]
         for _ in range(context.structure.generations):
-            states.append(await advance(context, states[-1]))
+            states.append(await advance_search(context, states[-1]))
         return states
 
     return asyncio.run(go())
@@ -173,7 +174,7 @@ def test_rows_that_are_carried_along_are_those_of_the_carried_state(population_s
 
     carried = carried_table(stored, "after", Status.INCOMPLETE)
 
-    wanted = population_table("p1", "after", state.carried(), Status.INCOMPLETE)
+    wanted = population_table("p1", "after", state.skip_generation(), Status.INCOMPLETE)
     assert carried.equals(wanted)
     assert carried.schema.equals(wanted.schema, check_metadata=True)
 
@@ -232,7 +233,7 @@ CRITERIA = st.builds(
 
 
 @st.composite
-def any_states(draw: st.DrawFn) -> State:
+def any_states(draw: st.DrawFn) -> SearchState:
     """Return a state of random parts; its bank knows every criterion in the words of its rubrics."""
     pool = draw(st.lists(CRITERIA, min_size=1, max_size=5, unique_by=(lambda c: c.key, lambda c: c.criterion_id)))
     bank = GradeBank(3, 2).with_criteria(pool, ("", ("", "", "")))
@@ -250,7 +251,7 @@ def any_states(draw: st.DrawFn) -> State:
     population = tuple(individual(number) for number in range(1, draw(st.integers(2, 4))))
     initial = population[0] if draw(st.booleans()) else individual(0)
     calls = st.builds(Calls, *[st.integers(0, 99)] * 7)
-    return State(
+    return SearchState(
         draw(st.integers(0, 99)),
         population,
         initial,
@@ -276,7 +277,7 @@ def any_states(draw: st.DrawFn) -> State:
 
 @settings(deadline=None, max_examples=60)
 @given(any_states())
-def test_any_state_comes_back_from_its_table(state: State) -> None:
+def test_any_state_comes_back_from_its_table(state: SearchState) -> None:
     assert_same(again(state), state)
 
 

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import dagster as dg
 
 from autosr_assets.checks.check_results import check_results
-from autosr_assets.home import dagster_home
-from autosr_assets.instance import open_instance
 from autosr_assets.records.recorded_runs import latest_manifests
+from autosr_assets.runtime.home import dagster_home
+from autosr_assets.runtime.instance import open_instance
 from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.search.settings import Scope
 from autosr_lib.storage.rows import is_pruned, pruned
