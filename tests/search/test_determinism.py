@@ -19,7 +19,7 @@ from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import SearchState
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
-from tests.fakes import fake_roles, delayed_roles
+from tests.fakes import delayed_roles, fake_roles
 from tests.worlds import planted_prompt, preferences_of, run, search_prompt, search_settings, task_of
 
 FREE = ("reweight", "prune", "crossover", "gather")
