@@ -9,7 +9,7 @@ from autosr_assets.cli.shared import Debug
 from autosr_lib.errors import SettingsError
 
 if TYPE_CHECKING:
-    from autosr_lib.llm.cache.reply_cache import ReplyCache
+    from autosr_lib.llm.cache.reply_cache import PersistentCache
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -44,7 +44,7 @@ def clear(
     typer.echo(f"{cache.clear():,} replies forgotten in {known.location}")
 
 
-def _cache(cache_dir: str | None) -> "ReplyCache":
+def _cache(cache_dir: str | None) -> "PersistentCache":
     from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
     from autosr_lib.llm.cache import open_cache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415

@@ -33,13 +33,12 @@ def requests_of(roles: Roles) -> int:
     ),
     racing=st.booleans(),
     mode=st.sampled_from(Mode),
-    unread=st.sampled_from([0, 5]),
-    failing=st.sampled_from([0.0, 0.3]),
+    verifier=st.builds(FlakyVerifier, st.just(0.3), st.sampled_from([0.0, 0.3]), unread=st.sampled_from([0, 5])),
 )
 def test_no_budget_is_exceeded_by_the_search_and_its_conclusion(
-    budget: int, seed: int, grading: dict[str, object], *, racing: bool, mode: Mode, unread: int, failing: float
+    budget: int, seed: int, grading: dict[str, object], *, racing: bool, mode: Mode, verifier: FlakyVerifier
 ) -> None:
-    roles = Roles(FakeInitializer(size=4), FakeProposer(), FlakyVerifier(0.3, failing, unread=unread), FakeJudge())
+    roles = Roles(FakeInitializer(size=4), FakeProposer(), verifier, FakeJudge())
     limited = search_settings(
         grading=grading,
         evolution={"racing": racing, "mutations_per_round": 4},

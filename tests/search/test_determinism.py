@@ -19,7 +19,7 @@ from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import SearchState
 from autosr_lib.storage.rows import population_table, read_state
 from autosr_lib.storage.tables import Status
-from tests.fakes import fake_roles, unhurried
+from tests.fakes import delayed_roles, fake_roles
 from tests.worlds import context_of, planted_prompt, preferences_of, run, search_prompt, search_settings
 
 FREE = ("reweight", "prune", "crossover", "gather")
@@ -99,7 +99,7 @@ def test_the_order_of_replies_does_not_change_the_result(search: SearchSettings,
     prompt = planted_prompt(7, kinds=8, seed=search.seed)
 
     state, conclusion = run(context_of(prompt, fake_roles(noise=0.4), search, mode=mode))
-    late_state, late_conclusion = run(context_of(prompt, unhurried(fake_roles(noise=0.4), seed), search, mode=mode))
+    late_state, late_conclusion = run(context_of(prompt, delayed_roles(fake_roles(noise=0.4), seed), search, mode=mode))
 
     assert are_equal(state, late_state)
     assert without_bank(conclusion) == without_bank(late_conclusion)
@@ -110,7 +110,7 @@ def test_the_order_of_replies_does_not_change_the_result(search: SearchSettings,
 def test_neither_the_order_of_prompts_nor_concurrency_changes_the_result(at_once: int, order: int) -> None:
     prompts = [planted_prompt(6, kinds=6, seed=seed, prompt_id=f"p{seed}") for seed in range(5)]
     alone = {prompt.prompt_id: run(context_of(prompt, fake_roles(noise=0.4), generations=2)) for prompt in prompts}
-    roles = unhurried(fake_roles(noise=0.4), seed=at_once)
+    roles = delayed_roles(fake_roles(noise=0.4), seed=at_once)
     contexts = [context_of(prompt, roles, generations=2) for prompt in prompts[::order]]
 
     async def search_all() -> dict[str, tuple[SearchState, Conclusion]]:
@@ -149,7 +149,7 @@ def test_the_judges_preferences_do_not_depend_on_the_order_of_its_replies() -> N
     )
 
     plain = preferences_of(unlabelled)
-    late = asyncio.run(gather_preferences(unlabelled, ReferenceSettings(), unhurried(fake_roles(), 3).judge))
+    late = asyncio.run(gather_preferences(unlabelled, ReferenceSettings(), delayed_roles(fake_roles(), 3).judge))
 
     assert late == plain
 

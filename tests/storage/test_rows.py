@@ -40,7 +40,7 @@ from autosr_lib.storage.rows import (
 )
 from autosr_lib.storage.tables import BEST, DATASET, POPULATION, PREFERENCES, Status
 from tests.fakes import FakeVerifier, FlakyVerifier, fake_roles, rubric
-from tests.worlds import planted_prompt, preferences_of, run, search_settings, context_of
+from tests.worlds import context_of, planted_prompt, preferences_of, run, search_settings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(),
