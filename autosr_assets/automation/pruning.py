@@ -21,7 +21,7 @@ from autosr_assets.checks.check_results import check_results
 from autosr_assets.records.recorded_runs import latest_manifests
 from autosr_assets.runtime.home import dagster_home
 from autosr_assets.runtime.instance import open_instance
-from autosr_lib.llm.cache.reply_cache import PrunableCache
+from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.search.settings import Scope
 from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
@@ -169,7 +169,7 @@ class Runs:
 class Replies:
     """Replies of models that were kept before a time."""
 
-    def __init__(self, cache: PrunableCache, before: float) -> None:
+    def __init__(self, cache: PersistentCache, before: float) -> None:
         self._cache = cache
         self._before = before
 

@@ -9,7 +9,7 @@ from autosr_assets.runtime.home import cache_location
 from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
 from autosr_lib.llm.cache import open_cache
-from autosr_lib.llm.cache.reply_cache import ReplyCache
+from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.llm.settings import LlmSettings
 
 
@@ -36,5 +36,5 @@ def clear_cache(options: ClearCacheOptions) -> None:
     typer.echo(f"{plural(cache.clear(), 'reply', 'replies')} deleted in {info.location}")
 
 
-def _open_cache(cache_dir: str | None) -> ReplyCache:
+def _open_cache(cache_dir: str | None) -> PersistentCache:
     return open_cache(cache_location(cache_dir or LlmSettings().cache_dir))

@@ -75,31 +75,25 @@ CALLS_SCHEMA = pa.schema(
 
 @dataclass
 class RoleTotals:
-    """Sums over the calls of one role; `latency` is in seconds, `cost` in US dollars."""
+    """Sums over the calls of one role; `cost` is in US dollars."""
 
     calls: int = 0
     cached: int = 0
     requests: int = 0
-    retries: int = 0
-    asked_again: int = 0
     failed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
-    latency: float = 0.0
 
     def add(self, record: CallRecord) -> None:
         """Add one call."""
         self.calls += 1
         self.cached += record.cached
         self.requests += record.requests
-        self.retries += record.retries
-        self.asked_again += record.asked_again
         self.failed += record.outcome not in (CallOutcome.GOOD, CallOutcome.PARTIAL)
         self.prompt_tokens += record.prompt_tokens
         self.completion_tokens += record.completion_tokens
         self.cost += record.cost
-        self.latency += record.latency
 
 
 class CallLog:

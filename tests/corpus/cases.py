@@ -1,4 +1,4 @@
-"""What each kind of malformed input in `tests/corpus/` is read by."""
+"""The reader of each kind of malformed input in `tests/corpus/`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,8 +48,8 @@ KINDS: dict[str, Callable[[str, Any, Path], Any]] = {
 }
 
 
-def told(kind: str, name: str, content: Any, folder: Path) -> str | None:
-    """Return the error that an input gets, without the folder it lies in, or None when it is taken."""
+def error_message(kind: str, name: str, content: Any, folder: Path) -> str | None:
+    """Return the error message of an input, without its folder; None if the input is accepted."""
     try:
         KINDS[kind](name, content, folder)
     except AutosrError as error:

@@ -43,9 +43,9 @@ async def test_a_budget_of_tokens_or_dollars_is_not_exceeded(
         with pytest.raises(BudgetExhausted, match=next(iter(limit))):
             await _await_in_turn(calls)
 
-    assert 0 < client.budget.tokens <= 2000
-    assert client.budget.tokens == 120 * len(server.requests)
-    assert client.budget.cost == pytest.approx(120e-6 * len(server.requests) if "prices" in limit else 0)
+    assert 0 < client._sender.budget.tokens <= 2000
+    assert client._sender.budget.tokens == 120 * len(server.requests)
+    assert client._sender.budget.cost == pytest.approx(120e-6 * len(server.requests) if "prices" in limit else 0)
 
 
 async def _await_in_turn(calls: Iterable[Coroutine[Any, Any, Any]]) -> None:

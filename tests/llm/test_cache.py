@@ -191,8 +191,6 @@ def test_each_cache_implements_the_protocol(tmp_path: Path, is_off: bool) -> Non
     cache.put("k", "v")
 
     assert cache.get("k") == (None if is_off else "v")
-    assert cache.info().entries == cache.clear() == (0 if is_off else 1)
-    cache.close()
 
 
 def test_reading_is_fast(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_one_client_serves_several_event_loops_and_keeps_the_detected_capability
 
     assert len(client.calls.drain()) == 3 * 66
     assert len(server.requests) - sent == 2 * 66
-    assert client.budget.calls == len(server.requests)
+    assert client._sender.budget.calls == len(server.requests)
 
 
 def test_an_interrupted_event_loop_does_not_occupy_slots_in_the_next(serve: Serve, client_for: ClientFor) -> None:

@@ -24,11 +24,11 @@ async def test_the_concurrency_limit_shrinks_after_429_and_grows_back(serve: Ser
     server = serve([None] * 16 + [Status(429)] * 16, latency=0.02)
     client = client_for(server, max_concurrency=16, llm_cache=False)
     verifier = roles_of(client).verifier
-    limits = [client.concurrency]
+    limits = [client._sender.concurrency.current]
 
     async def grade_and_observe(number: int) -> None:
         await verifier.grade(grade_request(f"{number}"))
-        limits.append(client.concurrency)
+        limits.append(client._sender.concurrency.current)
 
     async with client:
         await asyncio.gather(*(grade_and_observe(number) for number in range(400)))

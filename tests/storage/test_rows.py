@@ -40,7 +40,7 @@ from autosr_lib.storage.rows import (
 )
 from autosr_lib.storage.tables import BEST, DATASET, POPULATION, PREFERENCES, Status
 from tests.fakes import FakeVerifier, FlakyVerifier, fake_roles, rubric
-from tests.worlds import planted_prompt, preferences_of, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, preferences_of, run, search_settings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(),
@@ -149,14 +149,14 @@ def test_the_state_after_any_generation_comes_back_from_its_table(mode: Mode, fa
             evolution={"free_modes": ("reweight", "prune", "crossover", "gather"), "population_size": 3},
             stop={"stagnation_generations": 1},
         )
-        context = task_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
+        context = context_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
 
         for state in states_of(context):
             assert_same(again(state), state)
 
 
 def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
-    context = task_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
+    context = context_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
 
     state = states_of(context)[-1]
 
@@ -169,7 +169,7 @@ def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
 @pytest.mark.parametrize("population_size", [1, 5])
 def test_rows_that_are_carried_along_are_those_of_the_carried_state(population_size: int) -> None:
     told = search_settings(evolution={"population_size": population_size})
-    state = states_of(task_of(planted_prompt(8, seed=2), fake_roles(), told))[-1]
+    state = states_of(context_of(planted_prompt(8, seed=2), fake_roles(), told))[-1]
     stored = through_a_file(population_table("p1", "before", state, Status.DONE))
 
     carried = carried_table(stored, "after", Status.INCOMPLETE)
@@ -180,7 +180,7 @@ def test_rows_that_are_carried_along_are_those_of_the_carried_state(population_s
 
 
 def test_a_first_rubric_that_was_made_a_second_time_is_not_taken_for_the_first() -> None:
-    (state,) = states_of(task_of(planted_prompt(8), fake_roles(), generations=0))
+    (state,) = states_of(context_of(planted_prompt(8), fake_roles(), generations=0))
     twin = replace(state.initial, operator="crossover", generation=3, parents=("x", "y"), gain=0.1)
 
     renewed = replace(state, population=(twin,))
@@ -197,7 +197,7 @@ def test_what_does_not_apply_and_what_is_ungraded_come_back_as_they_are() -> Non
             return {**graded, first: Grade(None)} if "a0=0.6" in request.candidate_text else graded
 
     roles = replace(fake_roles(), verifier=Shrugging(0.2))
-    (state,) = states_of(task_of(planted_prompt(8), roles, generations=0))
+    (state,) = states_of(context_of(planted_prompt(8), roles, generations=0))
 
     assert None in {entry.value for entry in state.bank.entries()}
     assert_same(again(state), state)
@@ -205,7 +205,7 @@ def test_what_does_not_apply_and_what_is_ungraded_come_back_as_they_are() -> Non
 
 def test_grades_that_were_lost_are_still_lost_after_reading() -> None:
     roles = replace(fake_roles(), verifier=FlakyVerifier(unread=10_000))
-    (state,) = states_of(task_of(planted_prompt(6), roles, generations=0))
+    (state,) = states_of(context_of(planted_prompt(6), roles, generations=0))
 
     assert again(state).bank.entries() == state.bank.entries() == []
     assert not again(state).best.evaluation.is_complete
@@ -308,7 +308,7 @@ def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
 
 
 def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
-    context = task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
+    context = context_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
     state, conclusion = run(context)
 
     table = best_table(
@@ -330,7 +330,7 @@ def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
 
 
 def test_the_lineage_leads_from_the_first_rubric_to_the_best() -> None:
-    state, conclusion = run(task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4)))
+    state, conclusion = run(context_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4)))
 
     way = lineage(state, conclusion.best.individual.fingerprint)
 
@@ -342,6 +342,6 @@ def test_the_lineage_leads_from_the_first_rubric_to_the_best() -> None:
 
 
 def test_a_rubric_that_nobody_made_has_no_lineage() -> None:
-    state, _ = run(task_of(planted_prompt(8), fake_roles(), generations=0))
+    state, _ = run(context_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert lineage(state, rubric("nobody").fingerprint) == []

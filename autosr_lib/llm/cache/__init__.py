@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 from autosr_lib.errors import SettingsError
 from autosr_lib.llm.addresses import without_credentials
 from autosr_lib.llm.cache.postgres import SCHEMES, PostgresReplyCache
-from autosr_lib.llm.cache.reply_cache import PrunableCache
+from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 
 __all__ = ["open_cache"]
 
 
-def open_cache(location: str) -> PrunableCache:
+def open_cache(location: str) -> PersistentCache:
     """Return the cache in a folder, or in a database with an address such as `postgresql://…`.
 
     Raises:

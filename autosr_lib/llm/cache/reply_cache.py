@@ -26,18 +26,15 @@ class ReplyCache(Protocol):
     def put(self, key: str, reply: str) -> None:
         """Store a usable reply; it is durable when this returns."""
 
+
+class PersistentCache(ReplyCache, Protocol):
+    """A cache that outlives the run, and can be inspected and pruned; timestamps are in seconds since the epoch."""
+
     def info(self) -> CacheInfo:
         """Return the location and the size of the cache."""
 
     def clear(self) -> int:
         """Delete all replies and return their number."""
-
-    def close(self) -> None:
-        """Close files and connections; the next use opens them again."""
-
-
-class PrunableCache(ReplyCache, Protocol):
-    """A cache that records when its replies were stored; timestamps are in seconds since the epoch."""
 
     def count_before(self, timestamp: float) -> tuple[int, int]:
         """Return the number of replies stored before this timestamp, and their size in bytes."""
@@ -55,17 +52,6 @@ class NoCache:
 
     def put(self, key: str, reply: str) -> None:
         """Store nothing."""
-
-    def info(self) -> CacheInfo:
-        """Return an empty cache named `off`."""
-        return CacheInfo("off", 0, 0)
-
-    def clear(self) -> int:
-        """Return 0."""
-        return 0
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def request_key(request: Mapping[str, Any]) -> str:

@@ -17,7 +17,6 @@ from autosr_lib.errors import BudgetExhausted, EndpointError, ReplyError
 from autosr_lib.llm.cache import open_cache
 from autosr_lib.llm.cache.reply_cache import NoCache, ReplyCache
 from autosr_lib.llm.call_records import CallLog, CallOutcome, CallRecord
-from autosr_lib.llm.endpoint.budget import RunBudget
 from autosr_lib.llm.endpoint.capabilities import Capability, ReplyFormat
 from autosr_lib.llm.endpoint.chat_request import ChatRequest, Question
 from autosr_lib.llm.endpoint.completion import Completion
@@ -67,16 +66,6 @@ class ModelClient:
     def __repr__(self) -> str:
         """Return the endpoint and the default model, without the key."""
         return f"ModelClient({self.settings.base_url}, {self.settings.model_default})"
-
-    @property
-    def budget(self) -> RunBudget:
-        """Return the budget of the run."""
-        return self._sender.budget
-
-    @property
-    def concurrency(self) -> int:
-        """Return the number of concurrent requests that is allowed now."""
-        return self._sender.concurrency.current
 
     def capability(self, model: str) -> Capability:
         """Return the detected capability of a model."""

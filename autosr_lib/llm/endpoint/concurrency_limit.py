@@ -53,7 +53,7 @@ class ConcurrencyLimit:
 
     async def acquire(self, *, is_retry: bool = False) -> None:
         """Wait for a slot; each `acquire` needs a `release`."""
-        if self._active < int(self._limit) and not self._waiting:
+        if self._active < self.current and not self._waiting:
             self._active += 1
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,7 +75,7 @@ class ConcurrencyLimit:
         self._wake_waiting()
 
     def _wake_waiting(self) -> None:
-        while self._waiting and self._active < int(self._limit):
+        while self._waiting and self._active < self.current:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 self._active += 1
