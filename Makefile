@@ -34,7 +34,7 @@ demo: $(READY) ## search rubrics for the demo dataset, offline, and print the be
 	@$(BIN)/autosr search --search evolutionary --backend heuristic
 
 ui: $(READY) ## open the web UI on the same home as the command line
-	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.automation.start)" \
+	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.cli.prepare_ui)" \
 		DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS=600 DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=600 $(BIN)/dagster dev -w workspace.yaml
 
 docs: $(READY) ## build the documentation site into build/site; broken links fail

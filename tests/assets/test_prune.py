@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.automation.pruning import shrunk
+from autosr_assets.automation.pruning import vacuum
 from autosr_assets.runtime.home import dagster_home
 from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
@@ -203,7 +203,7 @@ def test_a_database_gives_back_what_was_deleted_unless_somebody_reads_it(tmp_pat
             reader.execute("SELECT i FROM kept").fetchall()
         size = path.stat().st_size
 
-        freed = shrunk(path, patience=0.1)
+        freed = vacuum(path, timeout=0.1)
 
         assert (freed, path.stat().st_size) == ((0, size) if is_read else (size - 8192, 8192))
         assert len(writer.execute("SELECT i FROM kept").fetchall()) == 10
