@@ -22,13 +22,13 @@ from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from tests.assets.commands import Home, Said, dataset_table, fake_backend, planted, write_prompts
+from tests.assets.commands import CommandResult, Home, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2")
 
 
-def search(home: Home, path: str, generations: int, *options: str) -> Said:
+def search(home: Home, path: str, generations: int, *options: str) -> CommandResult:
     roles = fake_roles(noise=0.3)
     return home.autosr("search", path, *SMALL, "--generations", str(generations), *options, roles=roles)
 
