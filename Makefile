@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
-# What runs on the lowest versions: the library, and of the graph and the server what tells most of a version in little time.
+# Tests for the lowest versions: the library, and those of the graph and the server that find most faults in little time.
 LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/test_corpus.py \
 	tests/test_settings_merge.py $(addprefix tests/assets/test_,definitions.py io_manager.py event_log.py home.py \
 	dagster_behaviour.py dagster_internals.py celery_launcher.py cli.py dataset_and_template_commands.py search_command.py \
@@ -22,9 +22,9 @@ help: ## show this list
 setup: $(READY) ## make .venv with the versions of constraints.txt
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no python3 found; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no python3 found; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is older than Python 3.11; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+		|| { echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "setting up $(VENV) (the first time takes a few minutes)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
@@ -42,8 +42,8 @@ docs: $(READY) ## build the documentation site into build/site; broken links fai
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the site is in build/site"
 
-doctest: $(READY) ## run the examples in the docstrings of the library
-	@$(BIN)/python -m pytest -q --doctest-modules autosr_lib
+doctest: $(READY) ## run the examples in the docstrings
+	@$(BIN)/python -m pytest -q --doctest-modules autosr_lib autosr_assets
 
 test: $(READY) doctest ## run the tests and doctests, offline, but the slow ones
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed or load)' $(ARGS)
@@ -51,23 +51,23 @@ test: $(READY) doctest ## run the tests and doctests, offline, but the slow ones
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'slow and not (integration or ui or distributed)' $(ARGS)
 
-test-distributed: $(READY) ## run the tests of several machines: real Postgres, Redis, S3 server and workers
+test-distributed: $(READY) ## run the tests for several machines: real Postgres, Redis, S3 server and workers
 	@bash .ci/install-services
 	@$(BIN)/python -m pytest -q -m distributed $(ARGS)
 
-test-ui: $(READY) ## look at the web UI and the report in a browser (chromium)
+test-ui: $(READY) ## test the web UI and the report in a browser (chromium)
 	@$(BIN)/python -m pytest -q -m ui $(ARGS)
 
-pictures: $(READY) ## take the pictures of docs/images again, from the web UI (chromium)
+pictures: $(READY) ## take the pictures in docs/images again, from the web UI (chromium)
 	@$(BIN)/python -m tests.assets.pictures
 
-test-load: $(READY) ## hold the server at its limit for ten minutes (AUTOSR_LOAD_SECONDS)
+test-load: $(READY) ## keep the server at its limit for ten minutes (AUTOSR_LOAD_SECONDS)
 	@$(BIN)/python -m pytest -q -s -m load tests/reward/test_load.py $(ARGS)
 
-test-integration: $(READY) ## run the tests that ask a real endpoint (LLM_API_KEY)
+test-integration: $(READY) ## run the tests that use a real endpoint (LLM_API_KEY)
 	@$(BIN)/python -m pytest -q -m integration $(ARGS) tests/integration
 
-test-event-log: $(READY) ## run Dagster's own tests of event logs on ours (downloads Dagster's sources)
+test-event-log: $(READY) ## run Dagster's own event log tests on ours (downloads Dagster's sources)
 	@$(BIN)/python tests/assets/dagster_suite.py -n $(WORKERS) $(ARGS)
 
 bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/README.md
@@ -82,7 +82,7 @@ bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/RE
 	@$(BIN)/python -m benchmarks.memory
 	@$(BIN)/python -m benchmarks.asset_page
 
-bench-short: $(READY) ## run every benchmark of speed in small, to see that it still runs
+bench-short: $(READY) ## run a short form of every speed benchmark, to check that it still works
 	@$(BIN)/python -m benchmarks.evaluate_speed --rounds 3
 	@$(BIN)/python -m benchmarks.client_speed --calls 100 --rounds 1
 	@$(BIN)/python -m benchmarks.slow_endpoint --prompts 2 --endpoints 64:0.05
@@ -93,15 +93,15 @@ bench-short: $(READY) ## run every benchmark of speed in small, to see that it s
 	@$(BIN)/python -m benchmarks.memory --sizes 5
 	@$(BIN)/python -m benchmarks.asset_page --prompts 5
 
-test-lowest: $(READY) ## run the quick tests that depend on versions on the lowest ones that pyproject.toml allows
+test-lowest: $(READY) ## run the tests in LOWEST with the lowest versions that pyproject.toml allows
 	@WORKERS=$(WORKERS) bash .ci/lowest $(LOWEST) $(ARGS)
 
-audit: $(READY) ## report known weaknesses of the pinned packages; fails nothing
+audit: $(READY) ## report known vulnerabilities of the pinned packages; never fails
 	@bash .ci/audit
 
 check: lint types imports definitions test ## everything CI checks
 
-format: $(READY) ## format the code and mend what ruff can
+format: $(READY) ## format the code and apply the fixes of ruff
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
@@ -119,7 +119,7 @@ definitions: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 	@PYTHONWARNINGS=ignore $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
 
-constraints: ## move constraints.txt to the newest versions that pip finds
+constraints: ## update constraints.txt to the newest versions
 	@rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --editable '.[dev,k8s,s3,fuzz]'
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ @]+$$' > constraints.txt

@@ -1,4 +1,4 @@
-"""A real web server of Dagster on a home, and a real browser to look at it."""
+"""A real Dagster web server on a home, and a real browser."""
 
 import os
 import shutil
@@ -22,13 +22,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FLAGS = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update",
          "disable-sync", "disable-dev-shm-usage")  # fmt: skip
 PATIENCE = 120_000
-"""Milliseconds that a page may take; a busy machine is slow."""
+"""Milliseconds until a page counts as failed; a busy machine is slow."""
 
 
 def chromium() -> str | None:
     """Return the browser of this machine, or None."""
     return next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
 
 
@@ -37,7 +37,7 @@ def browser() -> Iterator["Browser"]:
     """Open the browser, without a window."""
     from playwright.sync_api import sync_playwright
 
-    # As root there is no sandbox to be had.
+    # Chromium has no sandbox for root.
     flags = [f"--{flag}" for flag in (*FLAGS, *(["no-sandbox"] if os.geteuid() == 0 else []))]
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=flags)
@@ -48,7 +48,7 @@ def browser() -> Iterator["Browser"]:
 
 
 def look(opened: "Browser", address: str, *, theme: str = "light", width: int = 1500, height: int = 1400) -> "Page":
-    """Return a page as somebody with this theme and width sees it; the web UI has a theme of its own, said first."""
+    """Return a page as it looks with this theme and width; the web UI reads its theme from the local storage."""
     context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE)
     context.add_init_script(f"try {{ localStorage.setItem('theme', '\"{theme.capitalize()}\"') }} catch {{}}")

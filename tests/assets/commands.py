@@ -29,7 +29,7 @@ from tests.worlds import planted_prompt
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command answered."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -43,7 +43,7 @@ class Home:
     root: Path
 
     def autosr(self, *arguments: str, roles: Roles | None = None) -> CommandResult:
-        """Run a command; with `roles`, every backend that it opens is answered by them."""
+        """Run a command; `roles`, if given, replace those of every backend that it opens."""
         if not (self.root / "dagster").exists():
             shutil.copytree(fresh_dagster_home(), self.root / "dagster")
         out, err = io.StringIO(), io.StringIO()
@@ -58,7 +58,7 @@ class Home:
         return CommandResult(code, out.getvalue(), err.getvalue())
 
     def environment(self) -> Mapping[str, str]:
-        """Return the variables that a command finds; there is no key among them."""
+        """Return the environment variables of a command; there is no API key among them."""
         return {
             "AUTOSR_HOME": str(self.root),
             "AUTOSR_STORAGE": "",
@@ -73,7 +73,7 @@ class Home:
 
     @contextlib.contextmanager
     def dagster(self) -> Iterator[dg.DagsterInstance]:
-        """Open what Dagster has recorded; its event log finds its files by the variable."""
+        """Open Dagster's records; its event log finds its files by the variable `DAGSTER_HOME`."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DAGSTER_HOME", str(self.root / "dagster"))
             with dg.DagsterInstance.get() as instance:
@@ -99,7 +99,7 @@ class Home:
 
 @cache
 def fresh_dagster_home() -> Path:
-    """Return a Dagster home as first use leaves it; to make its databases takes longer than most tests."""
+    """Return a Dagster home after its first use; creating its databases takes longer than most tests."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -124,10 +124,10 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
 
 
 def dataset_table(prompts: Sequence[Prompt], withdrawn: Sequence[Prompt] = ()) -> pa.Table:
-    """Return these prompts as the stored dataset has them."""
+    """Return these prompts as rows of the stored dataset."""
     return pa.Table.from_batches(dataset_batches(prompts, withdrawn))
 
 
 def planted(*ids: str, candidates: int = 8) -> list[Prompt]:
     """Return prompts for the fake roles, with these ids."""
-    return [planted_prompt(candidates, seed=place, prompt_id=name) for place, name in enumerate(ids)]
+    return [planted_prompt(candidates, seed=seed, prompt_id=prompt_id) for seed, prompt_id in enumerate(ids)]

@@ -16,9 +16,9 @@ import dagster as dg
 
 from tests.assets.commands import Home
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 PATIENCE = 400.0
-"""Seconds after which something that does not happen is a failure; a busy machine is slow."""
+"""Seconds to wait for something before the test fails; a busy machine is slow."""
 
 _DEFINITIONS = """\
 from pathlib import Path
@@ -36,7 +36,7 @@ _PYPROJECT = """\
 [tool.dg]
 directory_type = "project"
 [tool.dg.project]
-root_module = "mine"
+root_module = "user_project"
 registry_modules = ["autosr_assets.components"]
 """
 
@@ -50,12 +50,12 @@ class Deployment:
     port: int
 
     def runs(self, job: str) -> list[dg.RunRecord]:
-        """Return the runs of a job, the first one first."""
+        """Return the runs of a job, the oldest first."""
         with self.home.dagster() as instance:
             return list(reversed(instance.get_run_records(filters=dg.RunsFilter(job_name=job))))
 
     def ended(self, job: str, count: int) -> list[dg.RunRecord]:
-        """Return the runs of a job as soon as so many of them have ended."""
+        """Return the runs of a job as soon as `count` of them have ended."""
 
         def enough() -> list[dg.RunRecord] | None:
             done = [record for record in self.runs(job) if record.dagster_run.is_finished]
@@ -63,14 +63,14 @@ class Deployment:
 
         return self.wait(f"{count} runs of {job}", enough)
 
-    def wait(self, what: str, look: Callable[[], Found | None]) -> Found:
-        """Return what `look` finds, as soon as it finds something; fail with the log of the daemon after a while."""
+    def wait(self, what: str, look: Callable[[], Result | None]) -> Result:
+        """Return the result of `look` as soon as it is not None; fail with the log of the daemon after a while."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if (found := look()) is not None:
-                return found
+            if (result := look()) is not None:
+                return result
             time.sleep(0.5)
-        raise AssertionError(f"{what} did not come; dagster dev said:\n{self.log.read_text()[-6000:]}")
+        raise AssertionError(f"{what} did not come; the log of dagster dev:\n{self.log.read_text()[-6000:]}")
 
     @property
     def log(self) -> Path:
@@ -82,23 +82,23 @@ def dagster_dev(folder: Path, components: Mapping[str, str], environment: Mappin
     """Start `dagster dev` on a fresh home, over a project with these components (YAML by folder), until the end."""
     project, home = folder / "project", Home(folder / "home")
     for name, yaml in components.items():
-        (project / "mine" / "defs" / name).mkdir(parents=True)
-        (project / "mine" / "defs" / name / "defs.yaml").write_text(yaml)
-    (project / "mine" / "__init__.py").touch()
-    (project / "mine" / "definitions.py").write_text(_DEFINITIONS)
+        (project / "user_project" / "defs" / name).mkdir(parents=True)
+        (project / "user_project" / "defs" / name / "defs.yaml").write_text(yaml)
+    (project / "user_project" / "__init__.py").touch()
+    (project / "user_project" / "definitions.py").write_text(_DEFINITIONS)
     (project / "pyproject.toml").write_text(_PYPROJECT)
-    known = {name: value for name, value in os.environ.items() if name != "LLM_API_KEY"}
-    known |= {**home.environment(), "PYTHONPATH": str(project), "PYTHONWARNINGS": "ignore", **environment}
+    variables = {name: value for name, value in os.environ.items() if name != "LLM_API_KEY"}
+    variables |= {**home.environment(), "PYTHONPATH": str(project), "PYTHONWARNINGS": "ignore", **environment}
     made = subprocess.run(  # as `make ui` does
-        [sys.executable, "-m", "autosr_assets.runtime.home"], env=known, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "autosr_assets.runtime.home"], env=variables, capture_output=True, text=True, check=True
     )
-    known["DAGSTER_HOME"] = made.stdout.strip()
+    variables["DAGSTER_HOME"] = made.stdout.strip()
     here = Deployment(project, home, _free_port())
-    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-m", "mine.definitions"]
+    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-m", "user_project.definitions"]
     with here.log.open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
             [*command, "-h", "127.0.0.1", "-p", str(here.port)],
-            cwd=project, env=known, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            cwd=project, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
         here.wait("the web server", lambda: _answers(here.port) or None)
@@ -108,9 +108,9 @@ def dagster_dev(folder: Path, components: Mapping[str, str], environment: Mappin
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _answers(port: int) -> bool:
@@ -122,7 +122,7 @@ def _answers(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the command as Ctrl-C does, and whatever of its group is left after that."""
+    """Interrupt the command like Ctrl-C, then kill what is left of its process group."""
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(60)

@@ -1,7 +1,7 @@
-"""Runs Dagster's own tests of event logs, as its source distribution holds them, on ours.
+"""Runs Dagster's own tests of event logs, from its source distribution, on ours.
 
-`make test-event-log`: no test of this project, since it downloads Dagster's sources and takes minutes. Ours for Postgres
-is skipped where there is no Postgres.
+`make test-event-log`: not among the tests of this project, since it downloads Dagster's sources and takes minutes. The tests
+of our Postgres event log are skipped where there is no Postgres.
 """
 
 import os
@@ -21,12 +21,12 @@ import dagster as dg
 import pytest
 from autosr_assets.dagster_internals.event_log import BatchedSqliteEventLog
 from autosr_assets.dagster_internals.postgres_storage import BatchedPostgresEventLog
-from dagster_tests.storage_tests import test_event_log as theirs
-from dagster_tests.storage_tests.utils.event_log_storage import TestEventLogStorage as TheirsOfAny
+from dagster_tests.storage_tests import test_event_log as dagsters_tests
+from dagster_tests.storage_tests.utils.event_log_storage import TestEventLogStorage as TestsOfAnyStorage
 from tests.distributed.services import postgres, with_driver
 
 
-class TestSqlite(theirs.TestSqliteEventLogStorage):
+class TestSqlite(dagsters_tests.TestSqliteEventLogStorage):
     __test__ = True
 
     @pytest.fixture(name="instance", scope="function")
@@ -39,7 +39,7 @@ class TestSqlite(theirs.TestSqliteEventLogStorage):
                 yield instance
 
 
-class TestPostgres(TheirsOfAny):
+class TestPostgres(TestsOfAnyStorage):
     __test__ = True
 
     @pytest.fixture(scope="session")
@@ -64,21 +64,21 @@ class TestPostgres(TheirsOfAny):
         return False
 
 
-del TheirsOfAny
+del TestsOfAnyStorage
 """
 
 
 def main() -> None:
-    """Download Dagster's sources, and end as its tests of event logs do."""
+    """Download Dagster's sources, run its tests of event logs, and exit with their code."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wanted = f"dagster=={version('dagster')}"
+        requirement = f"dagster=={version('dagster')}"
         pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--no-binary", "dagster"]
-        subprocess.run([*pip, "--dest", name, wanted], check=True)  # noqa: S603 - pip of this interpreter
+        subprocess.run([*pip, "--dest", name, requirement], check=True)  # noqa: S603 - pip of this interpreter
         with tarfile.open(next(folder.glob("dagster-*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
         next(folder.glob("dagster-*/dagster_tests")).rename(folder / "dagster_tests")
-        # A package of Dagster's that is not published; the tests of event logs import it, and do not use it.
+        # An unpublished package of Dagster, which the tests of event logs import but do not use.
         (folder / "dagster_test" / "utils").mkdir(parents=True)
         (folder / "dagster_test" / "utils" / "data_factory.py").write_text("dagster_run = None\n")
         (folder / "test_ours.py").write_text(SUITE)

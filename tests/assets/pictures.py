@@ -1,4 +1,4 @@
-"""Takes the pictures of `docs/images` from the web UI (`make pictures`)."""
+"""Takes the pictures in `docs/images` from the web UI (`make pictures`)."""
 
 import sys
 import tempfile
@@ -25,9 +25,9 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        said = home.autosr("search", "--search", "evolutionary", "--backend", "heuristic")
-        if said.code:
-            print(said.err, file=sys.stderr)
+        result = home.autosr("search", "--search", "evolutionary", "--backend", "heuristic")
+        if result.code:
+            print(result.err, file=sys.stderr)
             return 1
         with webserver(home) as address, browser() as opened:
             page = look(

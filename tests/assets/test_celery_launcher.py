@@ -1,4 +1,4 @@
-"""Whether the worker of a run still lives, by what the result backend and the worker itself say."""
+"""The health of a run's worker, from the result backend and the worker itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ RUN = dg.DagsterRun(job_name="j", tags={DAGSTER_CELERY_TASK_ID_TAG: TASK})
 
 
 class Workers:
-    """What workers answer when they are asked what they are at; None is silence."""
+    """Fakes the replies of workers that are asked for their active tasks; None means no reply."""
 
     def __init__(self, tasks: Sequence[str] | None) -> None:
         self.tasks = tasks
@@ -31,9 +31,9 @@ class Workers:
 
 @pytest.fixture
 def launcher() -> HeedfulCeleryRunLauncher:
-    found = HeedfulCeleryRunLauncher("dagster", broker="memory://", backend="cache+memory://")
-    found.celery.backend.store_result(TASK, {"pid": 1, "hostname": WORKER}, "STARTED")
-    return found
+    launcher = HeedfulCeleryRunLauncher("dagster", broker="memory://", backend="cache+memory://")
+    launcher.celery.backend.store_result(TASK, {"pid": 1, "hostname": WORKER}, "STARTED")
+    return launcher
 
 
 def _statuses(launcher: HeedfulCeleryRunLauncher, workers: Workers, looks: int = 2) -> list[WorkerStatus]:

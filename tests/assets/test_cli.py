@@ -64,7 +64,7 @@ def test_debug_shows_where_an_error_comes_from(home: Home) -> None:
 
 
 def test_every_setting_is_an_option_once(home: Home) -> None:
-    names = [one.name for one in all_settings()]
+    names = [setting.name for setting in all_settings()]
 
     text = home.autosr("search", "--help").out
 
@@ -73,7 +73,7 @@ def test_every_setting_is_an_option_once(home: Home) -> None:
     assert {"population_size", "holdout_fraction", "noise", "base_url", "seed", "role_judge_seed"} <= set(names)
 
 
-def test_the_version_is_told(home: Home) -> None:
+def test_the_version_is_printed(home: Home) -> None:
     assert home.autosr("--version").out == f"autosr {version('autosr')}\n"
 
 

@@ -1,6 +1,7 @@
-"""What we rely on in Dagster: one step that shows good prompts green, failed ones red, and writes the export anyway.
+"""Behaviour of Dagster that we rely on.
 
-And what its run queue makes of pools, and its daemon of a request without checks.
+One step shows finished prompts as materialized and failed ones as failed, and still writes the export. The run queue and
+pools, and how the daemon treats a request without checks.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ BEST, EXPORT = dg.AssetKey("best"), dg.AssetKey("export")
 
 
 class Ends:
-    """`best`, per prompt, and `export`, whole, as one step; the prompts in `bad` fail."""
+    """`best`, with one partition per prompt, and `export`, as one step; the prompts in `bad` fail."""
 
     def __init__(self) -> None:
         self.bad: set[str] = set()
@@ -70,15 +71,15 @@ class Ends:
 
     def checked(self) -> list[tuple[bool, str | None]]:
         key = dg.AssetCheckKey(BEST, "good")
-        found = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
-        results = [record.event.dagster_event.asset_check_evaluation_data for record in found]
+        records = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+        results = [record.event.dagster_event.asset_check_evaluation_data for record in records]
         return [(result.passed, result.partition) for result in results]
 
     def exports(self) -> int:
         return len(self.instance.fetch_materializations(EXPORT, limit=10).records)
 
 
-def test_a_failed_prompt_is_red_the_others_green_and_the_export_is_there() -> None:
+def test_a_failed_prompt_is_shown_as_failed_the_others_as_materialized_and_the_export_is_written() -> None:
     ends = Ends()
     ends.bad = {"b"}
 
@@ -88,7 +89,7 @@ def test_a_failed_prompt_is_red_the_others_green_and_the_export_is_there() -> No
     assert (ends.materialized(), ends.failed(), ends.exports()) == ({"a", "c", "d"}, {"b"}, 1)
 
 
-def test_a_check_of_the_step_is_recorded_once_and_whole_also_when_the_step_fails() -> None:
+def test_a_check_of_the_step_is_recorded_once_without_partition_even_if_the_step_fails() -> None:
     ends = Ends()
     ends.bad = {"b"}
 
@@ -107,7 +108,7 @@ def test_a_check_of_the_step_runs_alone_and_materializes_nothing() -> None:
     assert (ends.materialized(), ends.exports()) == (set(), 0)
 
 
-def test_a_later_run_of_one_prompt_mends_only_that_one() -> None:
+def test_a_later_run_of_one_prompt_changes_only_that_one() -> None:
     ends = Ends()
     ends.bad = {"b", "c"}
     ends.run(BEST, EXPORT, tags=RANGE)
@@ -119,7 +120,7 @@ def test_a_later_run_of_one_prompt_mends_only_that_one() -> None:
     assert (ends.materialized(), ends.failed(), ends.exports()) == ({"a", "b", "d"}, {"c"}, 2)
 
 
-def test_either_end_can_be_run_alone() -> None:
+def test_each_asset_can_be_run_alone() -> None:
     ends = Ends()
 
     assert ends.run(BEST, tags=RANGE)
@@ -129,8 +130,8 @@ def test_either_end_can_be_run_alone() -> None:
     assert ends.exports() == 1
 
 
-def waiting_at_the_first_look(home: Path, *, is_known: bool) -> list[bool]:
-    """Return whether two runs over one pool wait when the run queue looks for the first time, as its daemon looks."""
+def blocked_in_first_iteration(home: Path, *, is_registered: bool) -> list[bool]:
+    """Return whether each of two runs over one pool is blocked in the first iteration of the run queue."""
     (home / "dagster.yaml").write_text(
         yaml.dump({"concurrency": {"pools": {"default_limit": 1, "granularity": "run"}}})
     )
@@ -146,29 +147,29 @@ def waiting_at_the_first_look(home: Path, *, is_known: bool) -> list[bool]:
     ]
     with dg.DagsterInstance.from_config(str(home)) as instance:
         storage = instance.event_log_storage
-        if is_known:
+        if is_registered:
             storage.initialize_concurrency_limit_to_default("pool")
         counter = GlobalOpConcurrencyLimitsCounter(
             instance, runs, [], storage.get_concurrency_keys(), storage.get_pool_limits(), 0, PoolGranularity.RUN
         )
-        waiting = []
+        blocked = []
         for run in runs:
-            waiting.append(counter.is_blocked(run))
+            blocked.append(counter.is_blocked(run))
             counter.update_counters_with_launched_item(run)
-        return waiting
+        return blocked
 
 
-def test_the_run_queue_counts_a_pool_that_is_known_and_not_yet_one_that_it_meets(tmp_path: Path) -> None:
-    known, met = (tmp_path / name for name in ("known", "met"))
-    known.mkdir()
-    met.mkdir()
+def test_the_run_queue_enforces_the_limit_of_a_registered_pool_and_not_yet_that_of_a_new_one(tmp_path: Path) -> None:
+    registered, new = (tmp_path / name for name in ("registered", "new"))
+    registered.mkdir()
+    new.mkdir()
 
-    assert waiting_at_the_first_look(known, is_known=True) == [False, True]
-    # Once this fails, `register_pools` is not needed any more.
-    assert waiting_at_the_first_look(met, is_known=False) == [False, False]
+    assert blocked_in_first_iteration(registered, is_registered=True) == [False, True]
+    # Once this fails, `register_pools` is no longer needed.
+    assert blocked_in_first_iteration(new, is_registered=False) == [False, False]
 
 
-def test_dagsters_default_would_overwrite_the_limit_that_somebody_gave_a_pool(tmp_path: Path) -> None:
+def test_dagsters_default_would_overwrite_the_configured_limit_of_a_pool(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text(yaml.dump({"concurrency": {"pools": {"default_limit": 1}}}))
 
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
@@ -180,7 +181,7 @@ def test_dagsters_default_would_overwrite_the_limit_that_somebody_gave_a_pool(tm
 
 
 def checks_of_a_run(ends: Ends, request: dg.RunRequest) -> int:
-    """Return how many checks the run makes that the daemon, which was sent the request, launches."""
+    """Return how many checks run when the daemon receives and launches the request."""
     sent = deserialize_value(serialize_value(request), dg.RunRequest)
     assert sent.asset_selection is not None
     checks = None if sent.asset_check_keys is None else frozenset(sent.asset_check_keys)
@@ -189,7 +190,7 @@ def checks_of_a_run(ends: Ends, request: dg.RunRequest) -> int:
     return len(ends.checked())
 
 
-def test_a_request_of_no_checks_makes_none_and_one_that_says_nothing_makes_those_of_its_assets() -> None:
+def test_a_request_with_an_empty_list_of_checks_runs_none_and_one_without_a_list_runs_those_of_its_assets() -> None:
     none, nothing = (dg.RunRequest(asset_selection=[BEST], asset_check_keys=keys) for keys in ([], None))
 
     assert (checks_of_a_run(Ends(), none), checks_of_a_run(Ends(), nothing)) == (0, 1)

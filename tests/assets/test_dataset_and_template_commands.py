@@ -33,10 +33,10 @@ def test_a_dataset_is_validated_with_the_reference_of_its_prompts(home: Home, tm
     assert "prompts[0].candidates" in skipped.out
 
 
-def test_the_templates_can_be_copied_and_are_not_written_over(home: Home, tmp_path: Path) -> None:
-    first, again = (home.autosr("prompts", "export", str(tmp_path / "mine")) for _ in range(2))
+def test_templates_are_copied_and_never_overwritten(home: Home, tmp_path: Path) -> None:
+    first, again = (home.autosr("prompts", "export", str(tmp_path / "templates")) for _ in range(2))
 
     assert first.code == 0
-    assert list((tmp_path / "mine").rglob("verifier.*"))
+    assert list((tmp_path / "templates").rglob("verifier.*"))
     assert again.code == 2
     assert "already exists" in again.err

@@ -1,4 +1,4 @@
-"""A run whose process was killed is marked at the next start, whoever started it; one that goes on is left alone."""
+"""A run whose process was killed is marked as failed at the next start; a run in progress is not."""
 
 import os
 import signal
@@ -67,12 +67,12 @@ def test_a_run_that_dagster_started_by_itself_says_which_process_it_is_and_is_ma
 
 
 def test_a_process_whose_number_was_given_again_is_gone(instance: dg.DagsterInstance) -> None:
-    mine = process_tags()
-    other = {**mine, PROCESS: f"{os.getpid()}@1"}
-    kept, dead = started(instance, dict(mine)), started(instance, other)
+    tags = process_tags()
+    reused_id = {**tags, PROCESS: f"{os.getpid()}@1"}
+    alive, dead = started(instance, dict(tags)), started(instance, reused_id)
 
     assert mark_dead_runs(instance) == [dead]
-    assert instance.get_run_by_id(kept).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+    assert instance.get_run_by_id(alive).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
 
 
 def test_a_run_started_again_is_not_taken_for_the_one_it_repeats(instance: dg.DagsterInstance) -> None:

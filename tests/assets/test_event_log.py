@@ -1,4 +1,4 @@
-"""The batched event log keeps what Dagster's own keeps, in the same files, and can be exchanged for it."""
+"""The batched event log stores the same as Dagster's own, in the same files, and each can replace the other."""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ def _run(home: Path, yaml: str, monkeypatch: pytest.MonkeyPatch, bad: str = "b")
     return instance
 
 
-def _kept(home: Path) -> Mapping[str, list[Any]]:
+def _stored(home: Path) -> Mapping[str, list[Any]]:
     """Return what the database of all runs holds, without ids and times."""
     with sqlite3.connect(home / "history" / "runs" / "index.db") as db:
         return {
@@ -55,15 +55,13 @@ def _undo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(BATCH_VARIABLE)
 
 
-def test_a_range_run_leaves_what_dagsters_own_event_log_would_have(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _run(tmp_path / "theirs", "", monkeypatch)
+def test_a_range_run_stores_the_same_as_dagsters_own_event_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(tmp_path / "dagsters", "", monkeypatch)
 
     _run(tmp_path / "ours", OURS, monkeypatch)
 
-    theirs, ours = _kept(tmp_path / "theirs"), _kept(tmp_path / "ours")
-    assert ours == theirs
+    dagsters, ours = _stored(tmp_path / "dagsters"), _stored(tmp_path / "ours")
+    assert ours == dagsters
     assert sum(row[0] == "ASSET_MATERIALIZATION" for row in ours["events"]) == 7
     assert len(ours["assets"]) == 2
 
@@ -92,7 +90,7 @@ def test_the_events_of_a_range_arrive_in_batches(tmp_path: Path, monkeypatch: py
     assert sizes == [9, 4, 4]
 
 
-def test_dagsters_own_class_reads_what_ours_wrote_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagsters_own_class_reads_our_files_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     _run(home, OURS, monkeypatch)
     monkeypatch.delenv(BATCH_VARIABLE)
@@ -113,7 +111,7 @@ def test_a_batch_size_that_is_set_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert os.environ[BATCH_VARIABLE] == "7"
 
 
-def test_what_the_database_refuses_is_told_without_the_statement_and_its_events(
+def test_a_database_error_does_not_contain_the_statement_and_its_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with _run(tmp_path, OURS, monkeypatch) as instance:
@@ -128,14 +126,14 @@ def test_what_the_database_refuses_is_told_without_the_statement_and_its_events(
     assert "INSERT" not in str(refused.value) + capsys.readouterr().err
 
 
-def test_without_a_folder_and_without_a_home_it_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_and_a_home_the_message_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
     with pytest.raises(SettingsError, match=r"base_dir, and DAGSTER_HOME is not set; give one of them"):
         BatchedSqliteEventLog.from_config_value(None, {})
 
 
-def test_an_engine_is_kept_for_the_many_uses_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_reused_for_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _engine.cache_clear()
 
     _run(tmp_path / "home", OURS, monkeypatch)

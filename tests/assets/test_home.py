@@ -1,4 +1,4 @@
-"""Everything a run leaves behind has one place, wherever the command was started."""
+"""The locations of data do not depend on the folder a command is started in."""
 
 from pathlib import Path
 
@@ -26,7 +26,9 @@ def test_the_default_home_is_data_in_the_checkout_from_any_folder(
     assert (data_home().parent / "workspace.yaml").is_file()
 
 
-def test_autosr_home_names_another_and_autosr_storage_a_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_autosr_home_names_another_folder_and_autosr_storage_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
     assert storage_root() == str(tmp_path / "storage")
 
@@ -34,7 +36,7 @@ def test_autosr_home_names_another_and_autosr_storage_a_bucket(monkeypatch: pyte
     assert storage_root() == "s3://bucket/autosr"
 
 
-def test_a_home_in_a_bucket_holds_all_but_what_belongs_to_a_machine(
+def test_a_home_in_a_bucket_holds_everything_except_the_files_of_one_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AUTOSR_HOME", "s3://bucket/autosr")
@@ -51,7 +53,7 @@ def test_a_home_in_a_bucket_holds_all_but_what_belongs_to_a_machine(
     assert cache_location(str(tmp_path)) == str(tmp_path)
 
 
-def test_replies_are_kept_at_home_unless_the_environment_says_where(
+def test_replies_are_cached_in_the_data_home_unless_the_environment_names_another_place(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
@@ -62,7 +64,9 @@ def test_replies_are_kept_at_home_unless_the_environment_says_where(
     assert cache_location("cache") == "postgresql://me:secret@host/db"
 
 
-def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_dagsters_home_is_created_on_first_use_without_telemetry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
 
     config = dagster_home() / "dagster.yaml"
@@ -70,7 +74,7 @@ def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytes
     assert yaml.safe_load(config.read_text())["telemetry"] == {"enabled": False}
 
 
-def test_dagster_takes_what_first_use_writes_with_limits_of_the_queue_and_retries_of_crashes_only(
+def test_dagster_accepts_the_written_yaml_with_queue_limits_and_retries_of_crashes_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
@@ -86,17 +90,15 @@ def test_dagster_takes_what_first_use_writes_with_limits_of_the_queue_and_retrie
         assert (instance.run_retries_max_retries, instance.run_retries_retry_on_asset_or_op_failure) == (2, False)
 
 
-def test_a_dagster_yaml_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_existing_dagster_yaml_is_not_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
     (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_text("mine: true")
+    (tmp_path / "dagster" / "dagster.yaml").write_text("custom: true")
 
-    assert (dagster_home() / "dagster.yaml").read_text() == "mine: true"
+    assert (dagster_home() / "dagster.yaml").read_text() == "custom: true"
 
 
-def test_a_dagster_home_of_the_users_own_is_used_and_not_configured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_dagster_home_of_the_user_is_used_and_not_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "own"))
 
     assert dagster_home() == tmp_path / "own"

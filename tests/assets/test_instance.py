@@ -1,4 +1,4 @@
-"""Dagster's records: made once, whoever comes first."""
+"""Dagster's records are created once, whichever process comes first."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ import pytest
 from autosr_assets.dagster_internals.event_batches import BATCH_SIZE, BATCH_VARIABLE
 from autosr_assets.runtime.instance import open_instance
 
-PROCESSES, HOMES = 3, 6  # without the lock, every fourth home that two open at once has one that fails
+PROCESSES, HOMES = 3, 6  # without the lock, a process fails in a quarter of the homes
 
 
 def _open_at_once(barrier: Barrier, homes: list[Path]) -> None:
@@ -22,7 +22,7 @@ def _open_at_once(barrier: Barrier, homes: list[Path]) -> None:
             assert instance.get_runs_count() == 0
 
 
-def test_processes_that_open_a_new_home_at_once_all_get_it(tmp_path: Path) -> None:
+def test_processes_that_open_a_new_home_at_the_same_time_all_succeed(tmp_path: Path) -> None:
     forking = multiprocessing.get_context("fork")
     barrier = forking.Barrier(PROCESSES)
     homes = [tmp_path / f"home-{number}" for number in range(HOMES)]
@@ -46,7 +46,7 @@ def test_a_home_that_cannot_be_written_is_opened_without_a_lock(
         assert instance.get_runs_count() == 0
 
 
-def test_events_are_asked_for_in_batches_whatever_stores_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_batched_whatever_storage_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")  # Dagster's own storage, as with Postgres
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv(BATCH_VARIABLE, "")

@@ -1,4 +1,4 @@
-"""The pools of endpoints are known to Dagster before its run queue meets them."""
+"""The pools of endpoints have a limit before Dagster's run queue first needs it."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from autosr_assets.automation.pools import register_pools
 from tests.assets.commands import Home, fresh_dagster_home
 
 
-@dg.asset(pool="one")
+@dg.asset(pool="first")
 def first() -> None:
-    """Ask the endpoint `one`."""
+    """Ask the endpoint `first`."""
 
 
-@dg.asset(pool="two")
+@dg.asset(pool="second")
 def second() -> None:
-    """Ask the endpoint `two`."""
+    """Ask the endpoint `second`."""
 
 
 REPOSITORY = dg.Definitions([first, second, dg.asset(name="free")(lambda: None), dg.AssetSpec("outside")])
@@ -36,16 +36,16 @@ def limits(instance: dg.DagsterInstance) -> dict[str, int]:
     return {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
 
 
-def test_every_pool_has_the_default_limit_and_one_that_somebody_gave_stays(instance: dg.DagsterInstance) -> None:
-    instance.event_log_storage.set_concurrency_slots("two", 7)
+def test_every_pool_gets_the_default_limit_and_a_configured_limit_stays(instance: dg.DagsterInstance) -> None:
+    instance.event_log_storage.set_concurrency_slots("second", 7)
 
     for _ in range(2):
         register_pools(instance, REPOSITORY.get_repository_def())
 
-    assert limits(instance) == {"one": 1, "two": 7}
+    assert limits(instance) == {"first": 1, "second": 7}
 
 
-def test_where_dagster_counts_no_pools_there_is_nothing_to_make_known(
+def test_without_pool_limits_nothing_is_registered(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_pools(without_a_default := dg.DagsterInstance.ephemeral(), REPOSITORY.get_repository_def())

@@ -1,4 +1,4 @@
-"""`autosr prune` lets go of what is old; no prompt becomes stale, and what is needed later is searched again."""
+"""`autosr prune` deletes old data; no prompt becomes stale, and states that are needed later are computed again."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> str:
     return write_prompts(tmp_path / "calls.json", planted("a", "b"))
 
 
-def test_a_dry_run_says_what_and_how_much_and_changes_nothing(tmp_path: Path, path: str) -> None:
+def test_a_dry_run_prints_what_would_be_deleted_and_changes_nothing(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 3).code == 0
     before = home.files()
@@ -60,7 +60,7 @@ def test_a_dry_run_says_what_and_how_much_and_changes_nothing(tmp_path: Path, pa
     assert "calls/generation_02: 2" in old.out
 
 
-def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_path: Path, path: str) -> None:
+def test_a_pruned_search_is_up_to_date_and_is_not_computed_again_in_a_wider_range(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 3).code == 0
     rubrics, size = best(home), home.store.path("calls/generation_01", "a").stat().st_size
@@ -78,7 +78,7 @@ def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_p
     assert not is_kept(home, 1), "it was passed through, not computed"
 
 
-def test_a_state_that_is_needed_is_searched_again_to_the_same(tmp_path: Path) -> None:
+def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tmp_path: Path) -> None:
     pruned_root, complete_root = tmp_path / "pruned", tmp_path / "complete"
     for root in (pruned_root, complete_root):
         run(root, generations=3)
@@ -88,7 +88,10 @@ def test_a_state_that_is_needed_is_searched_again_to_the_same(tmp_path: Path) ->
         for key, rows in list(store.scan(table)):
             store.write(table, key, pruned(rows))
 
-    for generations in (4, 2):  # a wider search continues from the last generation; a narrower one needs a pruned state
+    for generations in (
+        4,
+        2,
+    ):  # a wider search continues from the last generation; a narrower search_runner needs a pruned state
         assert run(pruned_root, generations) == run(complete_root, generations)
     assert all(is_pruned(rows) for _, rows in store.scan("calls/generation_02"))
 
@@ -105,15 +108,15 @@ def runner(root: Path, generations: int = 3) -> SearchRunner:
 def run(root: Path, generations: int) -> dict[str, object]:
     """Run all steps as the assets do, and return the best rubrics."""
     keys = ["a", "b"]
-    one = runner(root, generations)
-    one.run.store.write("calls/dataset", None, dataset_table(planted(*keys)))
+    search_runner = runner(root, generations)
+    search_runner.run.store.write("calls/dataset", None, dataset_table(planted(*keys)))
 
     async def steps() -> StepResult:
-        await one.dataset_runner.gather_preferences(keys)
-        await one.initial_rubrics(keys)
+        await search_runner.dataset_runner.gather_preferences(keys)
+        await search_runner.initial_rubrics(keys)
         for number in range(1, generations + 1):
-            await one.generation(number, keys)
-        return await one.best_rubrics(keys)
+            await search_runner.generation(number, keys)
+        return await search_runner.best_rubrics(keys)
 
     result = asyncio.run(steps())
     assert not result.failed
@@ -148,10 +151,10 @@ def test_only_runs_that_no_asset_comes_from_are_deleted(tmp_path: Path, path: st
     planned = home.autosr("prune", "runs", "--days", "0", "--dry-run")
     assert dagster_runs(home) == before
 
-    said = home.autosr("prune", "runs", "--days", "0", "--yes")
+    result = home.autosr("prune", "runs", "--days", "0", "--yes")
 
     after = dagster_runs(home)
-    assert said.code == 0
+    assert result.code == 0
     assert len(before) == 4
     assert planned.out.split()[:2] == ["runs", "2"]
     assert [unused_pages(home.root / "dagster" / "history" / name) for name in ("runs.db", "runs/index.db")] == [0, 0]
@@ -161,7 +164,7 @@ def test_only_runs_that_no_asset_comes_from_are_deleted(tmp_path: Path, path: st
     assert {file.name.split(".")[0] for file in (home.root / "dagster" / "history" / "runs").glob("*-*.db")} == after
 
 
-def test_replies_older_than_the_days_are_forgotten(tmp_path: Path) -> None:
+def test_replies_older_than_the_days_are_deleted(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     cache = SqliteReplyCache(home.root / "cache")
     cache.put("old", "an old reply")
@@ -170,13 +173,13 @@ def test_replies_older_than_the_days_are_forgotten(tmp_path: Path) -> None:
     with sqlite3.connect(home.root / "cache" / "replies.sqlite") as db:
         db.execute("UPDATE replies SET at = ? WHERE key = 'old'", (time.time() - 40 * 86_400,))
 
-    said = home.autosr("prune", "replies", "--yes")
+    result = home.autosr("prune", "replies", "--yes")
 
-    assert said.code == 0
+    assert result.code == 0
     assert (cache.get("old"), cache.get("new")) == (None, "a new reply")
 
 
-def test_without_a_terminal_nothing_goes_unless_told_so(tmp_path: Path, path: str) -> None:
+def test_without_a_terminal_nothing_is_deleted_unless_the_options_agree(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 2).code == 0
     before = home.files()
@@ -190,7 +193,7 @@ def test_without_a_terminal_nothing_goes_unless_told_so(tmp_path: Path, path: st
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-def test_a_database_gives_back_what_was_deleted_unless_somebody_reads_it(tmp_path: Path, *, is_read: bool) -> None:
+def test_a_database_shrinks_unless_another_process_reads_it(tmp_path: Path, *, is_read: bool) -> None:
     path = tmp_path / "index.db"
     with closing(sqlite3.connect(path)) as writer, closing(sqlite3.connect(path)) as reader:
         writer.execute(

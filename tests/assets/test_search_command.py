@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-def test_a_prompt_that_fails_leaves_the_others_stored_and_exported_and_is_named(home: Home, tmp_path: Path) -> None:
+def test_a_failed_prompt_is_reported_and_the_others_are_stored_and_exported(home: Home, tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b", "c"))
     failing = Roles(FakeInitializer(failing=frozenset({"b"})), FakeProposer(), FakeVerifier(0.3), FakeJudge())
 
@@ -77,7 +77,7 @@ def test_prompts_that_leave_the_dataset_are_withdrawn_and_new_ones_are_searched(
     assert best_rows(home)["b"] == old["b"]
 
 
-def test_a_dry_run_counts_what_there_is_to_do_and_does_none_of_it(home: Home, tmp_path: Path) -> None:
+def test_a_dry_run_counts_what_is_left_to_do_and_does_none_of_it(home: Home, tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
 
     before = search(home, path, "--dry-run")
@@ -96,7 +96,7 @@ def counts(result: CommandResult) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "chunk_size", "runs"),
+    ("selected", "chunk_size", "runs"),
     [
         ("abc", 10, ["abc"]),
         ("abcdefgh", 3, ["abc", "def", "gh"]),
@@ -106,13 +106,15 @@ def counts(result: CommandResult) -> dict[str, int]:
         ("", 5, []),
     ],
 )
-def test_work_is_cut_into_ranges_that_pass_little_through(wanted: str, chunk_size: int, runs: list[str]) -> None:
-    assert ["".join(run) for run in partition_ranges("abcdefghi", set(wanted), chunk_size)] == runs
+def test_prompts_are_divided_into_ranges_with_few_unselected_prompts(
+    selected: str, chunk_size: int, runs: list[str]
+) -> None:
+    assert ["".join(run) for run in partition_ranges("abcdefghi", set(selected), chunk_size)] == runs
 
 
 def test_two_files_of_one_name_never_share_prompts(home: Home, tmp_path: Path) -> None:
-    path = write_prompts(tmp_path / "one" / "calls.json", planted("a"))
-    other = write_prompts(tmp_path / "two" / "calls.json", planted("z"))
+    path = write_prompts(tmp_path / "first" / "calls.json", planted("a"))
+    other = write_prompts(tmp_path / "second" / "calls.json", planted("z"))
     search(home, path)
 
     refused, named = search(home, other), search(home, other, "--name", "others")
@@ -148,7 +150,7 @@ def test_a_defined_search_runs_with_the_overrides_of_this_run(home: Home) -> Non
     assert manifest["dataset_settings"]["reference"]["pairs_per_candidate"] == 2
 
 
-def test_the_original_profile_gives_way_to_what_is_said(home: Home, tmp_path: Path) -> None:
+def test_options_take_precedence_over_the_original_profile(home: Home, tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a"))
 
     result = home.autosr(

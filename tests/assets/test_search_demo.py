@@ -19,7 +19,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, CommandResult]
     return home, home.autosr("search", str(DEMO))
 
 
-def test_the_demo_ends_by_printing_rubrics_scores_figures_and_where_the_outputs_lie(
+def test_the_demo_prints_rubrics_scores_figures_and_the_locations_of_its_output(
     demo: tuple[Home, CommandResult],
 ) -> None:
     home, result = demo
@@ -59,7 +59,7 @@ def test_its_export_has_every_field_of_the_seed_format(demo: tuple[Home, Command
     assert {"run_id", "seed", "settings", "backend"} <= set(export["run_manifest"])
 
 
-def test_to_run_it_again_changes_no_file_and_says_so(demo: tuple[Home, CommandResult]) -> None:
+def test_running_it_again_changes_no_file_and_says_so(demo: tuple[Home, CommandResult]) -> None:
     home, first = demo
     before = home.files()
 
@@ -87,7 +87,7 @@ def test_another_output_is_written_without_searching_again(demo: tuple[Home, Com
     assert searched() == before
 
 
-def test_a_prompt_is_shown_with_its_lineage_and_an_unknown_one_with_those_that_come_close(
+def test_show_prints_the_lineage_of_a_prompt_and_suggests_similar_ids_for_an_unknown_one(
     demo: tuple[Home, CommandResult],
 ) -> None:
     home, _ = demo

@@ -17,32 +17,32 @@ from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
 
 
 @pytest.mark.slow
-def test_one_go_chunks_and_resuming_give_the_same_best_rubrics(tmp_path: Path) -> None:
+def test_one_run_chunks_and_resuming_give_the_same_best_rubrics(tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
-    whole, chunked, resumed = (Home(tmp_path / name) for name in ("whole", "chunked", "resumed"))
+    complete, chunked, resumed = (Home(tmp_path / name) for name in ("complete", "chunked", "resumed"))
 
     four = ("--generations", "4")
 
-    assert search(whole, path, *four).code == 0
+    assert search(complete, path, *four).code == 0
     assert search(chunked, path, *four, "--chunk-size", "1").code == 0
     assert search(resumed, path, *four, "--max-generations", "3").code == 0
     early = best_rows(resumed)
     assert search(resumed, path, *four).code == 0
 
-    assert best_rows(whole) == best_rows(chunked) == best_rows(resumed) != early
-    assert best_rows(whole)["a"]["generations"] == 4
-    assert whole.export("calls")["best_rubrics"] == chunked.export("calls")["best_rubrics"]
+    assert best_rows(complete) == best_rows(chunked) == best_rows(resumed) != early
+    assert best_rows(complete)["a"]["generations"] == 4
+    assert complete.export("calls")["best_rubrics"] == chunked.export("calls")["best_rubrics"]
 
 
-def test_prompts_that_depend_on_each_other_are_never_cut_into_chunks(tmp_path: Path) -> None:
+def test_prompts_that_depend_on_each_other_are_never_divided_into_chunks(tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
-    together = ("--scope", "global_batch", "--batch-size", "1", "--generations", "1")
-    whole, chunked = Home(tmp_path / "whole"), Home(tmp_path / "chunked")
+    shared_batch = ("--scope", "global_batch", "--batch-size", "1", "--generations", "1")
+    complete, chunked = Home(tmp_path / "complete"), Home(tmp_path / "chunked")
 
-    result = [search(whole, path, *together), search(chunked, path, *together, "--chunk-size", "1")]
+    results = [search(complete, path, *shared_batch), search(chunked, path, *shared_batch, "--chunk-size", "1")]
 
-    assert [one.code for one in result] == [0, 0]
-    assert best_rows(whole, "calls_global_batch") == best_rows(chunked, "calls_global_batch")
+    assert [result.code for result in results] == [0, 0]
+    assert best_rows(complete, "calls_global_batch") == best_rows(chunked, "calls_global_batch")
 
 
 @dataclass
@@ -75,14 +75,14 @@ def endpoint_dies() -> None:
     ],
     ids=["endpoint", "ctrl-c"],
 )
-def test_a_run_that_ends_early_says_so_in_one_line_and_the_next_goes_on_from_there(
+def test_a_run_that_stops_early_reports_it_in_one_line_and_the_next_run_continues(
     tmp_path: Path, crash: Callable[[], None], code: int, line: str
 ) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
-    whole, ended = Home(tmp_path / "whole"), Home(tmp_path / "ended")
+    complete, ended = Home(tmp_path / "complete"), Home(tmp_path / "ended")
     calm, crashing = Crashing(noise=0.3), Crashing(noise=0.3, crash=crash)
 
-    search(whole, path, roles=Roles(FakeInitializer(), FakeProposer(), calm, FakeJudge()))
+    search(complete, path, roles=Roles(FakeInitializer(), FakeProposer(), calm, FakeJudge()))
     crashing.at = len(calm.requests) * 2 // 3  # in generation 1
     early = search(ended, path, roles=Roles(FakeInitializer(), FakeProposer(), crashing, FakeJudge()))
     first = ended.rows("calls/initial_rubrics")
@@ -91,4 +91,4 @@ def test_a_run_that_ends_early_says_so_in_one_line_and_the_next_goes_on_from_the
     assert (early.code, early.err.splitlines(keepends=True)[-1]) == (code, line)
     assert late.code == 0
     assert ended.rows("calls/initial_rubrics") == first
-    assert best_rows(ended) == best_rows(whole)
+    assert best_rows(ended) == best_rows(complete)

@@ -1,4 +1,4 @@
-"""What CI does: Dagster's own command line on a home that nothing has touched."""
+"""Dagster's own command line on a fresh home, as CI uses it."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def shell(home: Path, command: str, *arguments: str) -> str:
         "DAGSTER_HOME": str(home),
         "AUTOSR_HOME": str(home / "data"),
         "AUTOSR_STORAGE": "",
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # `dg` wants to find itself
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # `dg` calls itself
         "VIRTUAL_ENV": str(BIN.parent),
     }
     done = subprocess.run(  # noqa: S603 - our own arguments
@@ -43,7 +43,7 @@ def test_two_commands_materialize_a_search_on_a_fresh_home(command: str, tmp_pat
         shell(tmp_path, "dg", "launch", "--assets", DATASET)
         shell(tmp_path, "dg", "launch", "--job", "iterative_search", *prompts)
     else:
-        graph = ("asset", "materialize", "-m", "autosr_assets.definitions")  # there is no -w
+        graph = ("asset", "materialize", "-m", "autosr_assets.definitions")  # the command has no option -w
         shell(tmp_path, "dagster", *graph, "--select", DATASET)
         shell(tmp_path, "dagster", *graph, "--select", REST, *prompts)
 

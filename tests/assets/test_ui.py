@@ -1,4 +1,4 @@
-"""What people see: the pages of Dagster's web UI, the report and evaluations, in a real browser (`make test-ui`)."""
+"""What users see: the pages of Dagster's web UI, the report and evaluations, in a real browser (`make test-ui`)."""
 
 import json
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ DRAWN = "image => image.complete && image.naturalWidth > 0"
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home with the demo search that the web UI shows."""
     home = Home(tmp_path_factory.mktemp("ui"))
-    said = home.autosr("search", "--search", "evolutionary", "--backend", "heuristic")
-    assert said.code == 0, said.err
+    result = home.autosr("search", "--search", "evolutionary", "--backend", "heuristic")
+    assert result.code == 0, result.err
     return home
 
 
@@ -46,8 +46,8 @@ def with_markup(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prompts[0]["candidates"][0]["text"] = EVIL
     (folder / "evil.json").write_text(json.dumps(prompts))
     home = Home(folder / "home")
-    said = home.autosr("search", str(folder / "evil.json"), roles=fake_roles())
-    assert said.code == 0, said.err
+    result = home.autosr("search", str(folder / "evil.json"), roles=fake_roles())
+    assert result.code == 0, result.err
     return home.root / "exports" / "evil.html"
 
 
@@ -55,10 +55,10 @@ def with_markup(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluated(searched: Home) -> Path:
     """Return the page of an evaluation of the demo's rubrics."""
     path = searched.root / "evaluated.html"
-    said = searched.autosr(
+    result = searched.autosr(
         "eval", str(searched.root / "exports" / "evolutionary.json"), "examples/demo_dataset.json", "--html", str(path)
     )
-    assert said.code == 0, said.err
+    assert result.code == 0, result.err
     return path
 
 
@@ -79,7 +79,8 @@ def test_a_prompts_page_shows_its_rubric_scores_and_plots_without_a_click(
 
     page.get_by_text("objective_by_generation").wait_for()
     heaviest = max(
-        searched.export("evolutionary")["best_rubrics"][0]["rubric"]["criteria"], key=lambda one: one["weight"]
+        searched.export("evolutionary")["best_rubrics"][0]["rubric"]["criteria"],
+        key=lambda criterion: criterion["weight"],
     )
     assert page.get_by_text(heaviest["text"]).first.is_visible()
     assert page.get_by_text("refund-reply-1").first.is_visible()
@@ -107,8 +108,8 @@ def test_the_report_fits_the_screen_and_fetches_nothing(
     opened: "Browser", searched: Home, width: int, theme: str
 ) -> None:
     page = look(opened, (searched.root / "exports" / "evolutionary.html").as_uri(), theme=theme, width=width)
-    for one in page.locator("details").all():
-        one.evaluate("one => one.open = true")
+    for details in page.locator("details").all():
+        details.evaluate("element => element.open = true")
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate("performance.getEntriesByType('resource').length") == 0
@@ -133,10 +134,10 @@ def test_the_page_of_an_evaluation_fits_the_screen_and_fetches_nothing(
     assert least_contrast(page) >= 4.5
 
 
-def test_what_a_candidate_says_is_text_in_the_report(opened: "Browser", with_markup: Path) -> None:
+def test_markup_in_a_candidate_is_shown_as_text_in_the_report(opened: "Browser", with_markup: Path) -> None:
     page = look(opened, with_markup.as_uri())
-    for one in page.locator("details").all():
-        one.evaluate("one => one.open = true")
+    for details in page.locator("details").all():
+        details.evaluate("element => element.open = true")
 
     assert page.get_by_text(EVIL).is_visible()
     assert page.get_by_text("<b>a</b>").first.is_visible()
@@ -153,7 +154,7 @@ def assert_drawn(page: "Page", *names: str) -> None:
 
 
 def least_contrast(page: "Page") -> float:
-    """Return the lowest contrast of any text with its ground, as WCAG 2 reckons it."""
+    """Return the lowest contrast of any text with its background, as defined by WCAG 2."""
     return float(
         page.evaluate(
             """() => {
@@ -166,8 +167,8 @@ def least_contrast(page: "Page") -> float:
               const ground = element => {
                 for (; element; element = element.parentElement) {
                   const colour = getComputedStyle(element).backgroundColor;
-                  const known = parse(colour);
-                  if (known.length < 4 || known[3] > 0) return colour;
+                  const channels = parse(colour);
+                  if (channels.length < 4 || channels[3] > 0) return colour;
                 }
                 return "rgb(255, 255, 255)";
               };
@@ -176,8 +177,8 @@ def least_contrast(page: "Page") -> float:
               while (walker.nextNode()) {
                 const element = walker.currentNode.parentElement;
                 if (!walker.currentNode.textContent.trim() || element.closest("svg, style")) continue;
-                const [one, other] = [light(getComputedStyle(element).color), light(ground(element))];
-                least = Math.min(least, (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05));
+                const [text, background] = [light(getComputedStyle(element).color), light(ground(element))];
+                least = Math.min(least, (Math.max(text, background) + 0.05) / (Math.min(text, background) + 0.05));
               }
               return least;
             }"""

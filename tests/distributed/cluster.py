@@ -115,8 +115,8 @@ class Cluster:
         return str(self.ask(_STATUS, {"id": backfill})["partitionBackfillOrError"]["status"])
 
     def runs(self) -> list[dict[str, Any]]:
-        found = self.ask(_RUNS)["runsOrError"]["results"]
-        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+        runs = self.ask(_RUNS)["runsOrError"]["results"]
+        return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in runs]
 
     def wait(self, backfill: str, seconds: float) -> None:
         ends = ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED")
@@ -129,37 +129,37 @@ class Cluster:
 
 def _quickened() -> dict[str, Any]:
     """Return `deploy/dagster.yaml` for two workers, with a monitoring that does not keep a test waiting."""
-    known: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
-    known["run_monitoring"]["poll_interval_seconds"] = 3
-    known["concurrency"]["runs"]["max_concurrent_runs"] = 2
-    return known
+    config: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
+    config["run_monitoring"]["poll_interval_seconds"] = 3
+    config["concurrency"]["runs"]["max_concurrent_runs"] = 2
+    return config
 
 
 @contextlib.contextmanager
 def cluster(services: Services, folder: Path, definitions: Path, workers: int = 2) -> Iterator[Cluster]:
     """Run a daemon, a web server and some workers; the commands are those of `deploy/compose`."""
     folder.mkdir()
-    found = Cluster(services, folder, definitions)
+    running = Cluster(services, folder, definitions)
     with contextlib.ExitStack() as stack:
         code = free_port()
         location = [str(BIN / "dagster"), "code-server", "start", "-h", "127.0.0.1", "-p", str(code)]
         location += ["-f", str(definitions), "-d", str(ROOT)]
-        stack.enter_context(process(location, folder / "code.log", found.machine("code"), ROOT))
+        stack.enter_context(process(location, folder / "code.log", running.machine("code"), ROOT))
         wait_for("the code location", lambda: answers(code), log=folder / "code.log")
         workspace = folder / "workspace.yaml"
         server = {"host": "127.0.0.1", "port": code, "location_name": "autosr"}
         workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-        found.port = free_port()
-        web = [str(BIN / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(found.port), "-w", str(workspace)]
+        running.port = free_port()
+        web = [str(BIN / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(running.port), "-w", str(workspace)]
         daemon = [str(BIN / "dagster-daemon"), "run", "-w", str(workspace)]
-        stack.enter_context(process(web, folder / "web.log", found.machine("web"), folder))
-        stack.enter_context(process(daemon, folder / "daemon.log", found.machine("daemon"), folder))
+        stack.enter_context(process(web, folder / "web.log", running.machine("web"), folder))
+        stack.enter_context(process(daemon, folder / "daemon.log", running.machine("daemon"), folder))
         for number in range(workers):
             name = f"worker-{number + 1}"
             command = [str(BIN / "celery"), "-A", "dagster_celery.app", "worker", "-Q", "dagster", "-n", f"{name}@%h"]
             command += ["--concurrency", "1", "--disable-prefetch", "--loglevel", "info"]
             log = folder / f"{name}.log"
-            found.workers[name] = stack.enter_context(process(command, log, found.machine(name), ROOT))
-        wait_for("the web server", lambda: answers(found.port), log=folder / "web.log")
-        yield found
+            running.workers[name] = stack.enter_context(process(command, log, running.machine(name), ROOT))
+        wait_for("the web server", lambda: answers(running.port), log=folder / "web.log")
+        yield running
     shutil.rmtree(folder / "launcher", ignore_errors=True)

@@ -58,16 +58,16 @@ def with_driver(address: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @contextlib.contextmanager
 def process(
     command: list[str], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command as the leader of a process group, which is killed as a whole at the end."""
+    """Run a command as the leader of a process group, which is killed at the end."""
     with log.open("ab") as out:
         started = subprocess.Popen(  # noqa: S603
             command, stdout=out, stderr=out, env={**os.environ, **(environment or {})}, cwd=cwd, start_new_session=True
@@ -89,12 +89,12 @@ def stop(started: subprocess.Popen[bytes], how: signal.Signals) -> None:
 
 
 def wait_for(what: str, is_there: Callable[[], object], seconds: float = 60, log: Path | None = None) -> None:
-    """Wait until something is there, or fail with the end of a log."""
+    """Wait until something is ready, or fail with the end of a log."""
     until = time.monotonic() + seconds
     while not is_there():
         if time.monotonic() > until:
-            said = log.read_text(errors="replace")[-3000:] if log is not None and log.exists() else ""
-            pytest.fail(f"{what} is not there after {seconds:g} s\n{said}")
+            tail = log.read_text(errors="replace")[-3000:] if log is not None and log.exists() else ""
+            pytest.fail(f"{what} is not ready after {seconds:g} s\n{tail}")
         time.sleep(0.2)
 
 
@@ -107,10 +107,10 @@ def answers(port: int) -> bool:
 def postgres(folder: Path) -> Iterator[str]:
     """Run a Postgres of its own, and give its address."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("initdb") or (str(binaries[-1] / "initdb") if binaries else None)
-    if found is None:
+    program = shutil.which("initdb") or (str(binaries[-1] / "initdb") if binaries else None)
+    if program is None:
         pytest.skip("Postgres is not installed (Debian: postgresql); .ci/install-services installs it")
-    home = Path(found).resolve().parent
+    home = Path(program).resolve().parent
     folder.mkdir()
     as_owner: list[str] = []
     if os.geteuid() == 0:  # Postgres refuses to run as root
@@ -137,12 +137,12 @@ def postgres(folder: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """Run a Redis of its own, and give its address without a database."""
-    found = shutil.which("redis-server")
-    if found is None:
+    program = shutil.which("redis-server")
+    if program is None:
         pytest.skip("Redis is not installed (Debian: redis-server); .ci/install-services installs it")
     folder.mkdir()
     port, log = free_port(), folder / "log"
-    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     with process(command, log):
         wait_for("Redis", lambda: answers(port), log=log)
         yield f"redis://127.0.0.1:{port}"

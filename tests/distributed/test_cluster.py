@@ -1,4 +1,4 @@
-"""Forty prompts in eight chunks on two workers that share nothing but services, beside one machine."""
+"""Forty prompts in eight chunks on two workers that share only services, compared with one machine."""
 
 import json
 import os
@@ -29,8 +29,8 @@ def on_cluster(services: Services, tmp_path: Path) -> Iterator[Cluster]:
     bucket(services.s3).pipe_file(PATH, content.encode())
     definitions = tmp_path / "forty.py"
     definitions.write_text(DEFINITIONS.format(path=PATH, chunk=CHUNK, name=NAME, scope="prompt_local"))
-    with cluster(services, tmp_path / "cluster", definitions) as found:
-        yield found
+    with cluster(services, tmp_path / "cluster", definitions) as running:
+        yield running
 
 
 def test_two_workers_one_of_them_killed_leave_byte_for_byte_what_one_machine_leaves(

@@ -1,4 +1,4 @@
-"""Our storage in Postgres keeps what Dagster's own keeps, in the same tables, over few connections."""
+"""Our Postgres storage stores the same as Dagster's own, in the same tables, over few connections."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -41,37 +41,35 @@ def _do(address: str, statement: str, *values: str) -> list[Any]:
     return rows
 
 
-def _kept(database: str, run_id: str) -> dict[str, list[Any]]:
+def _stored(database: str, run_id: str) -> dict[str, list[Any]]:
     """Return what the database holds of a run, without ids and times."""
-    wanted = {
+    queries = {
         "events": "SELECT dagster_event_type, asset_key, partition, step_key FROM event_logs WHERE run_id = %s",
         "tags": "SELECT t.asset_key, t.key, t.value, e.partition FROM asset_event_tags t JOIN event_logs e "
         "ON e.id = t.event_id WHERE t.key NOT LIKE '%%pointer%%' AND e.run_id = %s",
         "assets": "SELECT asset_key, last_run_id = %s FROM asset_keys",
         "checks": "SELECT check_name, execution_status FROM asset_check_executions WHERE run_id = %s",
     }
-    return {name: sorted(_do(database, statement, run_id), key=str) for name, statement in wanted.items()}
+    return {name: sorted(_do(database, statement, run_id), key=str) for name, statement in queries.items()}
 
 
-def test_a_range_run_leaves_what_dagsters_own_storage_would_have(
+def test_a_range_run_stores_the_same_as_dagsters_own_storage(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with range_instance(tmp_path / "theirs", DAGSTERS_OWN, monkeypatch) as instance:
+    with range_instance(tmp_path / "dagsters", DAGSTERS_OWN, monkeypatch) as instance:
         assert type(instance.event_log_storage) is PostgresEventLogStorage
-        theirs = _kept(database, run_range(instance, "b"))
+        dagsters = _stored(database, run_range(instance, "b"))
 
     with range_instance(tmp_path / "ours", DEPLOYED, monkeypatch) as instance:
         assert isinstance(instance.event_log_storage, BatchedPostgresEventLog)
-        ours = _kept(database, run_range(instance, "b"))
+        ours = _stored(database, run_range(instance, "b"))
 
-    assert ours == theirs
+    assert ours == dagsters
     assert Counter(row[0] for row in ours["events"])["ASSET_MATERIALIZATION_PLANNED"] == 8
     assert all(is_latest for _, is_latest in ours["assets"])
 
 
-def test_dagsters_own_storage_reads_what_ours_wrote_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dagsters_own_storage_reads_our_tables_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
         run_range(instance, "b")
 
@@ -86,7 +84,7 @@ def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pyt
     with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
         log = instance.event_log_storage
         assert isinstance(log, BatchedPostgresEventLog)
-        event.listen(log._engine, "connect", lambda *_: made.append("one"))
+        event.listen(log._engine, "connect", lambda *_: made.append("connection"))
 
         run = run_range(instance, "")
 
@@ -94,7 +92,7 @@ def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pyt
     assert len(made) <= 2 < events
 
 
-def test_a_server_that_ended_the_connection_is_connected_anew(
+def test_a_connection_that_the_server_closed_is_opened_again(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:

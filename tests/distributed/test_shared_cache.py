@@ -20,20 +20,20 @@ pytestmark = pytest.mark.distributed
 
 @pytest.fixture
 def cache(services: Services) -> PostgresReplyCache:
-    found = PostgresReplyCache(services.postgres)
-    found.clear()
-    return found
+    cache = PostgresReplyCache(services.postgres)
+    cache.clear()
+    return cache
 
 
-def test_what_one_machine_puts_another_finds(cache: PostgresReplyCache, services: Services) -> None:
+def test_machines_share_replies(cache: PostgresReplyCache, services: Services) -> None:
     cache.put("k", "reply ü 中文 😀")
 
-    other: ReplyCache = open_cache(services.database)
+    second: ReplyCache = open_cache(services.database)
 
-    assert other.get("k") == "reply ü 中文 😀"
-    assert other.get("unknown") is None
-    assert other.info().entries == 1
-    assert other.clear() == 1
+    assert second.get("k") == "reply ü 中文 😀"
+    assert second.get("unknown") is None
+    assert second.info().entries == 1
+    assert second.clear() == 1
     assert cache.get("k") is None
 
 
@@ -42,16 +42,16 @@ def _put_many(address: str, name: str) -> None:
         open_cache(address).put(f"{name}-{number}", "v")
 
 
-def test_many_that_begin_at_once_make_one_table(services: Services) -> None:
+def test_processes_that_start_at_the_same_time_create_one_table(services: Services) -> None:
     first = PostgresReplyCache(services.postgres)
     first._do(lambda db: db.execute("DROP TABLE IF EXISTS autosr_replies"))
     first.close()
-    started = [multiprocessing.Process(target=_put_many, args=(services.postgres, str(n))) for n in range(3)]
+    processes = [multiprocessing.Process(target=_put_many, args=(services.postgres, str(n))) for n in range(3)]
 
-    for one in started:
-        one.start()
-    for one in started:
-        one.join(60)
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
 
     assert first.info().entries == 150
 
@@ -67,7 +67,7 @@ def test_threads_share_a_connection(cache: PostgresReplyCache) -> None:
     assert cache.info().entries == 200
 
 
-def test_a_connection_that_the_server_ended_is_opened_again(cache: PostgresReplyCache) -> None:
+def test_a_connection_that_the_server_closed_is_opened_again(cache: PostgresReplyCache) -> None:
     cache.put("k", "v")
     PostgresReplyCache(cache._address)._do(
         lambda db: db.execute(
@@ -79,14 +79,14 @@ def test_a_connection_that_the_server_ended_is_opened_again(cache: PostgresReply
 
 
 @pytest.mark.parametrize("reply", ["a\0b", "a\ud800b"])
-def test_a_reply_that_postgres_has_no_place_for_is_not_kept(cache: PostgresReplyCache, reply: str) -> None:
+def test_a_reply_that_postgres_cannot_store_is_not_cached(cache: PostgresReplyCache, reply: str) -> None:
     cache.put("k", reply)
 
     assert cache.get("k") is None
     assert cache._paused_until == float("-inf")
 
 
-def test_a_database_that_is_not_there_costs_one_warning_without_its_password(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_database_causes_one_warning_without_its_password(caplog: pytest.LogCaptureFixture) -> None:
     gone = open_cache(f"postgresql://me:hidden-word@127.0.0.1:{free_port()}/db")
 
     started = time.monotonic()
@@ -103,16 +103,16 @@ def test_a_database_that_is_not_there_costs_one_warning_without_its_password(cap
 def test_an_address_of_something_else_is_refused_without_its_password() -> None:
     with pytest.raises(
         SettingsError, match=r"the reply cache cannot be in redis://host/0; use .*postgresql://"
-    ) as told:
+    ) as refused:
         open_cache("redis://:hidden-word@host/0")
 
-    assert "hidden-word" not in str(told.value)
+    assert "hidden-word" not in str(refused.value)
     assert without_credentials("postgresql://me:a@b@host:1/db?sslpassword=x") == "postgresql://host:1/db"
 
 
 def test_a_setting_holds_no_password() -> None:
-    with pytest.raises(ValueError, match="put the address into AUTOSR_CACHE") as told:
+    with pytest.raises(ValueError, match="put the address in AUTOSR_CACHE") as refused:
         LlmSettings(cache_dir="postgresql://me:hidden-word@host/db")
 
-    assert "hidden-word" not in str(told.value)
+    assert "hidden-word" not in str(refused.value)
     assert LlmSettings(cache_dir="postgresql://host/db").cache_dir == "postgresql://host/db"

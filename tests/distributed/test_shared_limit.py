@@ -34,28 +34,28 @@ def _worker(
     shared_rate_limit.WINDOW_SECONDS = WINDOW
     window = SharedRateWindow(name, most, address)
 
-    async def one() -> None:
+    async def request() -> None:
         await window.reserve(units)
         queue.put(time.time())
 
     async def all_at_once() -> None:
-        await asyncio.gather(*(one() for _ in range(times)))
+        await asyncio.gather(*(request() for _ in range(times)))
 
     asyncio.run(all_at_once())
 
 
-def test_three_workers_together_start_no_more_than_the_limit_in_any_window(services: Services) -> None:
+def test_three_workers_start_at_most_the_limit_in_any_window(services: Services) -> None:
     queue: multiprocessing.Queue[float] = multiprocessing.Queue()
     name, most, times = _name(), 10, 12
-    started = [
+    workers = [
         multiprocessing.Process(target=_worker, args=(services.redis, name, most, times, 1, queue)) for _ in range(3)
     ]
 
-    for one in started:
-        one.start()
+    for worker in workers:
+        worker.start()
     moments = sorted(queue.get(timeout=60) for _ in range(3 * times))
-    for one in started:
-        one.join(10)
+    for worker in workers:
+        worker.join(10)
 
     # A process that wakes late, on a busy machine, looks as if it had started late; never early.
     late = 0.3
@@ -64,21 +64,21 @@ def test_three_workers_together_start_no_more_than_the_limit_in_any_window(servi
     assert moments[-1] - moments[0] < 3 * WINDOW + 5
 
 
-async def test_who_came_first_goes_first_and_no_time_is_lost(services: Services) -> None:
+async def test_requests_pass_in_order_without_lost_time(services: Services) -> None:
     window, order = SharedRateWindow(_name(), 2, services.redis), list[int]()
 
-    async def one(number: int) -> None:
+    async def request(number: int) -> None:
         await window.reserve(1)
         order.append(number)
 
     started = time.monotonic()
-    await asyncio.gather(*(one(number) for number in range(6)))
+    await asyncio.gather(*(request(number) for number in range(6)))
 
     assert order == sorted(order)
     assert 2 * WINDOW <= time.monotonic() - started < 2 * WINDOW + 2
 
 
-async def test_what_was_used_takes_the_place_of_what_was_expected(services: Services) -> None:
+async def test_actual_usage_replaces_the_expected_usage(services: Services) -> None:
     window = SharedRateWindow(_name(), 100, services.redis)
     entry = await window.reserve(90)
     started = time.monotonic()
@@ -102,7 +102,7 @@ async def test_a_request_larger_than_the_window_passes_alone(services: Services)
     assert WINDOW * 0.9 <= time.monotonic() - started < WINDOW + 2
 
 
-async def test_one_who_is_cancelled_leaves_its_units(services: Services) -> None:
+async def test_a_cancelled_request_returns_its_units(services: Services) -> None:
     window = SharedRateWindow(_name(), 10, services.redis)
     await window.reserve(10)
     waiting = asyncio.create_task(window.reserve(10))
@@ -116,7 +116,7 @@ async def test_one_who_is_cancelled_leaves_its_units(services: Services) -> None
     assert time.monotonic() - started < WINDOW + 0.8
 
 
-async def test_without_redis_each_holds_the_limit_by_itself_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_redis_each_worker_applies_the_limit_and_warns(caplog: pytest.LogCaptureFixture) -> None:
     window = SharedRateWindow(_name(), 100, f"redis://:hidden-word@127.0.0.1:{free_port()}/0")
 
     with caplog.at_level(logging.WARNING):
@@ -128,7 +128,9 @@ async def test_without_redis_each_holds_the_limit_by_itself_and_says_so(caplog: 
     assert window._local_window._sum == 40
 
 
-def test_the_environment_decides_whose_limit_it_is(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_decides_whether_the_limit_is_shared(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(shared_rate_limit.VARIABLE, "")
     assert isinstance(open_rate_limit("requests", "http://e", 10), RateWindow)
 
