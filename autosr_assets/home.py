@@ -9,7 +9,7 @@ from pathlib import Path
 from upath import UPath
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.storage.places import place
+from autosr_lib.storage.files import storage_path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Where the project lies; in an installed wheel, the folder of packages."""
@@ -63,7 +63,7 @@ def data_home() -> UPath:
     on the folder a command is started in, so the command line, the web UI and a cron job meet.
     """
     if named := os.environ.get("AUTOSR_HOME"):
-        return place(named) if "://" in named else UPath(Path(named).expanduser().absolute())
+        return storage_path(named) if "://" in named else UPath(Path(named).expanduser().absolute())
     base = CHECKOUT if (CHECKOUT / "workspace.yaml").is_file() else Path.cwd()
     return UPath(base / "data")
 

@@ -11,7 +11,7 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_formats import READERS
 from autosr_lib.storage.datasets import DatasetReader
-from autosr_lib.storage.places import naming, place
+from autosr_lib.storage.files import storage_errors, storage_path
 
 Stamp = tuple[int, float]
 """Size of a file and when it was last changed."""
@@ -27,7 +27,7 @@ class Inbox:
     @classmethod
     def of(cls, dataset: str, folder: str | None) -> "Inbox":
         """Return the inbox of a dataset; a relative folder lies in the data folder."""
-        named = place(folder or "incoming")
+        named = storage_path(folder or "incoming")
         is_relative = isinstance(named, Path) and not named.is_absolute()
         return cls(dataset, data_home() / str(named) if is_relative else named)
 
@@ -97,7 +97,7 @@ def _is_file_of(dataset: str, name: str) -> bool:
 
 
 def _listed(folder: UPath) -> list[UPath]:
-    with naming(folder, "list"):
+    with storage_errors(folder, "list"):
         try:
             return [file for file in folder.iterdir() if file.is_file()]
         except (FileNotFoundError, NotADirectoryError):

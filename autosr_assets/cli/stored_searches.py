@@ -4,9 +4,9 @@ import difflib
 from dataclasses import dataclass
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.storage.names import name_to_key
+from autosr_lib.storage.file_names import file_name_to_key
+from autosr_lib.storage.files import storage_errors
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
-from autosr_lib.storage.places import naming
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
 
@@ -25,11 +25,11 @@ class FoundRow:
 
 def stored_searches(store: TableStore) -> list[str]:
     """Return the names of the searches that have stored best rubrics."""
-    with naming(store.root, "list"):
+    with storage_errors(store.root, "list"):
         if not store.root.exists():
             return []
         folders = [folder for folder in store.root.iterdir() if (folder / TABLE).is_dir()]
-    return sorted(name for folder in folders if (name := name_to_key(folder.name)) is not None)
+    return sorted(name for folder in folders if (name := file_name_to_key(folder.name)) is not None)
 
 
 def best_row(store: TableStore, prompt_id: str, search: str | None) -> FoundRow:

@@ -10,7 +10,7 @@ from autosr_assets.records.manifest import OF_THE_RUN, Manifest, says_the_same
 from autosr_assets.records.reproduce import reproduce_script
 from autosr_lib.errors import StorageError
 from autosr_lib.results.run_results import keep_run
-from autosr_lib.storage.places import naming, place, written_whole
+from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
 
@@ -26,7 +26,7 @@ def with_its_record(target: UPath, manifest: dict[str, Any], last_run: str | Non
     path = None if last_run is None else record_path(target, last_run)
     if path is None:
         return manifest
-    with naming(path, "read"):
+    with storage_errors(path, "read"):
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
     try:
         known = json.loads(text)
@@ -43,9 +43,9 @@ def read_record(path: str, run_id: str) -> tuple[UPath, Manifest]:
     Raises:
         StorageError: there is none.
     """
-    target = place(path)
+    target = storage_path(path)
     record = record_path(target, run_id)
-    with naming(record, "read"):
+    with storage_errors(record, "read"):
         text = record.read_text(encoding="utf-8")
     try:
         manifest: Manifest = json.loads(text)
@@ -68,5 +68,5 @@ def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: I
         (script, reproduce_script(manifest, target.name.removesuffix(".json"))),
         (path, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"),
     ):
-        with naming(record, "write"), written_whole(record) as file:
+        with storage_errors(record, "write"), atomic_write(record) as file:
             file.write_text(text, encoding="utf-8")

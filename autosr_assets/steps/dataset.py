@@ -19,8 +19,8 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
+from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.places import is_fault_of_storage
 from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import DATASET
@@ -44,7 +44,7 @@ class Origin(NamedTuple):
         try:
             return cls(full_path(path), file_sha256(dataset_path(path)), str(not skip_invalid))
         except Exception as error:
-            if isinstance(error, ValueError) or is_fault_of_storage(error):
+            if isinstance(error, ValueError) or is_storage_error(error):
                 return None
             raise
 

@@ -16,8 +16,8 @@ from autosr_assets.views.report import Digest, report_path, write_report
 from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.results.export import Totals, holdout_json, write_export
 from autosr_lib.results.run_results import result_of
+from autosr_lib.storage.files import storage_errors, storage_path
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.places import naming, place
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables import Status
@@ -69,7 +69,7 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> tupl
 def export_target(steps: SearchSteps) -> UPath:
     """Return where the export of a search goes."""
     named = steps.settings.output
-    return place(named) if named else data_home() / "exports" / f"{steps.prefix}.json"
+    return storage_path(named) if named else data_home() / "exports" / f"{steps.prefix}.json"
 
 
 def is_exported(steps: SearchSteps, content: str) -> bool:
@@ -80,7 +80,7 @@ def is_exported(steps: SearchSteps, content: str) -> bool:
         content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
     """
     target, last = export_target(steps), _last_export(steps)
-    with naming(target, "read"):
+    with storage_errors(target, "read"):
         is_there = target.is_file()
     if last is None or not is_there:
         return False

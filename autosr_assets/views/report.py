@@ -17,8 +17,8 @@ from autosr_assets.views.report_prompt import prompt_section
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
 from autosr_lib.results.export import Totals
+from autosr_lib.storage.files import atomic_write, storage_errors
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.places import naming, written_whole
 from autosr_lib.storage.rows import Row, read_candidates, read_prompt
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import Status
@@ -86,7 +86,11 @@ def write_report(
     path = report_path(target)
     pieces = page_template("report.html.j2").stream(**_context(store, manifest, totals, digest))
     pieces.enable_buffering(50)
-    with naming(path, "write"), written_whole(path) as part, part.open("w", encoding="utf-8", errors="replace") as out:
+    with (
+        storage_errors(path, "write"),
+        atomic_write(path) as part,
+        part.open("w", encoding="utf-8", errors="replace") as out,
+    ):
         out.writelines(pieces)
     return path
 

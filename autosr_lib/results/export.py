@@ -18,7 +18,7 @@ from autosr_lib.evaluation.holdout import (
     PairSummary,
     summarise_holdout,
 )
-from autosr_lib.storage.places import naming, place, written_whole
+from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status
 
@@ -162,11 +162,11 @@ def write_export(
     Raises:
         StorageError: the file cannot be written; an earlier file of that name is then untouched.
     """
-    target = place(path)
+    target = storage_path(path)
     totals = Totals()
     scores: dict[str, float] = {}
     digest = hashlib.sha256()
-    with naming(target, "write"), written_whole(target) as part, part.open("w", encoding="utf-8") as out:
+    with storage_errors(target, "write"), atomic_write(target) as part, part.open("w", encoding="utf-8") as out:
         out.write('{\n"best_rubrics": [')
         separator = "\n"
         for row in rows:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from upath import UPath
 
 from autosr_lib.results.export import best_entry
-from autosr_lib.storage.places import place
+from autosr_lib.storage.files import storage_path
 from autosr_lib.storage.rows import Row
 from autosr_lib.storage.tables import Status
 
@@ -17,7 +17,7 @@ def differences(path: str | UPath, rows: Iterable[Row]) -> Iterator[tuple[str, s
 
     The export is what `write_export` writes: an entry a line, in the order of the rows that did not fail.
     """
-    target = place(path)
+    target = storage_path(path)
     if not target.is_file():
         yield "", f"{target} is not there"
         return

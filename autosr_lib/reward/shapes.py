@@ -16,7 +16,7 @@ from typing import Any
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import StorageError
 from autosr_lib.reward.exported import Entry, Exported, Which
-from autosr_lib.storage.names import key_to_name
+from autosr_lib.storage.file_names import key_to_file_name
 
 MOST_POINTS = 10
 """Points of a rubric's heaviest criterion; HealthBench's are whole numbers up to 10."""
@@ -47,7 +47,7 @@ def write_shape(exported: Exported, which: Which, shape: Shape, target: Path) ->
             target.mkdir(parents=True, exist_ok=True)
             for entry in exported.entries.values():
                 content = json.dumps({"criteria": list(verifiers_criteria(entry.chosen(which)))}, ensure_ascii=False)
-                (target / f"{key_to_name(entry.prompt_id)}.json").write_text(content + "\n", encoding="utf-8")
+                (target / f"{key_to_file_name(entry.prompt_id)}.json").write_text(content + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{target}: cannot be written: {error.strerror or error}") from error
     return len(exported.entries)

@@ -19,7 +19,7 @@ from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_checks import check_prompts
 from autosr_lib.storage.dataset_formats import READERS, raw_prompts, read_raw
 from autosr_lib.storage.dataset_rows import RawDataset
-from autosr_lib.storage.places import is_fault_of_storage, place
+from autosr_lib.storage.files import is_storage_error, storage_path
 from autosr_lib.storage.strict_json import one_line
 
 WARNINGS_OF_A_KIND = 3
@@ -133,7 +133,7 @@ def _dataset(prompts: tuple[Prompt, ...], contents: Contents, where: str) -> Dat
 
 def file_sha256(path: str | UPath) -> str:
     """Return the hash of a file's bytes, which are never in memory as a whole."""
-    with place(path).open("rb") as file:
+    with storage_path(path).open("rb") as file:
         return _sha256(file)
 
 
@@ -148,12 +148,12 @@ def _sha256(file: BinaryIO) -> str:
 def _opened(path: str | UPath, where: str) -> Iterator[tuple[BinaryIO, str]]:
     """Give a dataset's file, open at its first byte, and its suffix; what lies in an object store is copied first."""
     try:
-        opened = _open(place(path), where)
+        opened = _open(storage_path(path), where)
     except DatasetError:
         raise
     except Exception as error:
         # Besides a file system's own, UPath names an unknown protocol by a ValueError.
-        if not (isinstance(error, ValueError) or is_fault_of_storage(error)):
+        if not (isinstance(error, ValueError) or is_storage_error(error)):
             raise
         raise DatasetError(where, [f"cannot be read: {one_line(error)}"]) from error
     try:

@@ -11,7 +11,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.measures import parse_measure
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
-from autosr_lib.storage.places import is_fault_of_storage
+from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.strict_json import JsonError, parse_json, shown, value_faults
 
 IGNORED = {"criterion_key", "grading_protocol", "rubric_id", "metadata"}
@@ -37,7 +37,7 @@ def read_presets(settings: InitializerSettings) -> dict[str, Rubric]:
         where = f"line {error.line} column {error.column}: " if error.line else ""
         raise SettingsError(f"preset_rubrics {path}: {where}{error}; allowed: a JSON file of rubrics") from error
     except Exception as error:
-        if not (isinstance(error, UnicodeDecodeError) or is_fault_of_storage(error)):
+        if not (isinstance(error, UnicodeDecodeError) or is_storage_error(error)):
             raise
         raise SettingsError(f"preset_rubrics {path}: {error}; allowed: a JSON file of rubrics") from error
     if faults := value_faults("", content):

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from autosr_lib.errors import StorageError
-from autosr_lib.storage.names import key_to_name, name_to_key
-from autosr_lib.storage.places import naming, place, written_whole
+from autosr_lib.storage.file_names import file_name_to_key, key_to_file_name
+from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
 
 _SUFFIX = ".parquet"
 _KEY_FIELD = b"autosr.partition_key"
@@ -42,25 +42,25 @@ class TableStore:
     """Tables under one root, which is a folder, `memory://…` or a bucket such as `s3://…`."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = place(root)
+        self.root = storage_path(root)
 
     def path(self, table: str, key: str | None = None) -> UPath:
         """Return where a table, or one partition of it, is kept."""
         folder = self._folder(table)
         if key is None:
             return folder.parent / f"{folder.name}{_SUFFIX}"
-        return folder / f"{key_to_name(key)}{_SUFFIX}"
+        return folder / f"{key_to_file_name(key)}{_SUFFIX}"
 
     def exists(self, table: str, key: str | None = None) -> bool:
         """Return whether the table, or this partition of it, is stored."""
         path = self.path(table, key)
-        with naming(path, "read"):
+        with storage_errors(path, "read"):
             return bool(path.is_file())
 
     def read(self, table: str, key: str | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Return the rows, or None when nothing is stored."""
         path = self.path(table, key)
-        with naming(path, "read"):
+        with storage_errors(path, "read"):
             return _read(path, columns)
 
     def read_where(
@@ -72,7 +72,7 @@ class TableStore:
         """
         path = self.path(table)
         wanted = frozenset(values)
-        with naming(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+        with storage_errors(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for group in range(file.num_row_groups):
                 there = file.read_row_group(group, columns=[column]).column(column).to_pylist()
                 mask = [value in wanted for value in there]
@@ -83,7 +83,7 @@ class TableStore:
     def read_in_parts(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield these columns of an unpartitioned table, a few hundred rows at a time."""
         path = self.path(table)
-        with naming(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+        with storage_errors(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=_list(columns))
 
@@ -97,13 +97,13 @@ class TableStore:
         if key is not None:
             mark = {_KEY_FIELD: key.encode("utf-8", "surrogatepass")}
             schema = schema.with_metadata({**(schema.metadata or {}), **mark})
-        with naming(path, "write"):
+        with storage_errors(path, "write"):
             _write(path, rows, schema)
 
     def delete(self, table: str, key: str | None = None) -> bool:
         """Remove the table, or one partition of it; return whether there was one."""
         path = self.path(table, key)
-        with naming(path, "delete"):
+        with storage_errors(path, "delete"):
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -113,7 +113,7 @@ class TableStore:
     def keys(self, table: str) -> list[str]:
         """Return the partition keys that are stored, sorted."""
         folder = self._folder(table)
-        with naming(folder, "list"):
+        with storage_errors(folder, "list"):
             try:
                 paths = [path for path in folder.iterdir() if path.name.endswith(_SUFFIX)]
             except (FileNotFoundError, NotADirectoryError):
@@ -133,7 +133,7 @@ class TableStore:
         return StoredTable(self, table, key)
 
     def _folder(self, table: str) -> UPath:
-        return self.root.joinpath(*(key_to_name(part) for part in table.split("/")))
+        return self.root.joinpath(*(key_to_file_name(part) for part in table.split("/")))
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:
 def _key_of(path: UPath) -> str | None:
     name = path.name.removesuffix(_SUFFIX)
     try:
-        key = name_to_key(name)
+        key = file_name_to_key(name)
     except ValueError:  # a stranger's file is no partition of ours
         return None
     if key is None:
@@ -200,13 +200,13 @@ def _key_of(path: UPath) -> str | None:
 
 def _write(path: UPath, rows: Rows, schema: pa.Schema) -> None:
     if not isinstance(rows, pa.Table):
-        with written_whole(path, if_changed=True) as file, file.open("xb") as sink:
+        with atomic_write(path, if_changed=True) as file, file.open("xb") as sink:
             _encode(sink, rows, schema)
         return
     packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times
     _encode(packed, rows, schema)
     if isinstance(path, Path):
-        with written_whole(path) as file, file.open("xb") as sink:
+        with atomic_write(path) as file, file.open("xb") as sink:
             sink.write(packed.getvalue())
     else:
         path.fs.pipe_file(path.path, packed.getvalue().to_pybytes())

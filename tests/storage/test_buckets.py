@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 from autosr_lib.errors import DatasetError, StorageError
 from autosr_lib.results.export import write_export
 from autosr_lib.storage.datasets import read_dataset
-from autosr_lib.storage.places import naming, place, written_whole
+from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
 from autosr_lib.storage.store import TableStore
 
 ROWS = pa.table({"a": [1, 2]})
@@ -81,7 +81,7 @@ def test_an_export_is_written_and_one_that_fails_leaves_that_of_before(bucket: A
     write_export("s3://bucket/exports/x.json", [], lambda _: {"run": 1})
     before = bucket.cat_file("bucket/exports/x.json")
 
-    with pytest.raises(ZeroDivisionError), written_whole(place("s3://bucket/exports/x.json")) as file:
+    with pytest.raises(ZeroDivisionError), atomic_write(storage_path("s3://bucket/exports/x.json")) as file:
         file.write_text(f"half of it and then {1 / 0}")
 
     assert b'"run": 1' in before
@@ -124,5 +124,5 @@ def test_a_dataset_that_cannot_be_fetched_is_the_datasets_error(bucket: Any, mon
 
 
 def test_a_fault_of_ours_is_no_fault_of_the_storage() -> None:
-    with pytest.raises(ZeroDivisionError), naming("x", "read"):
+    with pytest.raises(ZeroDivisionError), storage_errors("x", "read"):
         1 / 0  # noqa: B018

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosr_lib.errors import StorageError
-from autosr_lib.storage.names import key_to_name, name_to_key
+from autosr_lib.storage.file_names import file_name_to_key, key_to_file_name
 from autosr_lib.storage.store import TableStore
 
 AWKWARD_KEYS = [
@@ -31,22 +31,22 @@ def rows(*values: int) -> pa.Table:
 
 @given(st.text())
 def test_any_text_comes_back_from_its_file_name(key: str) -> None:
-    name = key_to_name(key)
+    name = key_to_file_name(key)
 
     assert len(name) <= 120
-    assert name_to_key(name) == (None if "%h" in name else key)
+    assert file_name_to_key(name) == (None if "%h" in name else key)
 
 
 @given(st.lists(st.text(st.characters() | st.sampled_from("aAbB./\\% ")), min_size=2, max_size=2, unique=True))
 def test_two_keys_never_share_a_file_name_even_where_case_is_ignored(keys: list[str]) -> None:
-    first, second = (key_to_name(key) for key in keys)
+    first, second = (key_to_file_name(key) for key in keys)
 
     assert first.casefold() != second.casefold()
 
 
 @given(st.text())
 def test_no_key_leaves_its_folder_or_names_a_device(key: str) -> None:
-    name = key_to_name(key)
+    name = key_to_file_name(key)
 
     assert not set(name) & set('/\\.:*?"<>| ~')
     assert name.isascii()
@@ -56,7 +56,7 @@ def test_no_key_leaves_its_folder_or_names_a_device(key: str) -> None:
 
 def test_a_name_that_was_never_given_is_refused() -> None:
     with pytest.raises(ValueError, match="Upper"):
-        name_to_key("Upper")
+        file_name_to_key("Upper")
 
 
 def test_awkward_keys_are_stored_side_by_side_and_listed(store: TableStore) -> None:
