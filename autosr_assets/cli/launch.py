@@ -19,15 +19,15 @@ from autosr_assets.home import dagster_home
 from autosr_assets.instance import open_instance
 from autosr_assets.resources import Progress
 from autosr_assets.steps.dataset import Origin, reader_of, register_prompts, withdrawn_ids
-from autosr_assets.steps.export import best_rows, export_target, is_exported
+from autosr_assets.steps.export import best_outcomes, export_target, is_exported
 from autosr_assets.steps.prompt_rows import read_prompts
 from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError, StorageError
-from autosr_lib.results.export import Totals
+from autosr_lib.results.totals import Totals
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
+from autosr_lib.storage.tables.columns import Status
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Outcome:
     """What a search came to."""
 
     totals: Totals
-    rows: list[Row]
+    rows: list[BestRubricRow]
     """The best rubrics of the first prompts."""
     target: str
     left: WorkLeft
@@ -115,10 +115,10 @@ class Launch:
         return offered == Origin.of_stored(self.store, self.search.dataset_table)
 
     def _outcome(self, left: WorkLeft, shown: int) -> Outcome:
-        totals, rows = Totals(), list[Row]()
-        for row in best_rows(self.steps, self.dataset):
+        totals, rows = Totals(), list[BestRubricRow]()
+        for _, row in best_outcomes(self.steps, self.dataset):
             totals.add(row)
-            if row["status"] != Status.FAILED and len(rows) < shown:
+            if isinstance(row, BestRubricRow) and len(rows) < shown:
                 rows.append(row)
         return Outcome(totals, rows, str(export_target(self.steps)), left)
 

@@ -119,16 +119,16 @@ def show(
     """Show a prompt's best rubric, its candidates' scores and where the rubric comes from."""
     from autosr_assets.cli.reports import best_panel, failures  # noqa: PLC0415
     from autosr_assets.cli.stored_searches import best_row  # noqa: PLC0415
-    from autosr_lib.storage.tables import Status  # noqa: PLC0415
+    from autosr_lib.storage.tables.best_rubrics import BestRubricRow  # noqa: PLC0415
 
     found = best_row(open_store(), prompt, name)
     console = stdout()
     others = f" (also in: {', '.join(found.others)})" if found.others else ""
     console.print(f"search {found.search}{others}", style="dim")
-    if found.row["status"] in (Status.FAILED, Status.WITHDRAWN):
-        console.print(failures({prompt: found.row["error"] or found.row["status"]}))
+    if isinstance(found.row, BestRubricRow):
+        console.print(best_panel(found.row, show_lineage=True))
     else:
-        console.print(best_panel(found.row, lineage=True))
+        console.print(failures({prompt: found.row.error or found.row.status}))
 
 
 app.command()(report)

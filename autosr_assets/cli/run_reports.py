@@ -15,7 +15,7 @@ from autosr_lib.evaluation.holdout import PairSummary
 
 if TYPE_CHECKING:  # both are slow to import
     from autosr_assets.checks.check_results import CheckResult
-    from autosr_assets.steps.comparison import Compared
+    from autosr_assets.steps.comparison import ComparedSearches
 
 _SHOWN = 20
 _WIDEST = 60
@@ -143,7 +143,7 @@ def accuracy_line(summary: PairSummary) -> str:
     return f"{figures} ({summary.pairs} pairs, {summary.prompts} prompts)"
 
 
-def compared_view(found: "Compared") -> RenderableType:
+def compared_view(found: "ComparedSearches") -> RenderableType:
     """Return searches side by side, and each against the first."""
     each = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     each.add_column("search", no_wrap=True)
@@ -152,7 +152,7 @@ def compared_view(found: "Compared") -> RenderableType:
     for one in found.searches:
         accuracies = ["" if summary is None else str(summary.best) for summary in (one.unseen, one.touching)]
         spent = (f"{one.spent['tokens']:,}", f"${one.spent['cost']:,.2f}")
-        rubrics = _of(one.done, found.prompts)
+        rubrics = _of(one.rubrics, found.prompts)
         each.add_row(escape(one.name), rubrics, *map(escape, accuracies), f"{one.calls:,}", *spent)
     against = plain_table()
     for name, one_difference in found.differences.items():
@@ -167,14 +167,14 @@ def compared_view(found: "Compared") -> RenderableType:
     return Group(each, Text(), against, note)
 
 
-def compared_json(found: "Compared") -> dict[str, Any]:
+def compared_json(found: "ComparedSearches") -> dict[str, Any]:
     """Return the same for a script."""
     return {
         "prompts": found.prompts,
         "searches": [
             {
                 "search": one.name,
-                "rubrics": one.done,
+                "rubrics": one.rubrics,
                 "unseen_accuracy": None if one.unseen is None else one.unseen.best._asdict(),
                 "touching_accuracy": None if one.touching is None else one.touching.best._asdict(),
                 "calls": one.calls,

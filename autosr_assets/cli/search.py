@@ -145,15 +145,15 @@ def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *,
         launch = Launch(chosen, store, bars)
         outcome = launch.run(chunk_size, ALL_SHOWN + 1, "DEBUG" if is_verbose else "CRITICAL")
     if not outcome.left.keys:
-        stdout().print(f"All {outcome.totals.done} prompts of {chosen.name} are up to date.\n")
-    if outcome.totals.done > ALL_SHOWN:
+        stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
+    if outcome.totals.rubrics > ALL_SHOWN:
         outcome.rows.clear()
-    places = {
+    paths = {
         "export": outcome.target,
         "tables": str(store.root / chosen.name),
         "web UI": f"make ui, or: DAGSTER_HOME={dagster_home()} dagster dev -w workspace.yaml",
     }
-    print_outcome(stdout(), outcome, name=chosen.name, places=places)
+    print_outcome(stdout(), outcome, name=chosen.name, paths=paths)
     if outcome.totals.failed:
         raise typer.Exit(SOME_FAILED)
 

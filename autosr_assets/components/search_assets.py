@@ -19,12 +19,14 @@ from autosr_assets.steps.search_steps import SearchSteps
 from autosr_assets.steps.step_resources import preference_step
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
-from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import BEST, HARD_PROMPTS, POPULATION
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, read_best_rubric
+from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
+from autosr_lib.storage.tables.population import POPULATION
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class SearchAssets:
                     deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
                     partitions_def=prompts_of(dataset),
                     description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
-                    metadata=columns_metadata(BEST),
+                    metadata=columns_metadata(BEST_RUBRICS),
                     **common,
                 ),
                 dg.AssetSpec(
@@ -169,6 +171,7 @@ class SearchAssets:
             steps = self.steps(context.resources)
             handle = steps.store.stored("/".join(dataset_key(dataset).path))
             failed: dict[str, str] = {}
+            summary: SearchSummary | None = None
             if best in context.selected_asset_keys:
                 filled = steps.run_best(handle, context.partition_keys)
                 failed = filled.failed
@@ -180,11 +183,12 @@ class SearchAssets:
                     context, (_materialized(best, key, h, used.get(key, {})) for key, h in good.items())
                 )
             if export in context.selected_asset_keys:
-                path, metadata = export_search(steps, handle, context.run.run_id)
-                tags = {"dagster/data_version": metadata["run_manifest"].value["rubrics_sha256"]}
-                context.log_event(dg.AssetMaterialization(export, metadata=metadata, tags=tags))
-                context.log.info("wrote %s", path)
-            yield from check_search(steps, handle, context.selected_asset_check_keys)
+                written = export_search(steps, handle, context.run.run_id)
+                summary = written.summary
+                tags = {"dagster/data_version": summary.totals.rubrics_sha256}
+                context.log_event(dg.AssetMaterialization(export, metadata=written.metadata, tags=tags))
+                context.log.info("wrote %s", written.path)
+            yield from check_search(steps, handle, context.selected_asset_check_keys, summary)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
 
@@ -195,10 +199,10 @@ def _materialized(
     asset: dg.AssetKey, key: str, stored: StoredTable, used: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
     """Return the record of one good prompt; its data version is what its rubric depends on and says."""
-    row = stored.read().to_pylist()[0]
-    version = fingerprint(row["input_fingerprint"], row["rubric"])
+    row = read_best_rubric(stored.read())
+    assert isinstance(row, BestRubricRow)  # noqa: S101 - it is only called for prompts that did not fail
     return dg.AssetMaterialization(
-        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": version}
+        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": row.data_version}
     )
 
 

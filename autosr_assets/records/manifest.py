@@ -17,7 +17,7 @@ from autosr_assets.steps.call_records import spent_on
 from autosr_assets.steps.dataset import Origin
 from autosr_assets.steps.search_steps import SearchSteps
 from autosr_lib.llm.prompts import verifier_template
-from autosr_lib.results.export import Totals, totals_json
+from autosr_lib.results.totals import Totals, totals_json
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import InitializerStrategy
 

@@ -24,9 +24,9 @@ from autosr_assets.records.recorded_runs import latest_manifests
 from autosr_lib.llm.cache import SqliteReplyCache
 from autosr_lib.llm.shared_cache import PostgresReplyCache
 from autosr_lib.search.settings import Scope
-from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import Status, read_status
+from autosr_lib.storage.tables.population import is_pruned, pruned_table
 
 _AT_ONCE = 500
 """Storage ids of one question; SQLite takes 32,766 variables."""
@@ -77,7 +77,7 @@ class Generations:
         for table, key in self._files():
             path = self._store.path(table, key)
             size = path.stat().st_size
-            self._store.write(table, key, pruned(self._store.stored(table, key).read()))
+            self._store.write(table, key, pruned_table(self._store.stored(table, key).read()))
             freed += size - path.stat().st_size
         return freed
 
@@ -92,7 +92,7 @@ class Generations:
             path.name for path in (self._store.root / search).iterdir() if path.name.startswith("generation_")
         )
         best = f"{search}/best_rubrics"
-        ended = [key for key, rows in self._store.scan(best, ["status"]) if rows["status"][0].as_py() == Status.DONE]
+        ended = [key for key, rows in self._store.scan(best, ["status"]) if read_status(rows) == Status.DONE]
         old = [key for key in ended if self._store.path(best, key).stat().st_mtime < self._before]
         for folder in folders[:-1]:  # the last one that there is: a wider search would go on from it
             table = f"{search}/{folder}"

@@ -12,14 +12,14 @@ from autosr_assets.views.metadata import candidates_metadata
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import SettingsError
-from autosr_lib.evaluation.responses import needs_responses, sample_candidates, with_candidates
+from autosr_lib.evaluation.responses import Sampled, needs_responses, sample_candidates, with_candidates
 from autosr_lib.evaluation.roles import Responder
 from autosr_lib.search.fingerprints import candidates_fingerprint
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row, candidates_table, read_candidates
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import CANDIDATES, Status
+from autosr_lib.storage.tables.candidates import CANDIDATES, candidates_table, read_sampled
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status, read_status
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class CandidateStep:
 
     def completed(self, prompt: Prompt) -> Prompt:
         """Return the prompt with the candidates that it was given; as it is where they are missing, stale or failed."""
-        row = self._row(prompt)
-        return prompt if row is None else with_candidates(prompt, read_candidates(row))
+        sampled = self._sampled(prompt)
+        return prompt if sampled is None else with_candidates(prompt, sampled.candidates)
 
     def complete(self, prompt: Prompt) -> Prompt:
         """Return the prompt with enough candidates.
@@ -84,22 +84,22 @@ class CandidateStep:
         """
         known = self.completed(prompt)
         if needs_responses(known):
-            rows = self.store.read(self.table, partition_key(prompt.prompt_id), ["error"])
-            why = rows["error"][0].as_py() if rows is not None and rows.num_rows else None
+            rows = self.store.read(self.table, partition_key(prompt.prompt_id), RowStatus._fields)
+            why = read_row_status(rows).error if rows is not None and rows.num_rows else None
             raise UpstreamError(why or f"too few candidates; materialize {self.table} first")
         return known
 
     def is_whole(self, prompt: Prompt) -> bool:
         """Return whether no sample of a prompt's candidates is to be asked again."""
         rows = self.store.read(self.table, partition_key(prompt.prompt_id), ["status"])
-        return rows is None or rows["status"][0].as_py() != Status.INCOMPLETE
+        return rows is None or read_status(rows) != Status.INCOMPLETE
 
-    def _row(self, prompt: Prompt) -> Row | None:
+    def _sampled(self, prompt: Prompt) -> Sampled | None:
         """Return what was sampled for a prompt as the dataset has it now, None where nothing was or had to be."""
         if not needs_responses(prompt):
             return None
         rows = self.store.read(self.table, partition_key(prompt.prompt_id))
-        row: Row | None = rows.to_pylist()[0] if rows is not None and rows.num_rows else None
-        if row is None or row["status"] not in (Status.DONE, Status.INCOMPLETE):
+        row = read_sampled(rows) if rows is not None and rows.num_rows else None
+        if row is None or row.sampled is None:
             return None
-        return row if row["input_fingerprint"] == self.fingerprint(prompt) else None
+        return row.sampled if row.row_status.input_fingerprint == self.fingerprint(prompt) else None

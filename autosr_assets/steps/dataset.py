@@ -13,7 +13,8 @@ from upath import UPath
 
 from autosr_assets.graph_names import prompts_of
 from autosr_assets.home import CHECKOUT
-from autosr_assets.views.metadata import cell, table
+from autosr_assets.views.metadata import table
+from autosr_assets.views.rubric_text import cell
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
@@ -21,9 +22,8 @@ from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
 from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import DATASET
+from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_prompts
 
 REGISTERED_AT_ONCE = 20_000
 """Dagster takes at most 25,000 partition keys in one request."""
@@ -139,10 +139,10 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> S
         names = withdrawn_ids(store, table, set(found.keys))
         found.withdrawn = len(names)
         for rows in store.read_where(table, "prompt_id", names) if names else ():
-            yield from map(read_prompt, rows.to_pylist())
+            yield from (prompt for prompt, _ in read_prompts(rows))
 
-    batches = dataset_batches(prompts(), gone())
-    schema = DATASET if origin is None else origin.marked(DATASET)
+    batches = prompt_batches(prompts(), gone())
+    schema = PROMPTS if origin is None else origin.marked(PROMPTS)
     store.write(table, None, pa.RecordBatchReader.from_batches(schema, batches))
     return found
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.state import State
 
@@ -32,7 +31,6 @@ class Prepared(NamedTuple):
     """A prompt made ready for a search, and whether its preferences are whole."""
 
     prepared: PreparedPrompt
-    preferences: PromptPreferences
     is_whole: bool
 
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 from autosr_lib.errors import StorageError
 from autosr_lib.search.hardness import Standing, hardest, hardness, standing_of
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import HARD_PROMPTS, Status
+from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.hard_prompts import HardPromptRow, hard_prompts_table, read_hard_prompts
+from autosr_lib.storage.tables.population import STANDING_COLUMNS, PopulationStanding, read_population_standing
+from autosr_lib.storage.tables.prompts import PromptStatus, present_prompt_ids
 
-COLUMNS = ["status", "place", "top_margin", "has_right_top", "stopped"]
 NAMED = 5
 
 
@@ -34,14 +35,14 @@ def hard_prompts(store: TableStore, table: str, dataset: StoredTable, batch_size
     whole: dict[str, bool] = {}
     missing = []
     for prompt_id in _present(dataset):
-        rows = store.read(table, partition_key(prompt_id), COLUMNS)
+        rows = store.read(table, partition_key(prompt_id), STANDING_COLUMNS)
         if rows is None:
             missing.append(prompt_id)
             continue
-        people = rows.to_pylist()
-        whole[prompt_id] = people[0]["status"] == Status.DONE
-        if people[0]["status"] != Status.FAILED:
-            standings[prompt_id] = _standing(people)
+        population = read_population_standing(rows)
+        whole[prompt_id] = population.status == Status.DONE
+        if population.status != Status.FAILED:
+            standings[prompt_id] = _standing(population)
     if missing:
         named = ", ".join(map(repr, missing[:NAMED]))
         raise StorageError(
@@ -49,35 +50,27 @@ def hard_prompts(store: TableStore, table: str, dataset: StoredTable, batch_size
             "prompts: materialize this asset for all of them first"
         )
     chosen = set(hardest(standings, batch_size))
-    return pa.Table.from_pylist(
-        [_row(name, standings.get(name), is_hard=name in chosen, is_whole=whole[name]) for name in whole],
-        schema=HARD_PROMPTS,
+    return hard_prompts_table(
+        _row(name, standings.get(name), is_hard=name in chosen, is_complete=whole[name]) for name in whole
     )
 
 
 def read_chosen(handle: StoredTable) -> Chosen:
     """Return what `hard_prompts` chose."""
-    rows = handle.read(["prompt_id", "is_hard", "is_whole"]).to_pylist()
-    return Chosen(frozenset(row["prompt_id"] for row in rows if row["is_hard"]), all(row["is_whole"] for row in rows))
+    rows = read_hard_prompts(handle.read())
+    return Chosen(frozenset(row.prompt_id for row in rows if row.is_hard), all(row.is_complete for row in rows))
 
 
 def _present(dataset: StoredTable) -> Iterable[str]:
-    rows = dataset.read(["prompt_id", "status"]).to_pylist()
-    return [row["prompt_id"] for row in rows if row["status"] != Status.WITHDRAWN]
+    return present_prompt_ids(dataset.read(PromptStatus._fields))
 
 
-def _standing(people: list[Row]) -> Standing:
-    population = [one for one in people if one["place"] is not None]
-    tops = [one["has_right_top"] for one in population]
-    return standing_of(population[0]["top_margin"], tops, is_open=people[0]["stopped"] is None)
+def _standing(population: PopulationStanding) -> Standing:
+    margin = population.top_margin or 0.0
+    return standing_of(margin, population.has_right_top, is_open=population.stopped is None)
 
 
-def _row(prompt_id: str, standing: Standing | None, *, is_hard: bool, is_whole: bool) -> Row:
-    row: Row = {"prompt_id": prompt_id, "is_hard": is_hard, "is_whole": is_whole}
+def _row(prompt_id: str, standing: Standing | None, *, is_hard: bool, is_complete: bool) -> HardPromptRow:
     if standing is None:
-        return row
-    return row | {
-        "hardness": hardness(standing),
-        "margin": standing.margin,
-        "wrong_share": standing.wrong_share,
-    }
+        return HardPromptRow(prompt_id, None, None, None, is_hard, is_complete)
+    return HardPromptRow(prompt_id, hardness(standing), standing.margin, standing.wrong_share, is_hard, is_complete)

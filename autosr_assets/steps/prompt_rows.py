@@ -10,11 +10,11 @@ import pyarrow as pa
 from autosr_assets.resources import Progress
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
-from autosr_lib.results.export import BUDGET_SPENT
+from autosr_lib.results.totals import BUDGET_SPENT
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
-from autosr_lib.storage.rows import read_prompt, unsuccessful
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow, read_row_status, unsuccessful_table
+from autosr_lib.storage.tables.prompts import read_prompts as read_stored_prompts
 
 IN_FLIGHT = 64
 """Prompts under way at once in a step; bounds memory, the backend's own limit bounds its requests."""
@@ -89,7 +89,8 @@ class PromptTable:
         if is_withdrawn:
             filled.withdrawn.add(key)
             if not self.store.exists(self.name, key):
-                rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.WITHDRAWN, None)
+                row = UnsuccessfulRow(prompt.prompt_id, Status.WITHDRAWN, None, fingerprint)
+                rows = unsuccessful_table(row, self.schema)
                 self.store.write(self.name, key, rows)
             return
         if is_up_to_date(self.store, self.name, key, fingerprint):
@@ -112,7 +113,7 @@ class PromptTable:
 
     def _failed(self, filled: Filled, prompt: Prompt, fingerprint: str, said: str) -> pa.Table:
         filled.failed[partition_key(prompt.prompt_id)] = said
-        return unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.FAILED, said)
+        return unsuccessful_table(UnsuccessfulRow(prompt.prompt_id, Status.FAILED, said, fingerprint), self.schema)
 
 
 async def _together(workers: list[Awaitable[None]]) -> None:
@@ -129,16 +130,17 @@ async def _together(workers: list[Awaitable[None]]) -> None:
 def read_prompts(dataset: StoredTable, keys: Iterable[str]) -> Iterator[tuple[Prompt, bool]]:
     """Yield the prompts of these partition keys and whether they have left the dataset, a few hundred at a time."""
     for rows in dataset.read_where("prompt_id", [prompt_id_of(key) for key in keys]):
-        for row in rows.to_pylist():
-            yield read_prompt(row), row["status"] == Status.WITHDRAWN
+        for stored in read_stored_prompts(rows):
+            yield stored.prompt, stored.is_withdrawn
 
 
 def is_up_to_date(store: TableStore, table: str, key: str, fingerprint: str) -> bool:
     """Return whether a prompt's rows are done and depend on just what they should."""
-    rows = store.read(table, key, ["status", "input_fingerprint"])
+    rows = store.read(table, key, RowStatus._fields)
     if rows is None or not rows.num_rows:
         return False
-    return bool(rows["status"][0].as_py() == Status.DONE and rows["input_fingerprint"][0].as_py() == fingerprint)
+    row_status = read_row_status(rows)
+    return row_status.status == Status.DONE and row_status.input_fingerprint == fingerprint
 
 
 def upstream_rows(handle: StoredTable) -> pa.Table:
@@ -148,6 +150,7 @@ def upstream_rows(handle: StoredTable) -> pa.Table:
         UpstreamError: the prompt failed there.
     """
     rows = handle.read()
-    if rows["status"][0].as_py() == Status.FAILED:
-        raise UpstreamError(rows["error"][0].as_py())
+    row_status = read_row_status(rows)
+    if row_status.status == Status.FAILED:
+        raise UpstreamError(row_status.error)
     return rows

@@ -20,7 +20,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.holdout import hidden_candidates
-from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
+from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.prompt_budget import PromptBudget
 from autosr_lib.search.conclusion import conclude
@@ -34,17 +34,20 @@ from autosr_lib.search.state import SearchContext, State, StopReason
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.presets import read_presets
-from autosr_lib.storage.rows import (
-    best_table,
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, best_rubric_table
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_flat, read_status
+from autosr_lib.storage.tables.conclusions import row_of_conclusion
+from autosr_lib.storage.tables.population import (
+    POPULATION,
     carried_table,
     is_pruned,
     population_table,
-    preferences_table,
-    read_preferences,
     read_state,
+    read_stop_reason,
 )
-from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import BEST, POPULATION, PREFERENCES, Status
+from autosr_lib.storage.tables.preferences import PREFERENCES, preferences_table, read_preferences
+from autosr_lib.storage.tables.prompts import PromptFingerprint
 
 JUDGE_SEED = 7
 
@@ -108,7 +111,7 @@ class PreferenceStep:
         known = await gather_preferences(prompt, self.settings.reference, self.backend.roles.judge)
         hidden = hidden_candidates(prompt, self.settings.holdout)
         is_whole = self.candidates is None or self.candidates.is_whole(prompt)
-        return preferences_table(prompt.prompt_id, fingerprint, known, hidden, is_whole=is_whole)
+        return preferences_table(prompt.prompt_id, fingerprint, known, hidden, has_all_candidates=is_whole)
 
 
 class SearchSteps:
@@ -186,9 +189,9 @@ class SearchSteps:
     @cached_property
     def active(self) -> list[str]:
         """Return the fingerprints of all prompts of the dataset, sorted, those left out that have been withdrawn."""
-        rows = self.store.read(self.preferences.dataset_table, columns=["fingerprint", "status"])
-        known = [] if rows is None else rows.to_pylist()
-        return sorted(row["fingerprint"] for row in known if row["status"] != Status.WITHDRAWN)
+        rows = self.store.read(self.preferences.dataset_table, columns=PromptFingerprint._fields)
+        known = [] if rows is None else read_flat(PromptFingerprint, rows)
+        return sorted(row.fingerprint for row in known if row.status != Status.WITHDRAWN)
 
     @property
     def depends_on_all(self) -> bool:
@@ -207,7 +210,7 @@ class SearchSteps:
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             self.budget.check(prompt)
-            context, _, is_whole = self._task(prompt, known)
+            context, is_whole = self._task(prompt, known)
             state = await begin(context, self.presets)
             return self._population(0, prompt, fingerprint, state, is_whole=is_whole)
 
@@ -229,12 +232,12 @@ class SearchSteps:
 
         async def work(prompt: Prompt, fingerprint: str) -> pa.Table:
             rows, before = self._before(number, prompt, previous[partition_key(prompt.prompt_id)])
-            is_whole = rows["status"][0].as_py() == Status.DONE and (chosen is None or chosen.is_whole)
-            is_idle = not is_pruned(rows) and is_over(number - 1, rows["stopped"][0].as_py(), self.settings.stop)
+            is_whole = read_status(rows) == Status.DONE and (chosen is None or chosen.is_whole)
+            is_idle = not is_pruned(rows) and is_over(number - 1, read_stop_reason(rows), self.settings.stop)
             if is_idle or (chosen is not None and prompt.prompt_id not in chosen.prompt_ids):
                 rows = carried_table(rows, fingerprint, Status.DONE if is_whole else Status.INCOMPLETE)
                 return self._handed(number, prompt, rows, before and before.carried())
-            context, _, _ = self._task(prompt, known)
+            context, _ = self._task(prompt, known)
             before = before or await self._state(number - 1, rows, context)
             try:
                 state = await advance(context, before)
@@ -253,22 +256,20 @@ class SearchSteps:
             last = self.store.stored(self.table(self.generation_name(self.structure.generations)), key)
             rows, state = self._before(self.structure.generations + 1, prompt, last)
             known = {key: self.store.stored(self.preferences.table, key)}
-            context, preferences, _ = self._task(prompt, known)
+            context, _ = self._task(prompt, known)
             state = state or await self._state(self.structure.generations, rows, context)
             conclusion = await conclude(context, state)
             probes = await probe_rubric(context, state, conclusion)
-            is_whole = rows["status"][0].as_py() == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
+            is_whole = read_status(rows) == Status.DONE and not conclusion.calls.ungraded and probes.is_whole
             status = Status.DONE if is_whole else Status.INCOMPLETE
-            hidden = context.prepared.hidden_ids
             length = length_report(context, conclusion)
-            return best_table(
-                prompt.prompt_id, fingerprint, state, conclusion, preferences, hidden, status, probes, length
-            )
+            row_status = RowStatus(status, None, fingerprint)
+            return best_rubric_table(row_of_conclusion(row_status, context.prepared, state, conclusion, probes, length))
 
         table = PromptTable(
             self.store,
             self.table("best_rubrics"),
-            BEST,
+            BEST_RUBRICS,
             lambda prompt: self.fingerprints(prompt)[-1],
             work,
             complete=self.preferences.complete,
@@ -300,7 +301,7 @@ class SearchSteps:
         filling = table.fill(dataset, keys, self.preferences.progress, asset)
         return run_with(self.backend, self.preferences.backends, self.store, self.table(asset), filling)
 
-    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[SearchContext, PromptPreferences, bool]:
+    def _task(self, prompt: Prompt, known: dict[str, StoredTable]) -> tuple[SearchContext, bool]:
         name = (self.prefix, "case", prompt.prompt_id)
         ready: Prepared | None = self.handover.look(name)
         if ready is None or ready.prepared.prompt != prompt:
@@ -309,10 +310,10 @@ class SearchSteps:
             prepared = PreparedPrompt.of(
                 prompt, preferences, self.preferences.settings.holdout, self.settings.objective
             )
-            ready = Prepared(prepared, preferences, rows["status"][0].as_py() == Status.DONE)
+            ready = Prepared(prepared, read_status(rows) == Status.DONE)
             self.handover.keep(name, ready, rows.nbytes + sum(map(len, prepared.texts[1])))
         context = SearchContext(ready.prepared, self.backend.roles, self.method(prompt), self.structure)
-        return context, ready.preferences, ready.is_whole
+        return context, ready.is_whole
 
     def _population(self, number: int, prompt: Prompt, fingerprint: str, state: State, *, is_whole: bool) -> pa.Table:
         """Return the rows of a state; what stayed unanswered, here or before, is asked again in the next run."""

@@ -9,7 +9,7 @@ from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.settings import Scope
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status
 
 MISSING, STALE = "missing", "stale"
 KINDS = (MISSING, Status.FAILED, STALE, Status.INCOMPLETE, Status.DONE, Status.WITHDRAWN)
@@ -47,10 +47,9 @@ def work_left(steps: SearchSteps, prompts: Iterable[tuple[Prompt, bool]]) -> Wor
             found.counts[Status.WITHDRAWN] += 1
             continue
         key = partition_key(prompt.prompt_id)
-        rows = steps.store.read(table, key, ["status", "input_fingerprint"]) if key in there else None
-        status, known = (
-            (None, None) if rows is None else (rows["status"][0].as_py(), rows["input_fingerprint"][0].as_py())
-        )
+        rows = steps.store.read(table, key, RowStatus._fields) if key in there else None
+        row = None if rows is None else read_row_status(rows)
+        status, known = (None, None) if row is None else (row.status, row.input_fingerprint)
         found.rows.append([prompt.prompt_id, status, known])
         kind = _kind(status, is_current=known == steps.fingerprints(prompt)[-1])
         found.counts[kind] += 1

@@ -150,6 +150,11 @@ class BestRubricRow:
     """Generation 0, 1, … of the search."""
 
     @property
+    def is_complete(self) -> bool:
+        """Return whether no grade, verdict or reply is missing."""
+        return self.status == Status.DONE
+
+    @property
     def result(self) -> PromptResult:
         """Return the result in few numbers."""
         figures = ResultFigures(
