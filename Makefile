@@ -13,7 +13,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-slow test-distributed test-ui pictures test-load test-integration test-event-log test-lowest audit bench bench-short check format lint types imports definitions constraints clean
+.PHONY: help setup demo ui docs test doctest test-slow test-distributed test-ui pictures test-load test-integration test-event-log test-lowest audit bench bench-short check format lint types imports definitions constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,14 @@ ui: $(READY) ## open the web UI on the same home as the command line
 	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.automation.start)" \
 		DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS=600 DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=600 $(BIN)/dagster dev -w workspace.yaml
 
-test: $(READY) ## run the tests, offline, but the slow ones
+docs: $(READY) ## build the documentation site into build/site; broken links fail
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the site is in build/site"
+
+doctest: $(READY) ## run the examples in the docstrings of the library
+	@$(BIN)/python -m pytest -q --doctest-modules autosr_lib
+
+test: $(READY) doctest ## run the tests and doctests, offline, but the slow ones
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed or load)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons

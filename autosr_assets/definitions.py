@@ -4,16 +4,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from autosr_assets.graph_names import TABLES
-from autosr_assets.home import ask_for_batches
+from autosr_assets.dagster_internals.event_batches import enable_event_batches
 from autosr_assets.io_manager import ParquetIOManager
-from autosr_assets.resources import Progress, run_resources
+from autosr_assets.resources import run_resources
+from autosr_assets.runtime.graph_names import TABLES
+from autosr_lib.pipeline.progress import Progress
 
-ask_for_batches()  # for runs on Postgres; our own event log asks by itself
+enable_event_batches()  # for runs on Postgres; our own event log does so itself
 
 
 def shared(progress: Progress | None = None) -> dg.Definitions:
-    """Return what every dataset and search uses; `progress` is told how far a run is."""
+    """Return what every dataset and search uses; `progress` receives how far a run is."""
     return dg.Definitions(
         resources={TABLES: ParquetIOManager(), **run_resources(progress)},
         # A process for each step would cost seconds a step, and the model calls of a run share one limit.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.home import storage_root
+from autosr_assets.runtime.home import storage_root
 from autosr_lib.errors import StorageError
 from autosr_lib.storage.store import Rows, StoredTable, TableStore
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from autosr_lib.domain.preference import Verdict
 from autosr_lib.domain.rubric import Rubric
@@ -11,15 +11,13 @@ from autosr_lib.errors import ReplyError, RoleError
 from autosr_lib.evaluation.roles import Grade, GradeRequest, JudgeRequest, Responder
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.llm import llm_responder, llm_roles
-from autosr_lib.llm.prompts import PromptSet
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.roles import llm_responder, llm_roles
 from autosr_lib.llm.settings import LlmSettings, Role
-from autosr_lib.search.fingerprints import Identity
+from autosr_lib.llm.templates import TemplateSet
+from autosr_lib.search.fingerprints import RoleIdentities
 from autosr_lib.search.roles import InitializeRequest, Proposal, ProposeRequest, Roles
 from autosr_lib.settings import BackendName, BackendSettings
-
-if TYPE_CHECKING:
-    from autosr_lib.llm.client import ModelClient
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -31,8 +29,8 @@ class Backend:
 
     name: BackendName
     roles: Roles
-    identity: Identity
-    client: "ModelClient | None" = None
+    identity: RoleIdentities
+    client: ModelClient | None = None
     responder: Responder | None = None
     """Who answers prompts; nobody offline."""
     _known_good: set[str] | None = field(default=None, repr=False)
@@ -61,7 +59,7 @@ def open_backend(
     settings: BackendSettings,
     grading: GradingSettings,
     seed: int,
-    client_for: "Callable[[LlmSettings], ModelClient] | None" = None,
+    client_for: Callable[[LlmSettings], ModelClient] | None = None,
 ) -> Backend:
     """Return the backend that the settings ask for; `client_for` lets several share one client.
 
@@ -71,29 +69,40 @@ def open_backend(
     """
     name = settings.resolved
     if name is BackendName.LLM:
-        from autosr_lib.llm.client import ModelClient  # noqa: PLC0415 - offline nobody needs openai
-
         client = (client_for or ModelClient)(settings.llm)
         roles = llm_roles(client, settings.llm, grading)
         asked = roles if settings.llm.llm_fail_soft else _failing_hard(roles)
         responder = llm_responder(client, settings.llm)
         return Backend(name, asked, _models(settings.llm), client, responder)
+    return Backend(name, heuristic_roles(seed, settings.noise), backend_identity(settings, seed))
+
+
+def backend_identity(settings: BackendSettings, seed: int) -> RoleIdentities:
+    """Return by role who answers, for fingerprints and the manifest, without opening a backend.
+
+    Raises:
+        SettingsError: a model is asked for without a key.
+        TemplateError: a template is missing or wrong.
+    """
+    name = settings.resolved
+    if name is BackendName.LLM:
+        return _models(settings.llm)
     noisy: Mapping[str, Any] = {"noise": settings.noise, "seed": seed} if settings.noise else {}
     identity = {role.value: {"backend": str(name)} for role in Role}
     identity[Role.VERIFIER.value] |= noisy
-    return Backend(name, heuristic_roles(seed, settings.noise), identity)
+    return identity
 
 
-def _models(settings: LlmSettings) -> Identity:
+def _models(settings: LlmSettings) -> RoleIdentities:
     """Return by role what decides a reply: the endpoint, the model, how it is asked, and what it is told."""
-    prompts = PromptSet(settings)
+    templates = TemplateSet(settings)
     return {
         role.value: {
             "backend": str(BackendName.LLM),
             "base_url": settings.base_url,
             **({} if role is Role.RESPONDER else {"model": settings.model_for(role)}),
-            "asking": settings.asking(role).model_dump(mode="json"),
-            "prompts": prompts.fingerprint,
+            "asking": settings.settings_for(role).model_dump(mode="json"),
+            "prompts": templates.fingerprint,
             "extraction": settings.extraction.model_dump(mode="json"),
         }
         for role in Role

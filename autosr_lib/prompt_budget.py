@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.responses import sampling_calls
-from autosr_lib.search.estimate import judge_calls, least_calls
+from autosr_lib.search.estimate import judge_calls, min_calls
 from autosr_lib.settings import BackendName, DatasetRunSettings, SearchRunSettings
 
 
@@ -51,7 +51,7 @@ class PromptBudget:
         return (self.of(prompt) or 0) - self._least(prompt)
 
     def _least(self, prompt: Prompt) -> int:
-        return least_calls(prompt, self.settings, self.dataset.holdout)
+        return min_calls(prompt, self.settings, self.dataset.holdout)
 
     def _apart(self, prompt: Prompt) -> int:
         """Return the prompt's calls outside of its search that are paid from the same budget."""

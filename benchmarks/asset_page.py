@@ -29,8 +29,8 @@ warnings.simplefilter("ignore")
 from autosr_assets.cli.chosen_search import search_of_file
 from autosr_assets.cli.options import Told
 from autosr_assets.cli.shared import open_store
-from autosr_assets.resources import Silence
-defs = search_of_file({path!r}, None, Told({{}}, {{}}, {{}}), open_store()).definitions(Silence())
+from autosr_lib.pipeline.progress import NoProgress
+defs = search_of_file({path!r}, None, Told({{}}, {{}}, {{}}), open_store()).definitions(NoProgress())
 """
 
 
@@ -39,20 +39,19 @@ def materialize(folder: Path, prompts: int) -> Path:
     import dagster as dg
 
     from autosr_assets.cli.chosen_search import search_of_file
-    from autosr_assets.cli.launch import Launch, _Runs
+    from autosr_assets.cli.launch import Launch, RunRequest
     from autosr_assets.cli.options import Told
     from autosr_assets.cli.shared import open_store
-    from autosr_assets.home import dagster_home
-    from autosr_assets.resources import Silence
+    from autosr_assets.runtime.home import dagster_home
+    from autosr_lib.pipeline.progress import NoProgress
 
     path = write_dataset(folder / "page.jsonl", prompts)
     dagster_home()
     store = open_store()
-    launch = Launch(search_of_file(path, None, Told({}, {}, {}), store), store, Silence())
-    runs = _Runs(launch.search, launch.progress, "CRITICAL")
-    runs.read_dataset()
-    keys = [f"p{number:06d}" for number in range(prompts)]
-    runs._execute([dg.AssetKey(["page", "preferences"])], keys, checks=[])  # noqa: SLF001 - one asset of a search
+    launch = Launch(search_of_file(path, None, Told({}, {}, {}), store), store, NoProgress())
+    launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "dataset"])])))
+    keys = tuple(f"p{number:06d}" for number in range(prompts))
+    launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "preferences"])]), keys, checks=frozenset()))
     module = folder / "definitions_of_page.py"
     module.write_text(MODULE.format(path=path))
     return module

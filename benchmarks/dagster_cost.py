@@ -84,12 +84,12 @@ def searched_alone(path: str, generations: int) -> None:
     from autosr_lib.evaluation.reference import gather_preferences
     from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
     from autosr_lib.heuristic import heuristic_roles
-    from autosr_lib.search.conclusion import conclude
+    from autosr_lib.search.conclusion import conclude_search
+    from autosr_lib.search.context import SearchContext
     from autosr_lib.search.prepared_prompt import PreparedPrompt
     from autosr_lib.search.probing import probe_rubric
-    from autosr_lib.search.search import advance, begin
+    from autosr_lib.search.search import advance_search, start_search
     from autosr_lib.search.settings import SearchSettings, Structure
-    from autosr_lib.search.state import SearchContext
     from autosr_lib.storage.datasets import read_dataset
 
     async def search() -> None:
@@ -99,11 +99,11 @@ def searched_alone(path: str, generations: int) -> None:
             known = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
             prepared = PreparedPrompt.of(prompt, known, HoldoutSettings(), settings.objective)
             context = SearchContext(prepared, roles, settings, structure)
-            under_way.append((context, await begin(context)))
+            under_way.append((context, await start_search(context)))
         for _ in range(generations):
-            under_way = [(context, await advance(context, state)) for context, state in under_way]
+            under_way = [(context, await advance_search(context, state)) for context, state in under_way]
         for context, state in under_way:
-            await probe_rubric(context, state, await conclude(context, state))
+            await probe_rubric(context, state, await conclude_search(context, state))
 
     asyncio.run(search())
 

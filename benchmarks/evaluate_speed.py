@@ -15,7 +15,7 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.settings import Aggregate, HoldoutSettings, JudgeSetting, ObjectiveSettings
-from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.graded_prompt import GradedPrompt
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from benchmarks.measuring import machine
 
@@ -44,8 +44,8 @@ def bank_of(criteria: list[Criterion]) -> GradeBank:
     bank = GradeBank(CANDIDATES, 1).with_criteria(criteria, ("", [""] * CANDIDATES))
     grades = rng.integers(0, 11, (len(criteria), CANDIDATES)) / 10
     return bank.with_entries(
-        BankEntry(one.key, place, 0, float(grades[row, place]))
-        for row, one in enumerate(criteria)
+        BankEntry(criterion.key, place, 0, float(grades[row, place]))
+        for row, criterion in enumerate(criteria)
         for place in range(CANDIDATES)
     )
 
@@ -57,7 +57,7 @@ def main() -> None:
     asked = parser.parse_args()
     case, rng = case_of(), np.random.default_rng(3)
     criteria = [Criterion(criterion_id=f"c{n}", text=f"Point {n}.", weight=1) for n in range(4 * CRITERIA)]
-    bank = bank_of(criteria)
+    graded = GradedPrompt(bank_of(criteria), case, (0,), Aggregate.MEAN)
     print(f"{machine()}; median of {asked.rounds} rounds\n")
     print("| rubrics in a batch | CPU microseconds a rubric, median |\n|---|---|")
     for size in (1, 8, 64, 512):
@@ -73,7 +73,7 @@ def main() -> None:
         times = []
         for _ in range(asked.rounds):
             started = time.process_time()
-            evaluate_rubrics(rubrics, bank, case, (0,), Aggregate.MEAN)
+            graded.evaluate(rubrics)
             times.append((time.process_time() - started) / size)
         print(f"| {size} | {1e6 * statistics.median(times):.0f} |")
 

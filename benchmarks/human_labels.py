@@ -20,11 +20,11 @@ from autosr_lib.evaluation.holdout import HoldoutCount, PairSummary, summarise_h
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
 from autosr_lib.heuristic import heuristic_roles
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import SearchContext
 from autosr_lib.storage.datasets import read_dataset
+from benchmarks.prompt_search import search_prompt
 
 SEED = 7
 

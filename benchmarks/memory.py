@@ -14,12 +14,14 @@ from benchmarks.measuring import autosr, home, machine, used_by, write_dataset
 ASSET = """
 import sys
 from autosr_assets.cli.chosen_search import search_of_file
-from autosr_assets.cli.launch import Launch, _Runs
+from autosr_assets.cli.launch import Launch, RunRequest
+from autosr_assets.runtime.graph_names import dataset_key
 from autosr_assets.cli.options import Told
 from autosr_assets.cli.shared import open_store
-from autosr_assets.resources import Silence
-search = search_of_file(sys.argv[1], None, Told({}, {}, {}), open_store())
-_Runs(search, Silence(), "CRITICAL").read_dataset()
+from autosr_lib.pipeline.progress import NoProgress
+store = open_store()
+search = search_of_file(sys.argv[1], None, Told({}, {}, {}), store)
+Launch(search, store, NoProgress()).execute(RunRequest(frozenset([dataset_key(search.dataset)])))
 """
 
 

@@ -89,7 +89,7 @@ def main() -> None:
             worlds = [World(WorldSettings(seed=seed, candidates=size, noise=noise)) for seed in seeds]
             rows = measure_baselines(worlds)
             yardstick = next(row for row in rows if row.name == YARDSTICK)
-            rows += [asyncio.run(measure(one, worlds)) for one in chosen]
+            rows += [asyncio.run(measure(individual, worlds)) for individual in chosen]
             title = f"{size} candidates, grade noise {noise}, {asked.worlds} worlds"
             text = f"### {title}\n\n{table(rows, yardstick)}\n"
             print(text, flush=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from autosr_lib.evaluation.arrays import FloatArray
-from autosr_lib.search.reweight import fit_weights
+from autosr_lib.search.weight_fit import fit_weights
 from benchmarks.planted_world import (
     ATTRIBUTES,
     DEEP_WEIGHTS,

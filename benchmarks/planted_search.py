@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import search_prompt
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.search.state import SearchContext
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_world import World
+from benchmarks.prompt_search import search_prompt
 
 NO_HOLDOUT = HoldoutSettings(holdout_fraction=0)
 

@@ -1,7 +1,7 @@
-"""A whole search against a slow endpoint, beside the least that its calls can take and bare AsyncOpenAI.
+"""The time of a search with a slow endpoint, compared with the minimum for its calls and with bare `AsyncOpenAI`.
 
-Run `python -m benchmarks.slow_endpoint`. It is `autosr search` with all its options at their defaults but the endpoint's; the same command
-again is answered from the cache, which tells what of the time is not the endpoint's.
+Run `python -m benchmarks.slow_endpoint`. It runs `autosr search` with default options except for the endpoint. The same
+command is then repeated with cached replies, which shows the time that is not spent on requests.
 """
 
 import argparse
@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 
 from autosr_lib.storage.store import TableStore
-from benchmarks.client_speed import WORDS, bare, endpoint, sent_body
+from benchmarks.client_speed import WORDS, measure_bare_client, sent_body, serve_endpoint
 from benchmarks.measuring import autosr, home, machine, used_by, write_dataset
 
 
 def calls_of(folder: Path) -> tuple[int, int]:
-    """Return the requests of all runs, and the calls answered from the cache."""
+    """Return the number of requests in all runs, and the number of cached calls."""
     store = TableStore(folder / "storage")
     requests = cached = 0
     for run in (folder / "storage" / "calls").iterdir():
@@ -27,27 +27,29 @@ def calls_of(folder: Path) -> tuple[int, int]:
 
 def measure(concurrency: int, latency: float, prompts: int) -> None:
     """Print one row of the table."""
-    with home() as (folder, variables), endpoint(latency, is_sound=True) as base_url:
-        told = ["--backend", "llm", "--base-url", base_url, "--max-concurrency", str(concurrency), "--yes"]
+    with home() as (folder, variables), serve_endpoint(latency, answers_all_roles=True) as base_url:
+        options = ["--backend", "llm", "--base-url", base_url, "--max-concurrency", str(concurrency), "--yes"]
         variables["LLM_API_KEY"] = "k"
-        one = write_dataset(folder / "one.jsonl", 1)
-        startup = used_by(autosr("search", one, *told), variables)
+        single = write_dataset(folder / "single.jsonl", 1)
+        startup = used_by(autosr("search", single, *options), variables)
         path = write_dataset(folder / "d.jsonl", prompts)
         before, _ = calls_of(folder)
-        first = used_by(autosr("search", path, *told), variables)
+        first = used_by(autosr("search", path, *options), variables)
         requests = calls_of(folder)[0] - before
-        # Every table is forgotten, the replies are not.
+        # Removes the tables, but keeps the cached replies.
         (folder / "storage").rename(folder / "storage-of-before")
-        again = used_by(autosr("search", path, *told), variables)
-        asked, cached = calls_of(folder)
+        repeated = used_by(autosr("search", path, *options), variables)
+        repeated_requests, cached = calls_of(folder)
         body = sent_body(Path(tempfile.mkdtemp(dir=folder)))
-        alone = asyncio.run(bare(base_url, [f"{n} {WORDS}" for n in range(requests)], concurrency, body))
-    least = requests * latency / concurrency
+        bare_speed = asyncio.run(
+            measure_bare_client(base_url, [f"{n} {WORDS}" for n in range(requests)], concurrency, body)
+        )
+    minimum = requests * latency / concurrency
     wall = first.wall - startup.wall
     print(
-        f"| {concurrency} x {1000 * latency:.0f} ms, {prompts} prompts | {requests} | {least:.1f} | {alone.wall:.1f} | {wall:.1f} "
-        f"| {wall / max(least, alone.wall):.2f} | {alone.cpu:.1f} | {first.cpu - startup.cpu:.1f} "
-        f"| {again.wall - startup.wall:.1f}, {asked} asked, {cached} cached |",
+        f"| {concurrency} x {1000 * latency:.0f} ms, {prompts} prompts | {requests} | {minimum:.1f} | {bare_speed.wall:.1f} | {wall:.1f} "
+        f"| {wall / max(minimum, bare_speed.wall):.2f} | {bare_speed.cpu:.1f} | {first.cpu - startup.cpu:.1f} "
+        f"| {repeated.wall - startup.wall:.1f}, {repeated_requests} requests, {cached} cached |",
         flush=True,
     )
 
@@ -57,16 +59,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=100)
     parser.add_argument(
-        "--endpoints", nargs="+", default=["64:0.05", "256:0.2"], help="requests at once : seconds of each"
+        "--endpoints", nargs="+", default=["64:0.05", "256:0.2"], help="concurrent requests : seconds per request"
     )
-    asked = parser.parse_args()
-    print(f"{machine()}; the command's start is taken off\n")
+    arguments = parser.parse_args()
+    print(f"{machine()}; without the startup time of the command\n")
     print(
-        "| | requests | least s | bare s | ours s | ours / the longer | bare: CPU s | ours | again, all from the cache: s |"
+        "| | requests | minimum s | bare s | ours s | ours / the longer | bare: CPU s | ours | repeated, all cached: s |"
     )
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    for concurrency, latency in (one.split(":") for one in asked.endpoints):
-        measure(int(concurrency), float(latency), asked.prompts)
+    for concurrency, latency in (pair.split(":") for pair in arguments.endpoints):
+        measure(int(concurrency), float(latency), arguments.prompts)
 
 
 if __name__ == "__main__":

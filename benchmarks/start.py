@@ -53,7 +53,7 @@ def main() -> None:
                 [
                     sys.executable,
                     "-c",
-                    "import dagster; from autosr_assets.home import dagster_home; dagster_home(); dagster.DagsterInstance.get()",
+                    "import dagster; from autosr_assets.runtime.home import dagster_home; dagster_home(); dagster.DagsterInstance.get()",
                 ],
                 told,
             )

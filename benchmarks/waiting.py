@@ -15,11 +15,12 @@ import numpy as np
 
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import Grading, GradingSettings, ReferenceSettings
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import EvolutionSettings, SearchSettings, Structure
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from benchmarks.measuring import machine
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_search import NO_HOLDOUT
@@ -87,7 +88,7 @@ async def _limited(work: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) 
 
 async def _search(
     worlds: Sequence[World], roles: SlowRoles, settings: SearchSettings, chunk: int | None
-) -> dict[str, tuple[Any, State]]:
+) -> dict[str, tuple[Any, SearchState]]:
     """Return the conclusion and the last state of every world's prompt.
 
     Args:
@@ -96,22 +97,22 @@ async def _search(
         settings: of the search.
         chunk: prompts that go through each generation together; None lets every prompt go its own way.
     """
-    structure, found = Structure(), dict[str, tuple[Any, State]]()
+    structure, found = Structure(), dict[str, tuple[Any, SearchState]]()
     tasks: dict[str, SearchContext] = {}
-    states: dict[str, State] = {}
+    states: dict[str, SearchState] = {}
 
     async def first(world: World) -> None:
         preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
         prepared = PreparedPrompt.of(world.prompt, preferences, NO_HOLDOUT, settings.objective)
         tasks[world.prompt_id] = SearchContext(prepared, roles.roles(), settings, structure)
-        states[world.prompt_id] = await begin(tasks[world.prompt_id])
+        states[world.prompt_id] = await start_search(tasks[world.prompt_id])
 
     async def next_one(world: World) -> None:
-        states[world.prompt_id] = await advance(tasks[world.prompt_id], states[world.prompt_id])
+        states[world.prompt_id] = await advance_search(tasks[world.prompt_id], states[world.prompt_id])
 
     async def last(world: World) -> None:
         state = states[world.prompt_id]
-        found[world.prompt_id] = (await conclude(tasks[world.prompt_id], state), state)
+        found[world.prompt_id] = (await conclude_search(tasks[world.prompt_id], state), state)
 
     steps = [first, *[next_one] * structure.generations, last]
 
@@ -131,7 +132,7 @@ async def _search(
 def searched(worlds: Sequence[World], settings: SearchSettings, concurrency: int, chunk: int | None) -> Searched:
     """Return what a way to search came to over these worlds."""
 
-    async def go() -> tuple[dict[str, tuple[Any, State]], SlowRoles]:
+    async def go() -> tuple[dict[str, tuple[Any, SearchState]], SlowRoles]:
         roles = SlowRoles(*worlds, concurrency=concurrency)
         return await _search(worlds, roles, settings, chunk), roles
 

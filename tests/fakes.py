@@ -1,8 +1,9 @@
-"""Fakes of the roles: everything that a model would answer is read off the texts themselves.
+"""Fakes of the roles, whose replies depend only on the texts of a request.
 
-A candidate's text lists its attributes (`clarity=0.90 depth=0.25`); a criterion says which one it asks for (`clarity`).
-The verifier reads the number, the proposer names the attribute on which the better candidate of a pair is furthest
-ahead, the judge compares the means. Every reply is a function of the request, as with a model at temperature 0.
+A candidate's text lists its attributes (`clarity=0.90 depth=0.25`), and a criterion's text is the name of an attribute
+(`clarity`). The verifier reads the value of the attribute, the proposer names the attribute on which the better candidate
+of a pair is furthest ahead, and the judge compares the means. Equal requests get equal replies, as with a model at
+temperature 0.
 """
 
 import asyncio
@@ -20,22 +21,22 @@ from autosr_lib.search.roles import InitializeRequest, Proposal, ProposeRequest,
 
 
 def attributes(text: str) -> dict[str, float]:
-    """Return what a candidate's text says of itself."""
+    """Return the attributes in a candidate's text."""
     return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", text)}
 
 
 def criterion(name: str, weight: float = 1.0) -> Criterion:
-    """Return the criterion that asks for an attribute."""
+    """Return the criterion for an attribute."""
     return Criterion(criterion_id=name, text=name, weight=weight)
 
 
 def rubric(*names: str) -> Rubric:
-    """Return a rubric of equal weights."""
+    """Return a rubric with one criterion per attribute, all with equal weights."""
     return Rubric(criteria=tuple(criterion(name) for name in names))
 
 
 def prompt_with(qualities: Sequence[float], prompt_id: str = "p1", **columns: Sequence[float]) -> Prompt:
-    """Return a prompt whose candidates have these qualities and attributes; two sources take turns."""
+    """Return a prompt whose candidates have these qualities and attributes, from two alternating sources."""
     return Prompt(
         prompt_id=prompt_id,
         prompt=f"Write something for {prompt_id}.",
@@ -52,40 +53,48 @@ def prompt_with(qualities: Sequence[float], prompt_id: str = "p1", **columns: Se
 
 
 def chance(*parts: object) -> float:
-    """Return a number in 0..1 that depends on nothing but the parts."""
+    """Return a number in [0, 1) that depends only on the parts."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 @dataclass
 class FakeVerifier:
-    """Reads grades off the candidate's text; `noise` moves them, each vote on its own; counts what it is asked."""
+    """Grades by the attributes in the candidate's text, and records its requests.
+
+    Attributes:
+        noise: width of the random change of each grade, different for each vote.
+        failing: share of the requests without a usable reply.
+        requests: all requests so far.
+    """
 
     noise: float = 0.0
     failing: float = 0.0
     requests: list[GradeRequest] = field(default_factory=list)
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        """Return the attribute that each criterion names, moved by noise; 0.5 for one that the text lacks."""
+        """Return the value of each criterion's attribute plus noise; 0.5 for an attribute that the text lacks."""
         self.requests.append(request)
-        if chance("fail", request.candidate_text, *(c.key for c in request.criteria)) < self.failing:
+        text = request.candidate_text
+        if chance("fail", text, *(criterion.key for criterion in request.criteria)) < self.failing:
             raise ReplyError("a reply that cannot be read")
-        known = attributes(request.candidate_text)
-        moved = {
-            c.key: known.get(c.text, 0.5) + self.noise * (chance(request.candidate_text, c.key, request.vote) - 0.5)
-            for c in request.criteria
+        values = attributes(text)
+        noisy = {
+            criterion.key: values.get(criterion.text, 0.5)
+            + self.noise * (chance(text, criterion.key, request.vote) - 0.5)
+            for criterion in request.criteria
         }
-        return {key: Grade(min(1.0, max(0.0, value))) for key, value in moved.items()}
+        return {key: Grade(min(1.0, max(0.0, value))) for key, value in noisy.items()}
 
 
 @dataclass
 class FlakyVerifier(FakeVerifier):
-    """Answers like `FakeVerifier`, but the first `unread` of its replies cannot be read."""
+    """A `FakeVerifier` whose first `unread` replies cannot be read."""
 
     unread: int = 0
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        """Return grades once enough replies have been lost."""
+        """Return grades, once enough replies have failed."""
         if len(self.requests) < self.unread:
             self.requests.append(request)
             raise ReplyError("a reply that cannot be read")
@@ -94,34 +103,34 @@ class FlakyVerifier(FakeVerifier):
 
 @dataclass
 class FakeProposer:
-    """Names the attributes on which the better candidate of the first pair is furthest ahead."""
+    """Proposes the attributes on which the better candidate of the first pair is furthest ahead."""
 
     requests: list[ProposeRequest] = field(default_factory=list)
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return the next attribute, by `attempt`, that the parent lacks."""
+        """Return one of the three best attributes that the parent lacks, selected by `attempt`."""
         self.requests.append(request)
         if not request.pairs:
             return Proposal(())
         better, worse = attributes(request.pairs[0].better_text), attributes(request.pairs[0].worse_text)
-        taken = {c.text for c in request.parent.criteria}
-        ahead = sorted(
-            (name for name in better if name not in taken), key=lambda name: worse.get(name, 0) - better[name]
+        present = {criterion.text for criterion in request.parent.criteria}
+        names = sorted(
+            (name for name in better if name not in present), key=lambda name: worse.get(name, 0) - better[name]
         )
-        if not ahead:
+        if not names:
             return Proposal(())
-        return Proposal((criterion(ahead[request.attempt % min(3, len(ahead))]),))
+        return Proposal((criterion(names[request.attempt % min(3, len(names))]),))
 
 
 @dataclass
 class ScriptedProposer:
-    """Answers what the script says of a request; a script that returns None has nothing to say."""
+    """Returns what the script returns for a request; None means an empty proposal."""
 
     script: Callable[[ProposeRequest], Proposal | None]
     requests: list[ProposeRequest] = field(default_factory=list)
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return the script's answer."""
+        """Return the proposal of the script."""
         self.requests.append(request)
         if (proposal := self.script(request)) is None:
             return Proposal(())
@@ -130,14 +139,14 @@ class ScriptedProposer:
 
 @dataclass
 class FakeInitializer:
-    """Writes a rubric of the first attributes of the first candidate; fails for the prompt ids in `failing`."""
+    """Writes a rubric with the first attributes of the first candidate; raises for the prompt ids in `failing`."""
 
     size: int = 2
     failing: frozenset[str] = frozenset()
     requests: list[InitializeRequest] = field(default_factory=list)
 
     async def write(self, request: InitializeRequest) -> Rubric:
-        """Return the rubric of the first attributes in alphabetical order."""
+        """Return a rubric with the first `size` attributes in alphabetical order."""
         self.requests.append(request)
         if request.prompt_id in self.failing:
             raise RuntimeError(f"no rubric for {request.prompt_id}")
@@ -147,7 +156,7 @@ class FakeInitializer:
 
 @dataclass
 class FakeJudge:
-    """Prefers the higher mean of attributes; with `bias` it favours what it is shown first."""
+    """Prefers the higher mean of attributes; `bias` favours the candidate that is shown first."""
 
     bias: float = 0.0
     requests: list[JudgeRequest] = field(default_factory=list)
@@ -166,45 +175,45 @@ def _mean(text: str) -> float:
 
 
 def fake_roles(noise: float = 0.0, failing: float = 0.0) -> Roles:
-    """Return fresh fakes of all roles."""
+    """Return new fakes of all roles."""
     return Roles(FakeInitializer(), FakeProposer(), FakeVerifier(noise, failing), FakeJudge())
 
 
 @dataclass
-class Unhurried:
-    """Roles that answer as `roles` do, but each after giving way to the others a number of times drawn from `seed`."""
+class DelayedRoles:
+    """All roles, each reply delayed by a number of event loop iterations that depends on `seed` and the request count."""
 
     roles: Roles
     seed: int
-    asked: int = 0
+    count: int = 0
 
-    async def _wait(self) -> None:
-        self.asked += 1
-        for _ in range(int(chance(self.seed, self.asked) * 5)):
+    async def _delay(self) -> None:
+        self.count += 1
+        for _ in range(int(chance(self.seed, self.count) * 5)):
             await asyncio.sleep(0)
 
     async def write(self, request: InitializeRequest) -> Rubric:
-        """Return what the initializer says, late."""
-        await self._wait()
+        """Return the delayed reply of the initializer."""
+        await self._delay()
         return await self.roles.initializer.write(request)
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return what the proposer says, late."""
-        await self._wait()
+        """Return the delayed reply of the proposer."""
+        await self._delay()
         return await self.roles.proposer.propose(request)
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        """Return what the verifier says, late."""
-        await self._wait()
+        """Return the delayed reply of the verifier."""
+        await self._delay()
         return await self.roles.verifier.grade(request)
 
     async def prefer(self, request: JudgeRequest) -> Verdict:
-        """Return what the judge says, late."""
-        await self._wait()
+        """Return the delayed reply of the judge."""
+        await self._delay()
         return await self.roles.judge.prefer(request)
 
 
-def unhurried(roles: Roles, seed: int) -> Roles:
-    """Return roles whose answers come in an order that depends on the seed."""
-    one = Unhurried(roles, seed)
-    return Roles(one, one, one, one)
+def delayed_roles(roles: Roles, seed: int) -> Roles:
+    """Return roles whose replies arrive in an order that depends on the seed."""
+    delayed = DelayedRoles(roles, seed)
+    return Roles(delayed, delayed, delayed, delayed)

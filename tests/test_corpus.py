@@ -1,6 +1,6 @@
-"""Malformed datasets, settings, presets, templates and replies: each gets just the error that stands beside it.
+"""Malformed datasets, settings, presets, templates and replies: each raises the expected error.
 
-The cases are the YAML files of `tests/corpus/`: a name, what is read, and the error.
+The cases are in the YAML files of `tests/corpus/`, each with a name, the content and the error.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.corpus.cases import KINDS, told
+from tests.corpus.cases import KINDS, error_message
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     (path.stem, case)
@@ -18,7 +18,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def test_the_corpus_has_every_kind_and_no_case_twice() -> None:
+def test_the_corpus_has_all_kinds_and_no_duplicate_case() -> None:
     names = [(kind, case["name"]) for kind, case in CASES]
 
     assert {kind for kind, _ in names} == set(KINDS)
@@ -26,8 +26,8 @@ def test_the_corpus_has_every_kind_and_no_case_twice() -> None:
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {case['name']}" for kind, case in CASES])
-def test_what_is_malformed_gets_its_error_in_one_line(kind: str, case: dict[str, Any], tmp_path: Path) -> None:
-    said = told(kind, case["name"], case["content"], tmp_path)
+def test_malformed_input_raises_its_error_in_one_line(kind: str, case: dict[str, Any], tmp_path: Path) -> None:
+    message = error_message(kind, case["name"], case["content"], tmp_path)
 
-    assert said == case["error"]
-    assert "\n" not in said
+    assert message == case["error"]
+    assert "\n" not in message

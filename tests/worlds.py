@@ -1,4 +1,4 @@
-"""Small planted worlds, and tasks over them with every setting said."""
+"""Small planted prompts, and searches of them with every setting given explicitly."""
 
 import asyncio
 import copy
@@ -11,15 +11,16 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.reference import PromptPreferences, gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.conclusion import Conclusion
+from autosr_lib.search.conclusion import Conclusion, conclude_search
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import search_prompt
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode, SearchSettings, Structure
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeJudge, prompt_with
 
-BASE: Mapping[str, Mapping[str, Any]] = {
+ALL_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "objective": {
         "pairs": "tail_weighted",
         "beta": 0.5,
@@ -79,15 +80,15 @@ BASE: Mapping[str, Mapping[str, Any]] = {
 
 
 def search_settings(seed: int = 11, **changes: Mapping[str, Any]) -> SearchSettings:
-    """Return settings that depend on no default, with changes by section: `evolution={"racing": False}`."""
-    told: dict[str, Any] = copy.deepcopy({name: dict(section) for name, section in BASE.items()})
+    """Return settings that do not depend on defaults, with changes by section: `evolution={"racing": False}`."""
+    values: dict[str, Any] = copy.deepcopy({name: dict(section) for name, section in ALL_SETTINGS.items()})
     for name, section in changes.items():
-        told[name] |= section
-    return SearchSettings(seed=seed, **told)
+        values[name] |= section
+    return SearchSettings(seed=seed, **values)
 
 
 def planted_prompt(n: int = 10, kinds: int = 6, seed: int = 0, prompt_id: str = "p1") -> Prompt:
-    """Return a prompt of `n` candidates with `kinds` random attributes, of which the last three make the quality."""
+    """Return a prompt of `n` candidates with `kinds` random attributes, the last three of which determine the quality."""
     values = np.random.default_rng(seed).uniform(0, 1, (kinds, n))
     quality = np.array([0.5, 0.3, 0.2])[-min(3, kinds) :] @ values[-3:]
     return prompt_with(quality.tolist(), prompt_id, **{f"a{i}": row.tolist() for i, row in enumerate(values)})
@@ -98,7 +99,7 @@ def preferences_of(prompt: Prompt, settings: ReferenceSettings | None = None) ->
     return asyncio.run(gather_preferences(prompt, settings or ReferenceSettings(), FakeJudge()))
 
 
-def task_of(
+def context_of(
     prompt: Prompt,
     roles: Roles,
     settings: SearchSettings | None = None,
@@ -107,13 +108,35 @@ def task_of(
     mode: Mode = Mode.EVOLUTIONARY,
     holdout: float = 0.25,
 ) -> SearchContext:
-    """Return the context of searching a prompt."""
+    """Return the context of the search of a prompt."""
     settings = settings or search_settings()
-    hiding = HoldoutSettings(holdout_fraction=holdout, holdout_seed=7)
-    prepared = PreparedPrompt.of(prompt, preferences_of(prompt), hiding, settings.objective)
+    holdout_settings = HoldoutSettings(holdout_fraction=holdout, holdout_seed=7)
+    prepared = PreparedPrompt.of(prompt, preferences_of(prompt), holdout_settings, settings.objective)
     return SearchContext(prepared, roles, settings, Structure(mode=mode, generations=generations))
 
 
-def run(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> tuple[State, Conclusion]:
-    """Return the last state of the whole search, and its conclusion."""
+def states_of(context: SearchContext) -> list[SearchState]:
+    """Return the states after generation 0, 1, … of the search of a prompt."""
+
+    async def search() -> list[SearchState]:
+        states = [await start_search(context)]
+        for _ in range(context.structure.generations):
+            states.append(await advance_search(context, states[-1]))
+        return states
+
+    return asyncio.run(search())
+
+
+async def search_prompt(
+    context: SearchContext, presets: Mapping[str, Rubric] | None = None
+) -> tuple[SearchState, Conclusion]:
+    """Return the last state of the search of a prompt, and its conclusion."""
+    state = await start_search(context, presets)
+    for _ in range(context.structure.generations):
+        state = await advance_search(context, state)
+    return state, await conclude_search(context, state)
+
+
+def run(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> tuple[SearchState, Conclusion]:
+    """Return the last state of the search of a prompt, and its conclusion; for synchronous tests."""
     return asyncio.run(search_prompt(context, presets))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from autosr_assets.home import data_home
+from autosr_assets.runtime.home import data_home
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_formats import READERS

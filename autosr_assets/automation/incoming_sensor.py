@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from upath import UPath
 
 from autosr_assets.automation.incoming import Inbox, stamp_of
 from autosr_assets.automation.known_runs import unfinished_run
 from autosr_assets.automation.run_tags import ASKED_BY, INCOMING, dataset_tags
-from autosr_assets.graph_names import TABLES, dataset_key, dataset_settings_key
-from autosr_assets.steps.dataset import Origin, fewest_candidates
+from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, dataset_settings_key
+from autosr_lib.pipeline.dataset_storage import DatasetSource, min_candidates
 from autosr_lib.settings import DatasetRunSettings
 
 WATCH_SECONDS = 30
@@ -85,13 +85,12 @@ def _look(
 
 
 def _take_in(inbox: Inbox, file: UPath, settings: DatasetRunSettings) -> str | None:
-    fewest = fewest_candidates(settings)
-    return inbox.take_in(file, skip_invalid=settings.skip_invalid, min_candidates=fewest)
+    return inbox.take_in(file, skip_invalid=settings.skip_invalid, min_candidates=min_candidates(settings))
 
 
 def _is_stored(accepted: UPath, settings: DatasetRunSettings, resources: Any, name: str) -> bool:
-    offered = Origin.of_file(str(accepted), skip_invalid=settings.skip_invalid)
-    stored = Origin.of_stored(getattr(resources, TABLES).store, "/".join(dataset_key(name).path))
+    offered = DatasetSource.of_file(str(accepted), skip_invalid=settings.skip_invalid)
+    stored = DatasetSource.of_stored(getattr(resources, TABLES).store, "/".join(dataset_key(name).path))
     return offered is not None and stored is not None and offered[1:] == stored[1:]
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import dagster as dg
 
 from autosr_assets.automation.search_requests import SearchRequests
-from autosr_assets.automation.search_triggers import StepsOf, new_prompts_sensor, nightly_schedule
-from autosr_assets.graph_names import dataset_key, preferences_key
+from autosr_assets.automation.search_triggers import RunnerOf, new_prompts_sensor, nightly_schedule
+from autosr_assets.runtime.graph_names import dataset_key, preferences_key
 
 
 class Times(NamedTuple):
@@ -21,7 +21,7 @@ def search_jobs(
     assets: Sequence[dg.AssetsDefinition],
     tags: dict[str, str],
     requests: SearchRequests,
-    steps_of: StepsOf,
+    runner_of: RunnerOf,
     resources: set[str],
     times: Times,
 ) -> dg.Definitions:
@@ -31,7 +31,7 @@ def search_jobs(
         assets: of the search.
         tags: of all its runs.
         requests: of the runs that start by themselves.
-        steps_of: what the assets do, from the resources of a run.
+        runner_of: returns the runner of the search, from the resources of a run.
         resources: that this needs.
         times: when there is a look.
     """
@@ -57,6 +57,6 @@ def search_jobs(
     )
     return dg.Definitions(
         jobs=[search, export],
-        sensors=[new_prompts_sensor((search, export), requests, steps_of, resources, times.watch_seconds)],
-        schedules=[nightly_schedule(search, requests, steps_of, resources, times.nightly)],
+        sensors=[new_prompts_sensor((search, export), requests, runner_of, resources, times.watch_seconds)],
+        schedules=[nightly_schedule(search, requests, runner_of, resources, times.nightly)],
     )

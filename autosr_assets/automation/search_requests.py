@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from autosr_assets.automation.partition_ranges import search_ranges
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, range_tags
-from autosr_assets.graph_names import candidates_key, prompts_of
-from autosr_assets.steps.prompt_rows import read_prompts
-from autosr_assets.steps.search_steps import SearchSteps
-from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
-from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.store import StoredTable
+from autosr_assets.runtime.graph_names import candidates_key, prompts_of
+from autosr_lib.pipeline.pending import PendingWork
+from autosr_lib.pipeline.search_plan import SearchPlan
 
 CHUNK = 1000
 """Most prompts of one run, unless the YAML says otherwise."""
@@ -27,21 +25,16 @@ class SearchRequests:
     """The assets of a run whose export comes later: all but the export."""
     chunk_size: int = CHUNK
 
-    def survey(self, steps: SearchSteps, dataset: StoredTable) -> WorkLeft:
-        """Return what there is to do for the prompts of the stored dataset."""
-        ids = dataset.read(["prompt_id"])["prompt_id"].to_pylist()
-        return work_left(steps, read_prompts(dataset, map(partition_key, ids)))
-
     def of(
-        self, instance: dg.DagsterInstance, steps: SearchSteps, left: WorkLeft, asked_by: str
+        self, instance: dg.DagsterInstance, plan: SearchPlan, pending: PendingWork, asked_by: str
     ) -> list[dg.RunRequest]:
         """Return a request for each range of prompts with something to do.
 
         One run does everything, the export and the checks too; of several each leaves these to a run after them.
         """
         order = instance.get_dynamic_partitions(str(prompts_of(self.dataset).name))
-        ranges = search_ranges(order, left.keys, self.chunk_size, steps.structure.scope)
-        sampled = [] if steps.preferences.candidates is None else [candidates_key(self.dataset)]
+        ranges = search_ranges(order, pending.keys, self.chunk_size, plan.structure.scope)
+        sampled = [candidates_key(self.dataset)] if plan.dataset.samples_candidates else []
         tags, job = {ASKED_BY: asked_by}, f"{self.search}_search"
         if len(ranges) == 1:
             return [dg.RunRequest(job_name=job, tags={**tags, **range_tags(ranges[0])})]

@@ -5,26 +5,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from autosr_assets.automation.incoming_sensor import read_cursor
 from autosr_assets.automation.known_runs import last_run, unfinished_run
 from autosr_assets.automation.pools import make_pools_known
 from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
 from autosr_assets.automation.search_requests import SearchRequests
-from autosr_assets.graph_names import dataset_key
+from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
 from autosr_assets.steps.export import is_exported
-from autosr_assets.steps.search_steps import SearchSteps
-from autosr_lib.storage.store import StoredTable
+from autosr_lib.pipeline.pending import stored_pending_work
+from autosr_lib.pipeline.search_runner import SearchRunner
 
-StepsOf = Callable[[Any], SearchSteps]
-"""Returns what the assets do, from a context's resources."""
+RunnerOf = Callable[[Any], SearchRunner]
+"""Returns the runner of a search, from a context's resources."""
 Jobs = tuple[UnresolvedAssetJobDefinition, UnresolvedAssetJobDefinition]
 """The search and the export."""
 
 
 def new_prompts_sensor(
-    jobs: Jobs, requests: SearchRequests, steps_of: StepsOf, resources: set[str], seconds: int
+    jobs: Jobs, requests: SearchRequests, runner_of: RunnerOf, resources: set[str], seconds: int
 ) -> dg.SensorDefinition:
     """Return the sensor of a search: it searches what a dropped file brought, and exports once after several runs."""
     name = requests.search
@@ -58,11 +57,11 @@ def new_prompts_sensor(
             known["read"] = reading.run_id
             said = f"run {reading.run_id}, which reads {requests.dataset}, did not succeed"
             if reading.is_success:
-                steps = steps_of(context.resources)
-                left = requests.survey(steps, _dataset(steps, requests.dataset))
-                if asked := requests.of(instance, steps, left, "new prompts"):
+                runner = runner_of(context.resources)
+                pending = stored_pending_work(runner.plan, runner.run.store)
+                if asked := requests.of(instance, runner.plan, pending, "new prompts"):
                     return result(None, asked)
-                if not is_exported(steps, left.content):  # prompts have left the dataset
+                if not is_exported(runner.plan, runner.run.store, pending.content):  # prompts have left the dataset
                     return result(None, [_export_request(name)])
                 said = f"run {reading.run_id} brought nothing new"
         part = last_run(instance, {SEARCH: name, **EXPORT_LATER})
@@ -77,7 +76,7 @@ def new_prompts_sensor(
 def nightly_schedule(
     job: UnresolvedAssetJobDefinition,
     requests: SearchRequests,
-    steps_of: StepsOf,
+    runner_of: RunnerOf,
     resources: set[str],
     cron: str,
 ) -> dg.ScheduleDefinition:
@@ -96,19 +95,15 @@ def nightly_schedule(
         make_pools_known(context.instance, context.repository_def)
         if (run := unfinished_run(context.instance, {SEARCH: name})) is not None:
             return dg.SkipReason(f"run {run.run_id} of {name} has not ended")
-        steps = steps_of(context.resources)
-        dataset = _dataset(steps, requests.dataset)
-        if not steps.store.exists(dataset.table):
-            return dg.SkipReason(f"{requests.dataset} has not been read yet; materialize {dataset.table} first")
-        left = requests.survey(steps, dataset)
-        asked = requests.of(context.instance, steps, left, "nightly")
-        return asked or dg.SkipReason(f"all {sum(left.counts.values())} prompts are up to date")
+        runner = runner_of(context.resources)
+        dataset_table = runner.plan.dataset.dataset_table
+        if not runner.run.store.exists(dataset_table):
+            return dg.SkipReason(f"{requests.dataset} has not been read yet; materialize {dataset_table} first")
+        pending = stored_pending_work(runner.plan, runner.run.store)
+        asked = requests.of(context.instance, runner.plan, pending, "nightly")
+        return asked or dg.SkipReason(f"all {sum(pending.counts.values())} prompts are up to date")
 
     return nightly
-
-
-def _dataset(steps: SearchSteps, dataset: str) -> StoredTable:
-    return steps.store.stored("/".join(dataset_key(dataset).path))
 
 
 def _export_request(name: str) -> dg.RunRequest:

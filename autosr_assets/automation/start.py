@@ -2,8 +2,8 @@
 
 from autosr_assets.automation.dead_runs import mark_dead_runs
 from autosr_assets.automation.pools import make_pools_known
-from autosr_assets.home import dagster_home
-from autosr_assets.instance import open_instance
+from autosr_assets.runtime.home import dagster_home
+from autosr_assets.runtime.instance import open_instance
 
 if __name__ == "__main__":
     with open_instance() as instance:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.checks.search_checks import check_specs
-from autosr_assets.instance import open_instance
+from autosr_assets.runtime.instance import open_instance
 
 PASSED, WARNING, FAILED, NOT_RUN = "passed", "warning", "failed", "not run"
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from autosr_assets.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
-from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_assets.runtime.graph_names import TABLES, candidates_key, dataset_key, dataset_settings_key, preferences_key
+from autosr_assets.steps.runners import RUN_RESOURCES, dataset_runner
 from autosr_assets.views.metadata import table
 from autosr_lib.domain.prompt import Prompt
+from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.results.soundness import (
     MOST_FLIPS,
     MOST_INTRANSITIVE,
@@ -22,7 +23,7 @@ from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.tables.columns import Status, read_status
 from autosr_lib.storage.tables.preferences import PREFERENCE_COLUMNS, read_preferences
-from autosr_lib.storage.tables.prompts import PromptStatus, present_prompt_ids, read_prompts
+from autosr_lib.storage.tables.prompts import read_stored_prompts
 
 NAMED = 20
 """Prompts that a result names; the others are counted."""
@@ -53,7 +54,7 @@ def _no_repeated_texts(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefinitio
         asset=asset,
         name="no_candidate_texts_repeat",
         description="No prompt has two candidates with the same text: they would be judged as if they were two.",
-        required_resource_keys={dataset_settings_key(name), *SHARED},
+        required_resource_keys={dataset_settings_key(name), *RUN_RESOURCES},
     )
     def no_candidate_texts_repeat(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         faults = {
@@ -75,7 +76,7 @@ def _enough_tail_candidates(name: str, asset: dg.AssetKey) -> dg.AssetChecksDefi
         description="Every prompt has two visible candidates that differ in text and label. A warning while one "
         "prompt has, an error that stops what would start by itself when none has: then there is nothing to search.",
         blocking=asset == dataset_key(name),  # sampled candidates come prompt by prompt, in the run of the search
-        required_resource_keys={dataset_settings_key(name), *SHARED},
+        required_resource_keys={dataset_settings_key(name), *RUN_RESOURCES},
     )
     def enough_tail_candidates(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
@@ -104,7 +105,7 @@ def _preferences_are_consistent(name: str) -> dg.AssetChecksDefinition:
     def preferences_are_consistent(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         table = "/".join(preferences_key(name).path)
         known, faults = Consistency(), dict[str, str]()
-        for prompt_id in present_prompts(_dataset(context, name)):
+        for prompt_id in present_prompt_ids(_dataset(context, name)):
             rows = _store(context).read(table, partition_key(prompt_id), PREFERENCE_COLUMNS)
             if rows is None or read_status(rows) not in (Status.DONE, Status.INCOMPLETE):
                 continue
@@ -124,16 +125,11 @@ def _preferences_are_consistent(name: str) -> dg.AssetChecksDefinition:
     return preferences_are_consistent
 
 
-def present_prompts(dataset: StoredTable) -> list[str]:
-    """Return the prompts that have not left the dataset, in its order."""
-    return present_prompt_ids(dataset.read(PromptStatus._fields))
-
-
 def _prompts(context: dg.AssetCheckExecutionContext, name: str) -> Iterator[Prompt]:
     """Yield the prompts that have not left the dataset, a few hundred in memory at a time, as a search sees them."""
-    dataset, step = _dataset(context, name), preference_step(context.resources, name)
-    for rows in dataset.read_where("prompt_id", present_prompts(dataset)):
-        yield from (step.completed(prompt) for prompt, _ in read_prompts(rows))
+    dataset, samples = _dataset(context, name), dataset_runner(context.resources, name).samples
+    for rows in dataset.read_where("prompt_id", present_prompt_ids(dataset)):
+        yield from (samples.add_to(prompt) for prompt, _ in read_stored_prompts(rows))
 
 
 def _dataset(context: dg.AssetCheckExecutionContext, name: str) -> StoredTable:

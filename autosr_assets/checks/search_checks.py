@@ -12,12 +12,12 @@ import dagster as dg
 
 from autosr_assets.checks.dataset_checks import faults_metadata
 from autosr_assets.steps.export import best_outcomes, export_target
-from autosr_assets.steps.search_steps import SearchSteps
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export_check import differences
 from autosr_lib.results.findings import MOST_UNGRADED, Faults, Findings
 from autosr_lib.results.summary import SearchSummary, summarise
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.grades import count_verifier_grades
 
 EVERY_PROMPT, VALID = "every_prompt_has_a_rubric", "every_rubric_is_valid"
@@ -50,28 +50,28 @@ def check_specs(best: dg.AssetKey, export: dg.AssetKey) -> list[dg.AssetCheckSpe
 
 
 def check_search(
-    steps: SearchSteps,
-    dataset: StoredTable,
+    plan: SearchPlan,
+    store: TableStore,
     selected: Iterable[dg.AssetCheckKey],
     summary: SearchSummary | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of the selected checks.
 
     Args:
-        steps: the search.
-        dataset: its dataset.
+        plan: of the search.
+        store: with its tables.
         selected: keys of the checks that are run.
         summary: of the pass that wrote the export; without one the best rubrics are read here.
     """
     asset_keys = {key.name: key.asset_key for key in selected}
     if asset_keys.keys() & BEST_CHECKS.keys():
-        summary = summary or summarise(outcome.row for outcome in best_outcomes(steps, dataset))
+        summary = summary or summarise(outcome.row for outcome in best_outcomes(plan, store))
         for name in BEST_CHECKS:
             if name in asset_keys:
-                yield _RESULTS[name](_Checked(steps, summary, asset_keys[name], name))
+                yield _RESULTS[name](_Checked(plan, store, summary, asset_keys[name], name))
     if EXPORT_MATCHES in asset_keys:
-        target = export_target(steps)
-        faults = dict(differences(target, best_outcomes(steps, dataset)))
+        target = export_target(plan)
+        faults = dict(differences(target, best_outcomes(plan, store)))
         yield dg.AssetCheckResult(
             asset_key=asset_keys[EXPORT_MATCHES],
             check_name=EXPORT_MATCHES,
@@ -84,7 +84,8 @@ def check_search(
 class _Checked:
     """A search whose best rubrics were read, and the check whose result is made from that."""
 
-    steps: SearchSteps
+    plan: SearchPlan
+    store: TableStore
     summary: SearchSummary
     asset_key: dg.AssetKey
     check: str
@@ -153,15 +154,15 @@ def _not_gamed(checked: _Checked) -> dg.AssetCheckResult:
 
 
 def _ungraded(checked: _Checked) -> dg.AssetCheckResult:
-    grades = checked.findings.missing_grades(lambda prompt_id: _count_grades(checked.steps, prompt_id))
+    grades = checked.findings.missing_grades(lambda prompt_id: _count_grades(checked, prompt_id))
     metadata = {"ungraded": grades.missing, "share": grades.share}
     return checked.result(grades.faults, metadata, passed=grades.share < MOST_UNGRADED)
 
 
-def _count_grades(steps: SearchSteps, prompt_id: str) -> int:
+def _count_grades(checked: _Checked, prompt_id: str) -> int:
     """Return how many grades of a verifier the last generation's bank holds for a prompt."""
-    last = steps.table(steps.generation_name(steps.structure.generations))
-    rows = steps.store.read(last, partition_key(prompt_id), ["bank"])
+    last = checked.plan.generation_table(checked.plan.structure.generations)
+    rows = checked.store.read(last, partition_key(prompt_id), ["bank"])
     return 0 if rows is None else count_verifier_grades(rows)
 
 

@@ -9,7 +9,7 @@ from autosr_assets.cli.shared import Debug
 from autosr_lib.errors import SettingsError
 
 if TYPE_CHECKING:
-    from autosr_lib.llm.cache import ReplyCache
+    from autosr_lib.llm.cache.reply_cache import PersistentCache
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -23,7 +23,7 @@ Folder = Annotated[
 def info(*, cache_dir: Folder = None, _debug: Debug = False) -> None:
     """Say where replies are kept, how many there are and how large they are."""
     known = _cache(cache_dir).info()
-    typer.echo(f"{known.place}: {known.entries:,} replies, {known.size_bytes / 1e6:,.1f} MB")
+    typer.echo(f"{known.location}: {known.entries:,} replies, {known.size_bytes / 1e6:,.1f} MB")
 
 
 @app.command()
@@ -38,15 +38,15 @@ def clear(
     known = cache.info()
     if known.entries and not yes:
         if not sys.stdin.isatty():
-            raise SettingsError(f"{known.entries:,} replies in {known.place} would be forgotten; allowed: --yes")
-        if not typer.confirm(f"Forget {known.entries:,} replies in {known.place}?", err=True):
+            raise SettingsError(f"{known.entries:,} replies in {known.location} would be forgotten; allowed: --yes")
+        if not typer.confirm(f"Forget {known.entries:,} replies in {known.location}?", err=True):
             return
-    typer.echo(f"{cache.clear():,} replies forgotten in {known.place}")
+    typer.echo(f"{cache.clear():,} replies forgotten in {known.location}")
 
 
-def _cache(cache_dir: str | None) -> "ReplyCache":
-    from autosr_assets.home import cache_place  # noqa: PLC0415
+def _cache(cache_dir: str | None) -> "PersistentCache":
+    from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
+    from autosr_lib.llm.cache import open_cache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
-    from autosr_lib.llm.shared_cache import open_cache  # noqa: PLC0415
 
-    return open_cache(cache_place(cache_dir or LlmSettings().cache_dir))
+    return open_cache(cache_location(cache_dir or LlmSettings().cache_dir))

@@ -13,12 +13,13 @@ from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
-from autosr_assets.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
-from autosr_assets.home import CHECKOUT
-from autosr_assets.resources import Backends, Progress
-from autosr_assets.steps.dataset import Origin, full_path
-from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
+from autosr_assets.runtime.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
+from autosr_assets.runtime.home import CHECKOUT
 from autosr_lib.errors import SettingsError
+from autosr_lib.pipeline.dataset_plan import DatasetPlan
+from autosr_lib.pipeline.dataset_storage import DatasetSource, absolute_dataset_path
+from autosr_lib.pipeline.progress import Progress
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings, validate_settings
@@ -46,11 +47,6 @@ class ChosenSearch:
         """Return what decides which assets there are."""
         return self.component.structure
 
-    @property
-    def dataset_table(self) -> str:
-        """Return the table of the dataset."""
-        return "/".join(dataset_key(self.dataset).path)
-
     def definitions(self, progress: Progress) -> dg.Definitions:
         """Return the graph of the search and its dataset."""
         with warnings.catch_warnings():
@@ -61,15 +57,14 @@ class ChosenSearch:
                 self.component.definitions(self.name),
             )
 
-    def steps(self, store: TableStore, progress: Progress) -> SearchSteps:
-        """Return what the assets will do, to ask it what there is to do.
+    def plan(self, store: TableStore) -> SearchPlan:
+        """Return the plan of the search over the prompts that are stored now.
 
         Raises:
             SettingsError: a model is asked for without a key, or presets that cannot be read.
         """
-        table = f"{self.dataset}/preferences"
-        preferences = PreferenceStep(store, table, self.dataset_settings, Backends(), progress)
-        return SearchSteps(preferences, self.name, self.structure, self.settings)
+        dataset = DatasetPlan(self.dataset, self.dataset_settings)
+        return SearchPlan.of(dataset, self.name, self.structure, self.settings, store)
 
 
 def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -> ChosenSearch:
@@ -83,7 +78,9 @@ def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -
     given = name
     name = checked_name(given, "search") if given is not None else name_of_file(path)
     structure = validate_settings(Structure, told.structure)
-    dataset = validate_settings(DatasetRunSettings, {"path": full_path(path), **nested_settings(told.dataset)})
+    dataset = validate_settings(
+        DatasetRunSettings, {"path": absolute_dataset_path(path), **nested_settings(told.dataset)}
+    )
     settings = validate_settings(SearchRunSettings, nested_settings(told.search))
     if name in names_in_defs():
         raise SettingsError(
@@ -180,10 +177,10 @@ def _refuse_another_file(name: str, dataset: DatasetRunSettings, store: TableSto
     Raises:
         SettingsError: they are, and say so.
     """
-    stored = Origin.of_stored(store, "/".join(dataset_key(name).path))
+    stored = DatasetSource.of_stored(store, "/".join(dataset_key(name).path))
     if stored is None or stored.path == dataset.path:
         return
-    offered = Origin.of_file(dataset.path, skip_invalid=dataset.skip_invalid)
+    offered = DatasetSource.of_file(dataset.path, skip_invalid=dataset.skip_invalid)
     if offered is not None and offered.sha256 == stored.sha256:  # the same file, moved or copied
         return
     raise SettingsError(f"name {name!r} is taken by {stored.path}; give {dataset.path} another one: --name NAME")

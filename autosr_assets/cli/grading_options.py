@@ -45,13 +45,13 @@ class Grading:
             SettingsError: the file is no export, an option is impossible, or a model is needed and there is no key.
             TemplateError: the exported template is wrong.
         """
-        from autosr_assets.home import cache_place  # noqa: PLC0415
+        from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
         from autosr_lib.reward.rubrics import Rubrics  # noqa: PLC0415
 
         options = vars(self).items()
         given = {name: value for name, value in options if name not in ("which", "votes") and value is not None}
         found = Rubrics.load(str(path), which=self.which, votes=self.votes, settings=given)
-        return found.with_cache(cache_place(found.backend.llm.cache_dir))
+        return found.with_cache(cache_location(found.backend.llm.cache_dir))
 
 
 def with_grading(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,220 +1,199 @@
-"""A whole search in this process: the dataset, range runs over its prompts, and the export; heavy to import."""
+"""A search in this process: the dataset, range runs over its prompts, and the export, each a Dagster run."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError
 from sqlalchemy.exc import DBAPIError
 
-from autosr_assets.automation.dead_runs import mark_dead_runs, process_tags
+from autosr_assets.automation.dead_runs import mark_dead_runs
+from autosr_assets.automation.partition_ranges import search_ranges
 from autosr_assets.automation.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.cli.chosen_search import ChosenSearch
-from autosr_assets.graph_names import dataset_key, preferences_key, prompts_of
-from autosr_assets.home import dagster_home
-from autosr_assets.instance import open_instance
-from autosr_assets.resources import Progress
-from autosr_assets.steps.dataset import Origin, reader_of, register_prompts, withdrawn_ids
+from autosr_assets.dagster_internals.private_names import DagsterAssetCheckFailedError
+from autosr_assets.runtime.graph_names import dataset_key, preferences_key, prompts_of
+from autosr_assets.runtime.home import dagster_home
+from autosr_assets.runtime.instance import open_instance
+from autosr_assets.runtime.run_process import process_tags
+from autosr_assets.steps.dataset import register_prompts
 from autosr_assets.steps.export import best_outcomes, export_target, is_exported
-from autosr_assets.steps.prompt_rows import read_prompts
-from autosr_assets.steps.work_left import WorkLeft, search_ranges, work_left
 from autosr_lib.errors import AutosrError, StorageError
+from autosr_lib.pipeline.dataset_storage import DatasetSource, dataset_reader, withdrawn_ids
+from autosr_lib.pipeline.pending import PendingWork, pending_work, stored_pending_work
+from autosr_lib.pipeline.progress import Progress
 from autosr_lib.results.totals import Totals
-from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a search came to."""
+class SearchOutcome:
+    """The result of a search."""
 
     totals: Totals
     rows: list[BestRubricRow]
     """The best rubrics of the first prompts."""
     target: str
-    left: WorkLeft
-    """What there was to do."""
+    """Where the export is."""
+    pending: PendingWork
+    """What was left to do before."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A Dagster run of some of the search's assets."""
+
+    assets: frozenset[dg.AssetKey]
+    prompts: tuple[str, ...] = ()
+    """Partition keys of the range, for the assets that have partitions."""
+    checks: frozenset[dg.AssetCheckKey] | None = None
+    """By default all checks of the assets."""
 
 
 class Launch:
-    """One search, run in this process."""
+    """Runs one search in this process. Dagster is opened only when there is something to run."""
 
-    def __init__(self, search: ChosenSearch, store: TableStore, progress: Progress) -> None:
+    def __init__(
+        self, search: ChosenSearch, store: TableStore, progress: Progress, log_level: str = "CRITICAL"
+    ) -> None:
+        """Plan the search.
+
+        Args:
+            search: what to run.
+            store: with the tables.
+            progress: receives how far the runs are.
+            log_level: of Dagster's console log.
+
+        Raises:
+            SettingsError: a model is asked for without a key, or presets cannot be read.
+        """
         self.search = search
         self.store = store
         self.progress = progress
-        self.steps = search.steps(store, progress)
+        self.log_level = log_level
+        self.plan = search.plan(store)
 
-    @property
-    def dataset(self) -> StoredTable:
-        """Return the handle on the dataset's rows."""
-        return self.store.stored(self.search.dataset_table)
-
-    def survey(self) -> WorkLeft:
-        """Return what there is to do, from the dataset's file as it is now; nothing is written.
+    def survey(self) -> PendingWork:
+        """Return what is left to do for the dataset's file as it is now; nothing is written.
 
         Raises:
             DatasetError: the file cannot be used.
         """
-        reader = reader_of(self.search.dataset_settings)
-        if self.steps.depends_on_all:
-            self.steps.foresee(reader)
-        found = work_left(self.steps, ((prompt, False) for prompt in reader))
-        present = {partition_key(str(row[0])) for row in found.rows}
-        found.counts[Status.WITHDRAWN] += len(withdrawn_ids(self.store, self.search.dataset_table, present))
-        return found
+        reader = dataset_reader(self.search.dataset_settings)
+        self.plan = self.plan.with_active_prompts(reader)
+        prompts = (StoredPrompt(prompt, is_withdrawn=False) for prompt in reader)
+        pending = pending_work(self.plan, self.store, prompts)
+        withdrawn = withdrawn_ids(self.store, self.plan.dataset.dataset_table, set(pending.prompt_keys))
+        pending.counts[Status.WITHDRAWN] += len(withdrawn)
+        return pending
 
-    def run(self, chunk_size: int, shown: int, log_level: str = "CRITICAL") -> Outcome:
-        """Do what there is to do and return what it came to; prompts that fail do not stop the others.
+    def run(self, chunk_size: int, shown: int) -> SearchOutcome:
+        """Do the pending work and return the result; prompts that fail do not stop the others.
 
         Args:
             chunk_size: most prompts of one run.
-            shown: prompts whose best rubrics are wanted back.
-            log_level: of Dagster's console log.
+            shown: number of prompts whose best rubrics are returned.
 
         Raises:
-            AutosrError: nothing more can be done, and why.
-            KeyboardInterrupt: somebody stopped it; what is stored stays.
+            AutosrError: nothing more can be done; the message says why.
+            KeyboardInterrupt: the search was interrupted; what is stored stays.
         """
-        with _dagster_told():
-            left = self._do(_Runs(self.search, self.progress, log_level), chunk_size)
-        return self._outcome(left, shown)
+        with _dagster_storage_errors():
+            is_stored = self._is_stored()
+            pending = stored_pending_work(self.plan, self.store) if is_stored else self.survey()
+            if not is_stored and not pending.keys:  # prompts have left the file, or changed places
+                self.execute(RunRequest(frozenset([self._dataset])))
+                is_stored, pending = True, stored_pending_work(self.plan, self.store)
+            for request in self._requests(pending, chunk_size, is_stored=is_stored):
+                self.execute(request)
+        return self._outcome(pending, shown)
 
-    def _do(self, runs: "_Runs", chunk_size: int) -> WorkLeft:
-        if not self._is_read():
-            left = self.survey()
-            if left.keys:
-                runs.search_prompts(left.keys, chunk_size, [partition_key(str(row[0])) for row in left.rows])
-                return left
-            runs.read_dataset()
-        ids = self.dataset.read(["prompt_id"])["prompt_id"].to_pylist()
-        left = work_left(self.steps, read_prompts(self.dataset, [partition_key(name) for name in ids]))
-        if left.keys:
-            runs.search_prompts(left.keys, chunk_size)
-        elif not is_exported(self.steps, left.content):
-            runs.write_export()
-        return left
-
-    def _is_read(self) -> bool:
-        """Return whether what is stored is what the dataset's file holds.
+    def _is_stored(self) -> bool:
+        """Return whether the stored dataset is what its file holds.
 
         Raises:
             DatasetError: there is no such file, or it cannot be read.
         """
         settings = self.search.dataset_settings
-        offered = Origin.of_file(settings.path, skip_invalid=settings.skip_invalid)
-        if offered is None:  # said before Dagster is started for it
-            for _ in reader_of(settings):
+        source = DatasetSource.of_file(settings.path, skip_invalid=settings.skip_invalid)
+        if source is None:  # name the faults before Dagster is started
+            for _ in dataset_reader(settings):
                 pass
-        return offered == Origin.of_stored(self.store, self.search.dataset_table)
+        return source == DatasetSource.of_stored(self.store, self.plan.dataset.dataset_table)
 
-    def _outcome(self, left: WorkLeft, shown: int) -> Outcome:
-        totals, rows = Totals(), list[BestRubricRow]()
-        for _, row in best_outcomes(self.steps, self.dataset):
-            totals.add(row)
-            if isinstance(row, BestRubricRow) and len(rows) < shown:
-                rows.append(row)
-        return Outcome(totals, rows, str(export_target(self.steps)), left)
+    def _requests(self, pending: PendingWork, chunk_size: int, *, is_stored: bool) -> Iterator[RunRequest]:
+        """Yield the runs that do the pending work and write the export: all in one, or the export after all the others.
 
-
-class _Runs:
-    """Runs of a search's assets in this process; Dagster is asked only once there is something to run."""
-
-    def __init__(self, search: ChosenSearch, progress: Progress, log_level: str) -> None:
-        self.search = search
-        self.progress = progress
-        self.log_level = log_level
-
-    def read_dataset(self) -> None:
-        # It stops what would start by itself; here somebody asked for the search, and its result is recorded.
-        with suppress(DagsterAssetCheckFailedError):
-            self._execute([dataset_key(self.search.dataset)])
-
-    def write_export(self) -> None:
-        self._execute([self._export])
-
-    def search_prompts(self, keys: set[str], chunk_size: int, unread: Sequence[str] = ()) -> None:
-        """Search these prompts in range runs, and write the export: in the only run, or once after all of them.
-
-        Args:
-            keys: what there is something to do for.
-            chunk_size: most prompts of one run.
-            unread: all prompts of the dataset's file, where it is not stored as it is now. It is read in the only run
-                too, which its prompts must be registered before; or in one before all of them.
+        A dataset that is not stored yet is read in the only run, for which its prompts must be registered, or before.
         """
-        register_prompts(self._instance, self.search.dataset, unread)
-        order = self._registered()
-        if not keys <= set(order):  # a new Dagster home beside an older storage
-            self.read_dataset()
-            order = self._registered()
-        runs = search_ranges(order, keys, chunk_size, self.search.structure.scope)
-        self.progress.expect(sum(map(len, runs)))
-        per_prompt = [preferences_key(self.search.dataset), *self._search_keys]
-        if len(runs) == 1:
-            self._search_at_once(per_prompt, runs[0], is_read=not unread)
+        if not pending.keys:
+            if not is_exported(self.plan, self.store, pending.content):
+                yield RunRequest(frozenset([self._export]))
             return
-        if unread:
-            self.read_dataset()
-        for run in runs:
-            self._execute([key for key in per_prompt if key != self._export], run, checks=[])
-        # Once after all of them: each check looks at every prompt.
-        self._execute([self._export], checks=[key for key in self._checks if key.asset_key in per_prompt])
-
-    def _search_at_once(self, assets: Sequence[dg.AssetKey], prompts: Sequence[str], *, is_read: bool) -> None:
-        if is_read:
-            self._execute(assets, prompts)
+        if not is_stored:
+            register_prompts(self._instance, self.search.dataset, pending.prompt_keys)
+        if not pending.keys <= set(self._registered_keys()):  # a new Dagster home beside an older storage
+            yield RunRequest(frozenset([self._dataset]))
+        scope = self.search.structure.scope
+        ranges = [tuple(keys) for keys in search_ranges(self._registered_keys(), pending.keys, chunk_size, scope)]
+        self.progress.expect(sum(map(len, ranges)))
+        assets = frozenset([preferences_key(self.search.dataset), *self._search_assets])
+        dataset = frozenset() if is_stored else frozenset([self._dataset])
+        if len(ranges) == 1:
+            yield RunRequest(dataset | assets, ranges[0])
             return
-        try:
-            self._execute([dataset_key(self.search.dataset), *assets], prompts)
-        except DagsterAssetCheckFailedError:  # as in `read_dataset`
-            self._execute(assets, prompts)
+        if dataset:
+            yield RunRequest(dataset)
+        for keys in ranges:
+            yield RunRequest(assets - {self._export}, keys, checks=frozenset())
+        # The checks once after all runs: each looks at every prompt.
+        checks = self._definitions.resolve_asset_graph().asset_check_keys
+        yield RunRequest(frozenset([self._export]), checks=frozenset(key for key in checks if key.asset_key in assets))
 
-    def _registered(self) -> list[str]:
-        name = prompts_of(self.search.dataset).name
-        return list(self._instance.get_dynamic_partitions(str(name)))
-
-    def _execute(
-        self,
-        assets: Sequence[dg.AssetKey],
-        prompts: Sequence[str] = (),
-        checks: Sequence[dg.AssetCheckKey] | None = None,
-    ) -> None:
-        """Run the assets, those with partitions over the range of `prompts`, with their own checks or with `checks`.
-
-        A prompt that failed is no error here: its row says so, and the outcome counts it.
-        """
-        job = self._job.get_subset(
-            asset_selection=set(assets), asset_check_selection=None if checks is None else set(checks)
-        )
-        tags = range_tags(prompts) if prompts else {}
+    def execute(self, request: RunRequest) -> None:
+        """Run the request. A prompt that failed is no error here: its row says so, and the outcome counts it."""
+        checks = None if request.checks is None else set(request.checks)
+        job = self._job.get_subset(asset_selection=set(request.assets), asset_check_selection=checks)
+        tags = range_tags(request.prompts) if request.prompts else {}
         tags |= search_tags(self.search.dataset, self.search.name, self.search.structure, self.search.settings)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", category=dg.BetaWarning)
                 warnings.simplefilter("ignore", category=dg.PreviewWarning)
                 job.execute_in_process(
-                    instance=self._instance, tags={**tags, **NO_RETRY, **process_tags()}, run_config=self._config()
+                    instance=self._instance,
+                    tags={**tags, **NO_RETRY, **process_tags()},
+                    run_config={
+                        "loggers": {"console": {"config": {"log_level": self.log_level}}},
+                        "resources": dict(self.search.overrides),
+                    },
                 )
         except dg.Failure:
             return
+        except DagsterAssetCheckFailedError:
+            # A blocking check of the dataset stops runs that start by themselves. This search was asked for by a
+            # person: it continues, and the result of the check is recorded.
+            if rest := request.assets - {self._dataset}:
+                self.execute(RunRequest(rest, request.prompts, request.checks))
         except dg.DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
         except dg.DagsterError as error:
-            if (named := _named_by(error)) is None:
+            if (cause := _autosr_error_in(error)) is None:
                 raise
-            raise named from error
+            raise cause from error
 
-    def _config(self) -> dict[str, Any]:
-        return {
-            "loggers": {"console": {"config": {"log_level": self.log_level}}},
-            "resources": dict(self.search.overrides),
-        }
+    def _outcome(self, pending: PendingWork, shown: int) -> SearchOutcome:
+        totals, rows = Totals(), list[BestRubricRow]()
+        for _, row in best_outcomes(self.plan, self.store):
+            totals.add(row)
+            if isinstance(row, BestRubricRow) and len(rows) < shown:
+                rows.append(row)
+        return SearchOutcome(totals, rows, str(export_target(self.plan)), pending)
 
     @cached_property
     def _instance(self) -> dg.DagsterInstance:
@@ -230,34 +209,36 @@ class _Runs:
     def _job(self) -> dg.JobDefinition:
         return self._definitions.resolve_implicit_global_asset_job_def()
 
+    def _registered_keys(self) -> list[str]:
+        return list(self._instance.get_dynamic_partitions(str(prompts_of(self.search.dataset).name)))
+
+    @property
+    def _dataset(self) -> dg.AssetKey:
+        return dataset_key(self.search.dataset)
+
     @property
     def _export(self) -> dg.AssetKey:
         return dg.AssetKey([self.search.name, "rubric_export"])
 
     @property
-    def _checks(self) -> set[dg.AssetCheckKey]:
-        return set(self._definitions.resolve_asset_graph().asset_check_keys)
-
-    @property
-    def _search_keys(self) -> list[dg.AssetKey]:
-        keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
-        # What samples candidates, where there is such an asset, runs with the search.
-        dataset = {dataset_key(self.search.dataset), preferences_key(self.search.dataset)}
-        return sorted(keys - dataset)
+    def _search_assets(self) -> set[dg.AssetKey]:
+        """Return the assets of the search; where candidates are sampled, that asset is one of them."""
+        keys = set(self._definitions.resolve_asset_graph().get_all_asset_keys())
+        return keys - {self._dataset, preferences_key(self.search.dataset)}
 
 
-def _named_by(error: BaseException | None) -> AutosrError | None:
-    """Return the error of ours that Dagster's wraps."""
+def _autosr_error_in(error: BaseException | None) -> AutosrError | None:
+    """Return the error of ours that Dagster's error wraps."""
     while error is not None and not isinstance(error, AutosrError):
         error = getattr(error, "user_exception", None) or error.__cause__
     return error
 
 
 @contextmanager
-def _dagster_told() -> Iterator[None]:
-    """Say where Dagster keeps its records when they cannot be read or written: on a full disk, say."""
+def _dagster_storage_errors() -> Iterator[None]:
+    """Name Dagster's home when its databases cannot be read or written, on a full disk for example."""
     try:
         yield
     except DBAPIError as error:
-        said = " ".join(str(error.orig).split())
-        raise StorageError(f"{dagster_home()}: Dagster's records cannot be used: {said}") from error
+        message = " ".join(str(error.orig).split())
+        raise StorageError(f"{dagster_home()}: Dagster's records cannot be used: {message}") from error

@@ -22,7 +22,7 @@ from autosr_assets.cli.reward import rubrics_app
 from autosr_assets.cli.runs import app as runs_app
 from autosr_assets.cli.runs import checks, compare
 from autosr_assets.cli.shared import DONE, OUR_FAULT, STOPPED, TERMINATED, YOUR_FAULT, Debug, Run, open_store, stdout
-from autosr_assets.interrupts import noted_signals
+from autosr_assets.runtime.last_signal import watch_signals
 from autosr_lib.errors import AutosrError, SettingsError, StorageError
 
 
@@ -150,9 +150,9 @@ def export_prompts(
     _debug: Debug = False,
 ) -> None:
     """Copy the built-in templates, to be changed and used by `--prompts-dir`."""
-    from autosr_lib.llm.prompts import builtin_prompts  # noqa: PLC0415
+    from autosr_lib.llm.templates import builtin_templates_folder  # noqa: PLC0415
 
-    root = builtin_prompts()
+    root = builtin_templates_folder()
     copies = {path: folder / path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()}
     if not force and (there := [str(target) for target in copies.values() if target.exists()]):
         raise SettingsError(f"{there[0]} is there already; give another folder, or --force to write over it")
@@ -173,7 +173,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error is one line on stderr."""
     told = Run()
-    with noted_signals() as last_signal:
+    with watch_signals() as last_signal:
         code = _run(arguments, told)
         return TERMINATED if code == STOPPED and last_signal() == signal.SIGTERM else code
 

@@ -30,16 +30,16 @@ def prune(
     """
     if unknown := [kind for kind in kinds or () if kind not in KINDS]:
         raise SettingsError(f"{unknown[0]!r} cannot be pruned; allowed: {', '.join(KINDS)}")
-    from autosr_assets.home import cache_place  # noqa: PLC0415
-    from autosr_assets.records.pruning import Generations, Pruner, Replies, Runs, days_ago  # noqa: PLC0415
+    from autosr_assets.automation.pruning import Generations, Pruner, Replies, Runs, days_ago  # noqa: PLC0415
+    from autosr_assets.runtime.home import cache_location  # noqa: PLC0415
+    from autosr_lib.llm.cache import open_cache  # noqa: PLC0415
     from autosr_lib.llm.settings import LlmSettings  # noqa: PLC0415
-    from autosr_lib.llm.shared_cache import open_cache  # noqa: PLC0415
 
     store, before = open_store(), days_ago(days)
     known: dict[str, Pruner] = {
         "generations": Generations(store, before),
         "runs": Runs(store, before),
-        "replies": Replies(open_cache(cache_place(LlmSettings().cache_dir)), before),
+        "replies": Replies(open_cache(cache_location(LlmSettings().cache_dir)), before),
     }
     chosen = {kind: known[kind] for kind in kinds or KINDS}
     found = {kind: one.plan() for kind, one in chosen.items()}

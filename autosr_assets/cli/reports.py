@@ -19,7 +19,7 @@ from autosr_assets.views.rubric_text import best_scores_first, heaviest_first, s
 from autosr_lib.domain.wording import plural
 
 if TYPE_CHECKING:  # slow to import
-    from autosr_assets.cli.launch import Outcome
+    from autosr_assets.cli.launch import SearchOutcome
     from autosr_lib.evaluation.holdout import PairSummary
     from autosr_lib.results.totals import Totals
     from autosr_lib.storage.datasets import Contents
@@ -74,7 +74,7 @@ class Bars:
         """End a step; its bar stays."""
 
 
-def print_outcome(console: Console, outcome: Outcome, *, name: str, paths: Mapping[str, str]) -> None:
+def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, paths: Mapping[str, str]) -> None:
     """Print the outcome of a search: the best rubrics, figures, failures, and where everything was written."""
     totals = outcome.totals
     for row in outcome.rows:

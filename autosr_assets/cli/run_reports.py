@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -151,7 +152,7 @@ def compared_view(found: "ComparedSearches") -> RenderableType:
         each.add_column(name, justify="right")
     for one in found.searches:
         accuracies = ["" if summary is None else str(summary.best) for summary in (one.unseen, one.touching)]
-        spent = (f"{one.spent['tokens']:,}", f"${one.spent['cost']:,.2f}")
+        spent = (f"{one.spent.tokens:,}", f"${one.spent.cost:,.2f}")
         rubrics = _of(one.rubrics, found.prompts)
         each.add_row(escape(one.name), rubrics, *map(escape, accuracies), f"{one.calls:,}", *spent)
     against = plain_table()
@@ -178,7 +179,7 @@ def compared_json(found: "ComparedSearches") -> dict[str, Any]:
                 "unseen_accuracy": None if one.unseen is None else one.unseen.best._asdict(),
                 "touching_accuracy": None if one.touching is None else one.touching.best._asdict(),
                 "calls": one.calls,
-                "spent": dict(one.spent),
+                "spent": asdict(one.spent),
             }
             for one in found.searches
         ],

@@ -11,8 +11,7 @@ import typer.main
 from autosr_assets.cli.options import Told, sorted_by_owner, told_settings, with_settings
 from autosr_assets.cli.shared import SOME_FAILED, Debug, open_store, stdout, tell_warnings
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import PROFILES
-from autosr_lib.search.profiles import profile as profile_settings
+from autosr_lib.search.profiles import PROFILES, profile_settings
 from autosr_lib.search.settings import Mode
 
 if TYPE_CHECKING:
@@ -78,10 +77,12 @@ def search(
 
     store = open_store()
     chosen = search_of_yaml(str(defined), told) if dataset is None else search_of_file(dataset, name, told, store)
-    from autosr_assets.cli.expected_spending import checked_prompt_budget  # noqa: PLC0415
+    from autosr_lib.pipeline.expected_spending import call_shares  # noqa: PLC0415
 
-    if (note := checked_prompt_budget(chosen)) is not None:
-        typer.echo(f"autosr: note: {note}", err=True)
+    if (shares := call_shares(chosen.settings, chosen.dataset_settings)) is not None:
+        calls = f"{shares.least}" if shares.least == shares.most else f"{shares.least} to {shares.most}"
+        note = f"max_calls {shares.max_calls} gives each of {shares.prompts} prompts {calls} calls"
+        typer.echo(f"autosr: note: {note}, as max_calls_per_prompt would", err=True)
     if dry_run:
         _print_counts(chosen, store)
         return
@@ -123,13 +124,13 @@ def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, for
 def _print_counts(chosen: "ChosenSearch", store: "TableStore") -> None:
     from autosr_assets.cli.launch import Launch  # noqa: PLC0415
     from autosr_assets.cli.reports import counts_table  # noqa: PLC0415
-    from autosr_assets.resources import Silence  # noqa: PLC0415
-    from autosr_assets.steps.work_left import KINDS  # noqa: PLC0415
+    from autosr_lib.pipeline.pending import KINDS  # noqa: PLC0415
+    from autosr_lib.pipeline.progress import NoProgress  # noqa: PLC0415
 
-    left = Launch(chosen, store, Silence()).survey()
+    pending = Launch(chosen, store, NoProgress()).survey()
     console = stdout()
-    console.print(f"search {chosen.name}: {len(left.keys)} prompts to do; nothing was run")
-    console.print(counts_table(left.counts, KINDS))
+    console.print(f"search {chosen.name}: {len(pending.keys)} prompts to do; nothing was run")
+    console.print(counts_table(pending.counts, KINDS))
 
 
 def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *, is_verbose: bool) -> None:
@@ -137,14 +138,14 @@ def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *,
 
     from autosr_assets.cli.launch import Launch  # noqa: PLC0415
     from autosr_assets.cli.reports import Bars, print_outcome  # noqa: PLC0415
-    from autosr_assets.home import dagster_home  # noqa: PLC0415
+    from autosr_assets.runtime.home import dagster_home  # noqa: PLC0415
 
     tell_warnings(is_verbose=is_verbose)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with Bars(Console(stderr=True)) as bars:
-        launch = Launch(chosen, store, bars)
-        outcome = launch.run(chunk_size, ALL_SHOWN + 1, "DEBUG" if is_verbose else "CRITICAL")
-    if not outcome.left.keys:
+        launch = Launch(chosen, store, bars, "DEBUG" if is_verbose else "CRITICAL")
+        outcome = launch.run(chunk_size, ALL_SHOWN + 1)
+    if not outcome.pending.keys:
         stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
     if outcome.totals.rubrics > ALL_SHOWN:
         outcome.rows.clear()

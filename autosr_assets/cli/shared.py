@@ -49,7 +49,7 @@ def tell_warnings(*, is_verbose: bool) -> None:
 
 def open_store() -> "TableStore":
     """Return the tables of this machine's home."""
-    from autosr_assets.home import storage_root  # noqa: PLC0415
+    from autosr_assets.runtime.home import storage_root  # noqa: PLC0415
     from autosr_lib.storage.store import TableStore  # noqa: PLC0415
 
     return TableStore(storage_root())

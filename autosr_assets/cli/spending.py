@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autosr_assets.cli.expected_spending import Spending, expected_spending
 from autosr_assets.cli.shared import DONE, stdout
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.estimate import ExpectedUse
+from autosr_lib.llm.estimate import ExpectedUsage
+from autosr_lib.pipeline.expected_spending import Spending, expected_spending
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def print_estimate(chosen: "ChosenSearch", store: "TableStore") -> None:
     """Print what the search is expected to spend; nobody is asked."""
-    spending = expected_spending(chosen, store)
+    spending = expected_spending(chosen.plan(store), store)
     console = stdout()
     console.print(f"search {chosen.name}: {spending.prompts} prompts to do; an estimate, nothing was asked")
-    if spending.reached is not None:
+    if spending.reachable is not None:
         console.print(
-            f"scope global_batch: at most {spending.reached} prompts can evolve; the others keep their first population"
+            f"scope global_batch: at most {spending.reachable} prompts can evolve; the others keep their first population"
         )
     if not spending.uses:
         console.print("no model is asked: the heuristic backend costs nothing")
@@ -43,7 +43,7 @@ def confirm_cost(chosen: "ChosenSearch", store: "TableStore", *, is_agreed: bool
     llm = chosen.settings.backend.llm
     if is_agreed or not (llm.prices or chosen.dataset_settings.backend.llm.prices):
         return
-    spending = expected_spending(chosen, store)
+    spending = expected_spending(chosen.plan(store), store)
     known = sum(use.cost or 0.0 for use in spending.uses.values())
     if known <= llm.confirm_cost:
         return
@@ -65,7 +65,7 @@ def _table(spending: Spending) -> "Table":
     for (role, _), use in spending.uses.items():
         table.add_row(role.value, use.model, *_figures(use, use.cost))
     if spending.uses:
-        whole = ExpectedUse(
+        whole = ExpectedUsage(
             "",
             sum(use.calls for use in spending.uses.values()),
             sum(use.prompt_tokens for use in spending.uses.values()),
@@ -75,6 +75,6 @@ def _table(spending: Spending) -> "Table":
     return table
 
 
-def _figures(use: ExpectedUse, cost: float | None) -> list[str]:
+def _figures(use: ExpectedUsage, cost: float | None) -> list[str]:
     counts = [f"{round(count):,}" for count in (use.calls, use.prompt_tokens, use.completion_tokens)]
     return [*counts, "no price" if cost is None and use.calls else f"${cost or 0:,.2f}"]

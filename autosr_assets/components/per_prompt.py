@@ -1,16 +1,13 @@
-"""Assets with one partition a prompt, and what their steps publish."""
+"""Assets with one partition per prompt."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
-from autosr_assets.graph_names import TABLES, dataset_key, prompts_of
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
-from autosr_assets.steps.prompt_rows import Filled
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, prompts_of
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.search.fingerprints import METHOD_VERSION
 
@@ -34,22 +31,21 @@ class PerPrompt:
         return dg.BackfillPolicy.single_run() if size is None else dg.BackfillPolicy.multi_run(size)
 
     def asset(
-        self,
-        key: dg.AssetKey,
-        description: str,
-        schema: pa.Schema,
-        sources: Mapping[str, dg.AssetKey] | None = None,
-        deps: Sequence[dg.AssetKey] = (),
+        self, key: dg.AssetKey, description: str, schema: pa.Schema, deps: Sequence[dg.AssetKey] = ()
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that is given the dataset and the `sources`, by these names.
+        """Return the decorator of an asset over the dataset's prompts.
 
-        `schema` is that of its rows.
+        Its upstream assets are dependencies and no inputs: the runner reads from the tables what is not in memory.
+
+        Args:
+            key: of the asset.
+            description: what one row is.
+            schema: of its rows.
+            deps: upstream assets, beside the dataset.
         """
-        given = {"dataset": dataset_key(self.dataset), **(sources or {})}
         return dg.asset(
             key=key,
-            ins={name: dg.AssetIn(source) for name, source in given.items()},
-            deps=deps,
+            deps=[dataset_key(self.dataset), *deps],
             description=description,
             metadata=columns_metadata(schema),
             group_name=key.path[0],
@@ -62,37 +58,3 @@ class PerPrompt:
             code_version=METHOD_VERSION,
             kinds={"parquet"},
         )
-
-
-def published(
-    context: dg.AssetExecutionContext,
-    filled: Filled,
-    describe: Callable[[pa.Table], dict[str, Any]],
-    columns: list[str] | None = None,
-) -> PartitionRows:
-    """Return the handles of a step, after publishing its prompts' metadata and naming those that failed."""
-    metadata: dict[str, Mapping[str, Any]] = {}
-    for key, handle in filled.handles.items():
-        told = filled.described[key] if key in filled.described else describe(handle.read(columns))
-        metadata[key] = {**told, **filled.used.get(key, {})}
-    add_metadata(context, metadata)
-    for key, error in filled.failed.items():
-        context.log.error("prompt %r failed: %s", key, error)
-    return dict(filled.handles)
-
-
-def add_metadata(context: dg.AssetExecutionContext, by_key: Mapping[str, Mapping[str, Any]]) -> None:
-    """Publish metadata by partition key.
-
-    `context.add_asset_metadata` reads all partition keys of the asset, and copies all metadata, at every call: hours at
-    ten thousand prompts. What it does at the end is done here once for all keys.
-    """
-    step = context.get_step_execution_context()
-    known: OutputMetadataAccumulator = step._metadata_accumulator  # noqa: SLF001 - there is no public way
-    added: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): metadata
-        for key, metadata in by_key.items()
-    }
-    step._metadata_accumulator = OutputMetadataAccumulator(  # noqa: SLF001
-        per_output_metadata={**known.per_output_metadata, **added}
-    )

@@ -11,9 +11,10 @@ from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sen
 from autosr_assets.automation.pools import endpoint_pool
 from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
-from autosr_assets.components.per_prompt import PerPrompt, published
+from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.graph_names import (
+from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import (
     TABLES,
     candidates_key,
     checked_name,
@@ -21,15 +22,15 @@ from autosr_assets.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
-from autosr_assets.io_manager import PartitionRows
-from autosr_assets.steps.dataset import dataset_metadata, register_prompts, store_dataset
-from autosr_assets.steps.step_resources import SHARED, preference_step
+from autosr_assets.steps.dataset import dataset_metadata, register_prompts
+from autosr_assets.steps.publishing import run_and_publish
+from autosr_assets.steps.runners import RUN_RESOURCES, dataset_plan, dataset_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
 from autosr_lib.errors import SettingsError
+from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
-from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables.candidates import CANDIDATES
 from autosr_lib.storage.tables.preferences import PREFERENCES
 from autosr_lib.storage.tables.prompts import PROMPTS
@@ -79,7 +80,7 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         checked_name(name, "dataset")
         settings: DatasetRunSettings = self.settings
         is_sampled = bool(settings.responses.response_models)
-        resources = frozenset({dataset_settings_key(name), *SHARED})
+        resources = frozenset({dataset_settings_key(name), *RUN_RESOURCES})
         prompts = PerPrompt(name, resources, self.chunk_size, endpoint_pool(settings.backend))
         job = dg.define_asset_job(
             f"{name}_dataset",
@@ -145,16 +146,14 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         kinds={"parquet"},
     )
     def dataset(context: dg.AssetExecutionContext) -> Any:
-        settings: DatasetRunSettings = getattr(context.resources, dataset_settings_key(name))
-        store = getattr(context.resources, TABLES).store
-        table = "/".join(dataset_key(name).path)
-        stored = store_dataset(settings, store, table)
-        for line in (*stored.contents.warnings, *stored.contents.faults):
+        plan, store = dataset_plan(context.resources, name), getattr(context.resources, TABLES).store
+        summary = store_dataset(plan.settings, store, plan.dataset_table)
+        for line in (*summary.contents.warnings, *summary.contents.faults):
             context.log.warning(line)
-        register_prompts(context.instance, name, stored.keys)
-        context.add_output_metadata(dataset_metadata(stored))
-        context.set_data_version(context.asset_key, dg.DataVersion(stored.contents.sha256))
-        return store.stored(table)
+        register_prompts(context.instance, name, summary.keys)
+        context.add_output_metadata(dataset_metadata(summary))
+        context.set_data_version(context.asset_key, dg.DataVersion(summary.contents.sha256))
+        return store.stored(plan.dataset_table)
 
     return dataset
 
@@ -167,10 +166,10 @@ def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
         "One row is what models of the pool answered to a prompt that has fewer than two candidates.",
         CANDIDATES,
     )
-    def candidates(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        step = preference_step(context.resources, prompts.dataset).candidates
-        assert step is not None  # noqa: S101 - the settings of a run cannot take the pool away
-        return published(context, step.run(dataset, context.partition_keys), candidates_metadata)
+    def candidates(context: dg.AssetExecutionContext) -> PartitionRows:
+        runner = dataset_runner(context.resources, prompts.dataset)
+        step = runner.sample_candidates(context.partition_keys, candidates_metadata)
+        return run_and_publish(context, step, candidates_metadata)
 
     return candidates
 
@@ -183,8 +182,9 @@ def _preferences(prompts: PerPrompt, *, is_sampled: bool) -> dg.AssetsDefinition
         # For the order and the lineage: what was sampled for a prompt is read with the prompt, by whoever reads it.
         deps=[candidates_key(prompts.dataset)] if is_sampled else [],
     )
-    def preferences(context: dg.AssetExecutionContext, dataset: StoredTable) -> PartitionRows:
-        filled = preference_step(context.resources, prompts.dataset).run(dataset, context.partition_keys)
-        return published(context, filled, preferences_metadata)
+    def preferences(context: dg.AssetExecutionContext) -> PartitionRows:
+        runner = dataset_runner(context.resources, prompts.dataset)
+        step = runner.gather_preferences(context.partition_keys, preferences_metadata)
+        return run_and_publish(context, step, preferences_metadata)
 
     return preferences

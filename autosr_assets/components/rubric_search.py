@@ -15,10 +15,10 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.search_assets import SearchAssets
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
-from autosr_assets.steps.step_resources import SHARED
+from autosr_assets.runtime.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
+from autosr_assets.steps.runners import RUN_RESOURCES
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import profile as profile_settings
+from autosr_lib.search.profiles import profile_settings
 from autosr_lib.search.settings import Mode, Scope, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings
@@ -85,7 +85,7 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
         """Return the assets, job and settings of the search."""
         checked_name(name, "search")
         settings = self.effective_settings
-        resources = frozenset({search_settings_key(name), dataset_settings_key(self.dataset), *SHARED})
+        resources = frozenset({search_settings_key(name), dataset_settings_key(self.dataset), *RUN_RESOURCES})
         prompts = PerPrompt(self.dataset, resources, self.chunk_size, endpoint_pool(settings.backend))
         graph = SearchAssets(name, self.structure, prompts)
         assets, export = graph.assets(), graph.key("rubric_export")
@@ -103,7 +103,7 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
             assets,
             tags_of(settings),
             SearchRequests(name, self.dataset, per_prompt, self.chunk_size or CHUNK),
-            graph.steps,
+            graph.runner,
             set(resources),
             Times(self.watch_seconds, self.nightly),
         )

@@ -9,20 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autosr_assets.checks.search_checks import check_search, check_specs
-from autosr_assets.components.per_prompt import PerPrompt, published
-from autosr_assets.graph_names import TABLES, dataset_key, preferences_key, prompts_of, search_settings_key
+from autosr_assets.components.per_prompt import PerPrompt
+from autosr_assets.dagster_internals.range_events import log_materializations
 from autosr_assets.io_manager import PartitionRows
+from autosr_assets.runtime.graph_names import TABLES, dataset_key, preferences_key, prompts_of
+from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.steps.export import export_search
-from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
-from autosr_assets.steps.range_events import log_materializations
-from autosr_assets.steps.search_steps import SearchSteps
-from autosr_assets.steps.step_resources import preference_step
+from autosr_assets.steps.publishing import run_and_publish
+from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_lib.pipeline.search_plan import generation_asset, hard_prompts_asset
+from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
-from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, read_best_rubric
 from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
@@ -51,10 +52,9 @@ class SearchAssets:
             chain.append(self._generation(number, chain[-1].key, choices[-1].key if choices else None))
         return [*chain, *choices, self._best_rubrics(chain[-1].key)]
 
-    def steps(self, resources: Any) -> SearchSteps:
-        """Return what the assets do, with the settings of a run."""
-        settings: SearchRunSettings = getattr(resources, search_settings_key(self.name))
-        return SearchSteps(preference_step(resources, self.prompts.dataset), self.name, self.structure, settings)
+    def runner(self, resources: Any) -> SearchRunner:
+        """Return the runner of the search, with the settings of a run."""
+        return search_runner(resources, self.prompts.dataset, self.name, self.structure)
 
     def _per_prompt(
         self,
@@ -64,20 +64,14 @@ class SearchAssets:
         hard: dg.AssetKey | None = None,
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
         """Return the decorator of an asset that sees the dataset, the preferences and what came before."""
-        sources = {"preferences": preferences_key(self.prompts.dataset)}
-        if previous is not None:
-            sources["previous"] = previous
-        if hard is not None:
-            sources["hard"] = hard
-        return self.prompts.asset(self.key(asset), description, POPULATION, sources)
+        deps = [preferences_key(self.prompts.dataset), *(key for key in (previous, hard) if key is not None)]
+        return self.prompts.asset(self.key(asset), description, POPULATION, deps)
 
     def _initial_rubrics(self) -> dg.AssetsDefinition:
         @self._per_prompt("initial_rubrics", "One row is one individual of the first population.")
-        def initial_rubrics(
-            context: dg.AssetExecutionContext, dataset: StoredTable, preferences: dict[str, StoredTable]
-        ) -> PartitionRows:
-            filled = self.steps(context.resources).run_initial(dataset, context.partition_keys, preferences)
-            return published(context, filled, population_metadata, POPULATION_COLUMNS)
+        def initial_rubrics(context: dg.AssetExecutionContext) -> PartitionRows:
+            step = self.runner(context.resources).initial_rubrics(context.partition_keys, population_metadata)
+            return run_and_publish(context, step, population_metadata, POPULATION_COLUMNS)
 
         return initial_rubrics
 
@@ -85,10 +79,11 @@ class SearchAssets:
         """Return the asset that looks at all prompts after a generation: only in scope `global_batch`."""
 
         @dg.asset(
-            key=self.key(f"hard_prompts_{number:02d}"),
-            ins={"dataset": dg.AssetIn(dataset_key(self.prompts.dataset))},
-            # On keys only: it reads the few columns that it needs from storage.
-            deps=[dg.AssetDep(previous_key, partition_mapping=dg.AllPartitionMapping())],
+            key=self.key(hard_prompts_asset(number)),
+            deps=[
+                dataset_key(self.prompts.dataset),
+                dg.AssetDep(previous_key, partition_mapping=dg.AllPartitionMapping()),
+            ],
             description=f"One row is one prompt, how hard it is, and whether generation {number} evolves it.",
             metadata=columns_metadata(HARD_PROMPTS),
             group_name=self.name,
@@ -98,10 +93,8 @@ class SearchAssets:
             code_version=METHOD_VERSION,
             kinds={"parquet"},
         )
-        def hard(context: dg.AssetExecutionContext, dataset: StoredTable) -> pa.Table:
-            steps = self.steps(context.resources)
-            table = steps.table(steps.generation_name(number - 1))
-            rows = hard_prompts(steps.store, table, dataset, steps.settings.evolution.batch_size)
+        def hard(context: dg.AssetExecutionContext) -> pa.Table:
+            rows = self.runner(context.resources).choose_hard_prompts(number)
             context.add_output_metadata({"prompts": rows.num_rows, "hard": pc.sum(rows["is_hard"]).as_py()})
             return rows
 
@@ -109,22 +102,14 @@ class SearchAssets:
 
     def _generation(self, number: int, previous_key: dg.AssetKey, hard_key: dg.AssetKey | None) -> dg.AssetsDefinition:
         @self._per_prompt(
-            f"generation_{number:02d}",
+            generation_asset(number),
             f"One row is one individual of the population after generation {number}, with its lineage.",
             previous_key,
             hard_key,
         )
-        def generation(
-            context: dg.AssetExecutionContext,
-            dataset: StoredTable,
-            preferences: dict[str, StoredTable],
-            previous: dict[str, StoredTable],
-            **hard: StoredTable,
-        ) -> PartitionRows:
-            steps = self.steps(context.resources)
-            chosen = read_chosen(hard["hard"]) if hard else None
-            filled = steps.run_generation(number, dataset, context.partition_keys, preferences, previous, chosen)
-            return published(context, filled, population_metadata, POPULATION_COLUMNS)
+        def generation(context: dg.AssetExecutionContext) -> PartitionRows:
+            step = self.runner(context.resources).generation(number, context.partition_keys, population_metadata)
+            return run_and_publish(context, step, population_metadata, POPULATION_COLUMNS)
 
         return generation
 
@@ -168,27 +153,23 @@ class SearchAssets:
             pool=self.prompts.pool,
         )
         def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
-            steps = self.steps(context.resources)
-            handle = steps.store.stored("/".join(dataset_key(dataset).path))
+            runner = self.runner(context.resources)
             failed: dict[str, str] = {}
             summary: SearchSummary | None = None
             if best in context.selected_asset_keys:
-                filled = steps.run_best(handle, context.partition_keys)
-                failed = filled.failed
-                good = {
-                    key: h for key, h in filled.handles.items() if key not in failed and key not in filled.withdrawn
-                }
-                used = filled.used
+                result = run_until_complete(runner.best_rubrics(context.partition_keys))
+                failed, usage = result.failed, result.usage
                 log_materializations(
-                    context, (_materialized(best, key, h, used.get(key, {})) for key, h in good.items())
+                    context,
+                    (_materialized(best, key, handle, usage.get(key, {})) for key, handle in result.succeeded.items()),
                 )
             if export in context.selected_asset_keys:
-                written = export_search(steps, handle, context.run.run_id)
+                written = export_search(runner.plan, runner.run.store, context.run.run_id)
                 summary = written.summary
                 tags = {"dagster/data_version": summary.totals.rubrics_sha256}
                 context.log_event(dg.AssetMaterialization(export, metadata=written.metadata, tags=tags))
                 context.log.info("wrote %s", written.path)
-            yield from check_search(steps, handle, context.selected_asset_check_keys, summary)
+            yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys, summary)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.automation.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.graph_names import TABLES, checked_name, dataset_key, one_dataset
+from autosr_assets.runtime.graph_names import TABLES, checked_name, common_dataset, dataset_key
 from autosr_assets.steps.comparison import compare_searches, compared_table, comparison_metadata
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.errors import SettingsError
@@ -51,7 +51,7 @@ class SearchComparisonScaffolder(dg.Scaffolder[SearchComparisonParams]):
             raise SettingsError(
                 "no dataset in defs/ has two searches; first: dg scaffold defs autosr_assets.components.RubricSearch NAME"
             )
-        one_dataset(searches, known)
+        common_dataset(searches, known)
         dg.scaffold_component(request, {"searches": searches})
 
 
@@ -70,7 +70,7 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
         """Return the asset, named after the component's folder if it has no name."""
         found = defined_in(context.defs_module_path)
         known = {one.name: one.attributes.get("dataset") for one in found if one.kind == "RubricSearch"}
-        return self.definitions(self.name or context.path.name, one_dataset(self.searches, known))
+        return self.definitions(self.name or context.path.name, common_dataset(self.searches, known))
 
     def definitions(self, name: str, dataset: str) -> dg.Definitions:
         """Return the asset that compares the searches, all of them over this dataset."""

@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 from upath import UPath
 
 from autosr_assets.automation.run_tags import settings_fingerprint
-from autosr_assets.steps.call_records import spent_on
-from autosr_assets.steps.dataset import Origin
-from autosr_assets.steps.search_steps import SearchSteps
-from autosr_lib.llm.prompts import verifier_template
+from autosr_lib.llm.templates import verifier_template
+from autosr_lib.pipeline.call_records import search_usage
+from autosr_lib.pipeline.dataset_storage import DatasetSource
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.totals import Totals, totals_json
 from autosr_lib.search.fingerprints import METHOD_VERSION
-from autosr_lib.search.settings import InitializerStrategy
+from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
+from autosr_lib.settings import BackendName
+from autosr_lib.storage.store import TableStore
 
 Manifest = Mapping[str, Any]
 
@@ -28,47 +31,49 @@ OF_THE_RUN = ("run_id", "at", "version", "git", "python", "packages", "spent")
 _PACKAGES = ("dagster", "numpy", "openai", "pyarrow", "scipy")
 
 
-def told(steps: SearchSteps) -> dict[str, Any]:
-    """Return what a search is asked to do; no secret is among the settings."""
-    preferences = steps.preferences
-    origin = Origin.of_stored(steps.store, preferences.dataset_table)
+def search_description(plan: SearchPlan, store: TableStore) -> dict[str, Any]:
+    """Return everything that a search's result depends on; no secret is among the settings."""
+    dataset = plan.dataset
+    source = DatasetSource.of_stored(store, dataset.dataset_table)
+    backend, judge = plan.settings.backend.resolved, dataset.settings.backend.resolved
+    asks_models = backend is BackendName.LLM
     return {
-        "search": steps.prefix,
-        "dataset": preferences.settings.path,
-        "dataset_name": preferences.table.rpartition("/")[0],
-        "dataset_sha256": None if origin is None else origin.sha256,
-        "preset_rubrics_sha256": _presets_sha256(steps),
-        "structure": steps.structure.model_dump(mode="json"),
-        "settings": steps.settings.model_dump(mode="json"),
-        "dataset_settings": preferences.settings.model_dump(mode="json"),
-        "settings_fingerprint": settings_fingerprint(steps.structure, steps.settings),
+        "search": plan.name,
+        "dataset": dataset.settings.path,
+        "dataset_name": dataset.name,
+        "dataset_sha256": None if source is None else source.sha256,
+        "preset_rubrics_sha256": _presets_sha256(plan.settings.initializer),
+        "structure": plan.structure.model_dump(mode="json"),
+        "settings": plan.settings.model_dump(mode="json"),
+        "dataset_settings": dataset.settings.model_dump(mode="json"),
+        "settings_fingerprint": settings_fingerprint(plan.structure, plan.settings),
         "backend": {
-            "name": str(steps.backend.name),
-            "judge": str(preferences.backend.name),
-            "roles": {**steps.backend.identity, "judge": preferences.backend.identity["judge"]},
+            "name": str(backend),
+            "judge": str(judge),
+            "roles": {**plan.identity, "judge": dataset.identity["judge"]},
         },
-        "verifier_template": verifier_template(steps.settings.backend.llm) if steps.backend.client else None,
-        "seed": steps.settings.seed,
+        "verifier_template": verifier_template(plan.settings.backend.llm) if asks_models else None,
+        "seed": plan.settings.seed,
         "method_version": METHOD_VERSION,
     }
 
 
-def run_manifest(run_id: str, steps: SearchSteps, totals: Totals) -> dict[str, Any]:
+def run_manifest(run_id: str, plan: SearchPlan, store: TableStore, totals: Totals) -> dict[str, Any]:
     """Return the manifest of a run, as JSON has it."""
-    known = {
+    manifest = {
         "run_id": run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("autosr"),
         "git": git_commit(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
-        **told(steps),
+        **search_description(plan, store),
         "rubrics_sha256": totals.rubrics_sha256,
         "totals": totals_json(totals),
-        "spent": spent_on(steps.store, steps.prefix),
+        "spent": asdict(search_usage(store, plan.name)),
         "deterministic": totals.is_deterministic,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(known))
+    plain: dict[str, Any] = json.loads(json.dumps(manifest))
     return plain
 
 
@@ -91,8 +96,7 @@ def git_commit() -> str | None:
     return said.stdout.strip() or None
 
 
-def _presets_sha256(steps: SearchSteps) -> str | None:
-    known = steps.settings.initializer
-    if known.initializer_strategy is not InitializerStrategy.PRESET or known.preset_rubrics is None:
+def _presets_sha256(settings: InitializerSettings) -> str | None:
+    if settings.initializer_strategy is not InitializerStrategy.PRESET or settings.preset_rubrics is None:
         return None
-    return hashlib.sha256(UPath(known.preset_rubrics).read_bytes()).hexdigest()
+    return hashlib.sha256(UPath(settings.preset_rubrics).read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autosr_assets.graph_names import one_dataset
+from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
 from autosr_lib.results.comparison import Comparison, compare_results
 from autosr_lib.results.run_results import read_manifests, read_run_results
@@ -131,7 +131,7 @@ def one_dataset_of(store: TableStore, searches: Sequence[str]) -> str:
     Raises:
         SettingsError: there is only one search, one of them has no run on record, or they are over different datasets.
     """
-    return one_dataset(searches, datasets_of(store, searches))
+    return common_dataset(searches, datasets_of(store, searches))
 
 
 def _flat(manifest: Manifest) -> Iterator[tuple[str, Any]]:

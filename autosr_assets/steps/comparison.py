@@ -7,12 +7,12 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.checks.dataset_checks import present_prompts
-from autosr_assets.steps.call_records import spent_on
 from autosr_assets.views.rubric_text import cell
 from autosr_lib.domain.wording import plural
 from autosr_lib.errors import StorageError
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
+from autosr_lib.pipeline.call_records import Usage, search_usage
+from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.results.comparison import Comparison, compare_results
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
@@ -41,7 +41,7 @@ class SearchResults:
     touching: PairSummary | None
     """Its accuracy over pairs that touch a hidden candidate."""
     calls: int
-    spent: Mapping[str, Any]
+    spent: Usage
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def compare_searches(store: TableStore, dataset: str, searches: Sequence[str]) -
     Raises:
         StorageError: the dataset is not stored, or a search has no rubric for its prompts.
     """
-    prompt_ids = present_prompts(store.stored(f"{dataset}/dataset"))
+    prompt_ids = present_prompt_ids(store.stored(f"{dataset}/dataset"))
     results = [_results(store, search, prompt_ids) for search in searches]
     first = results[0]
     differences = {other.name: compare_results(first.results, other.results) for other in results[1:]}
@@ -79,7 +79,7 @@ def comparison_metadata(compared: ComparedSearches) -> dict[str, Any]:
         "prompts": compared.prompts,
     }
     for search in compared.searches:
-        metadata |= {f"{search.name}_calls": search.calls, f"{search.name}_cost": search.spent["cost"]}
+        metadata |= {f"{search.name}_calls": search.calls, f"{search.name}_cost": search.spent.cost}
         for pool, summary in (("unseen", search.unseen), ("touching", search.touching)):
             if summary is not None:
                 metadata[f"{search.name}_{pool}_accuracy"] = summary.best.value
@@ -96,8 +96,8 @@ def comparison_markdown(compared: ComparedSearches) -> str:
     first = compared.searches[0]
     searches = [
         f"| {cell(search.name)} | {search.rubrics} of {compared.prompts} | {_accuracy(search.unseen)} "
-        f"| {_accuracy(search.touching)} | {search.calls:,} | {search.spent['tokens']:,} "
-        f"| ${search.spent['cost']:,.2f} |"
+        f"| {_accuracy(search.touching)} | {search.calls:,} | {search.spent.tokens:,} "
+        f"| ${search.spent.cost:,.2f} |"
         for search in compared.searches
     ]
     differences = [
@@ -138,7 +138,7 @@ def _results(store: TableStore, search: str, prompt_ids: Sequence[str]) -> Searc
             [PairCount(result.holdout_pairs, result.holdout_best, result.holdout_best) for result in figures]
         ),
         calls=sum(result.calls for result in figures),
-        spent=spent_on(store, search),
+        spent=search_usage(store, search),
     )
 
 

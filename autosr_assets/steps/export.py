@@ -7,20 +7,20 @@ from typing import Any, NamedTuple
 import dagster as dg
 from upath import UPath
 
-from autosr_assets.home import data_home
-from autosr_assets.records.manifest import Manifest, run_manifest, told
+from autosr_assets.records.manifest import Manifest, run_manifest, search_description
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
-from autosr_assets.steps.search_steps import SearchSteps
+from autosr_assets.runtime.home import data_home
 from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import report_path, write_report
 from autosr_assets.views.search_charts import search_charts
 from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export import write_export
 from autosr_lib.results.outcomes import PromptOutcome, read_outcomes
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.results.totals import Totals, holdout_json
 from autosr_lib.storage.files import storage_errors, storage_path
-from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.exports import ExportRow, export_table, read_export
 
 EXPORT = "rubric_export"
@@ -34,24 +34,26 @@ class WrittenExport(NamedTuple):
     summary: SearchSummary
 
 
-def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> WrittenExport:
+def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> WrittenExport:
     """Write the export of a search in the order of its dataset, with its report; each row is read once.
 
     An export with new contents gets a record beside it; one with the same contents keeps the record that it has.
     """
-    target = export_target(steps)
-    last = _last_export(steps)
+    target = export_target(plan)
+    last = _last_export(plan, store)
     last_run = last.run_id if last and last.path == str(target) else None
 
     def manifest_of(totals: Totals) -> Manifest:
-        return with_its_record(target, run_manifest(run_id, steps, totals), last_run)
+        return with_its_record(target, run_manifest(run_id, plan, store, totals), last_run)
 
-    summary, manifest = write_export(target, best_outcomes(steps, dataset), manifest_of)
+    summary, manifest = write_export(target, best_outcomes(plan, store), manifest_of)
     if manifest["run_id"] == run_id:
-        keep_record(steps.store, target, manifest, summary.results)
-    row = ExportRow(str(target), fingerprint(told(steps)), summary.content_fingerprint, manifest["run_id"])
-    steps.store.write(steps.table(EXPORT), None, export_table(row))
-    write_report(steps.store, target, manifest, summary)
+        keep_record(store, target, manifest, summary.results)
+    row = ExportRow(
+        str(target), fingerprint(search_description(plan, store)), summary.content_fingerprint, manifest["run_id"]
+    )
+    store.write(plan.table(EXPORT), None, export_table(row))
+    write_report(store, target, manifest, summary)
     charts = {
         name: picture(name.replace("_", " "), svg)
         for name, svg in search_charts(summary.histories, summary.totals.holdout).items()
@@ -60,35 +62,36 @@ def export_search(steps: SearchSteps, dataset: StoredTable, run_id: str) -> Writ
     return WrittenExport(target, metadata, summary)
 
 
-def export_target(steps: SearchSteps) -> UPath:
+def export_target(plan: SearchPlan) -> UPath:
     """Return the path of a search's export."""
-    output = steps.settings.output
-    return storage_path(output) if output else data_home() / "exports" / f"{steps.prefix}.json"
+    output = plan.settings.output
+    return storage_path(output) if output else data_home() / "exports" / f"{plan.name}.json"
 
 
-def is_exported(steps: SearchSteps, content: str) -> bool:
+def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
     """Return whether the last export still exists and a new one would be the same.
 
     Args:
-        steps: the search.
+        plan: of the search.
+        store: with its tables.
         content: `SearchSummary.content_fingerprint` of its best rubrics.
     """
-    target, last = export_target(steps), _last_export(steps)
+    target, last = export_target(plan), _last_export(plan, store)
     with storage_errors(target, "read"):
         exists = target.is_file()
     if last is None or not exists:
         return False
-    return last[:3] == (str(target), fingerprint(told(steps)), content)
+    return last[:3] == (str(target), fingerprint(search_description(plan, store)), content)
 
 
-def _last_export(steps: SearchSteps) -> ExportRow | None:
-    rows = steps.store.read(steps.table(EXPORT))
+def _last_export(plan: SearchPlan, store: TableStore) -> ExportRow | None:
+    rows = store.read(plan.table(EXPORT))
     return None if rows is None else read_export(rows)
 
 
-def best_outcomes(steps: SearchSteps, dataset: StoredTable) -> Iterator[PromptOutcome]:
+def best_outcomes(plan: SearchPlan, store: TableStore) -> Iterator[PromptOutcome]:
     """Yield the outcome of every prompt of a search, in the order of the dataset."""
-    return read_outcomes(steps.store, steps.table("best_rubrics"), dataset)
+    return read_outcomes(store, plan.best_table, store.stored(plan.dataset.dataset_table))
 
 
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:

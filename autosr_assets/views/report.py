@@ -8,13 +8,13 @@ from typing import Any
 from markupsafe import Markup
 from upath import UPath
 
-from autosr_assets.steps.call_records import spent_by_role
 from autosr_assets.views.pages import page_template
 from autosr_assets.views.report_prompt import prompt_section
 from autosr_assets.views.search_charts import search_charts
 from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.evaluation.responses import with_candidates
+from autosr_lib.pipeline.call_records import Usage, usage_by_role
 from autosr_lib.results.summary import PromptLine, SearchSummary
 from autosr_lib.results.totals import Totals
 from autosr_lib.storage.files import atomic_write, storage_errors
@@ -23,7 +23,7 @@ from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.candidates import CALL_COLUMNS, read_sampled, read_sampling_calls
 from autosr_lib.storage.tables.columns import Status
-from autosr_lib.storage.tables.prompts import CANDIDATE_COLUMNS, read_prompt_candidates, read_prompts
+from autosr_lib.storage.tables.prompts import CANDIDATE_COLUMNS, read_prompt_candidates, read_stored_prompts
 
 FOLDED_AT = 500
 """Rows from which on the table of prompts is split into collapsed parts: a browser lays out only those that are open."""
@@ -64,7 +64,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], summary: SearchSumm
         name: Markup(svg)  # noqa: S704 - made by us, from numbers
         for name, svg in search_charts(summary.histories, holdout).items()
     }
-    spending = spent_by_role(store, manifest["search"], dataset)
+    spending = usage_by_role(store, manifest["search"], dataset)
     facts, withdrawn = _dataset_facts(store, f"{dataset}/dataset")
     return {
         "name": manifest["search"],
@@ -143,9 +143,7 @@ def _held_out(summary: HoldoutSummary | None) -> list[dict[str, Any]]:
     ]
 
 
-def _calls(
-    totals: Totals, sampling_calls: int | None, spending: Mapping[str, Mapping[str, float]]
-) -> Iterator[dict[str, Any]]:
+def _calls(totals: Totals, sampling_calls: int | None, spending: Mapping[str, Usage]) -> Iterator[dict[str, Any]]:
     """Yield one row per role, and one for the probes, whose tokens count as the verifier's.
 
     `sampling_calls` are those of the responder, None where there is none.
@@ -160,7 +158,7 @@ def _calls(
     for role, count in counts.items():
         if count is not None:
             spent = spending.get(role)
-            tokens, cost = ("–", "–") if spent is None else (f"{spent['tokens']:,.0f}", f"{spent['cost']:.4f}")
+            tokens, cost = ("–", "–") if spent is None else (f"{spent.tokens:,.0f}", f"{spent.cost:.4f}")
             yield {"role": role, "calls": count, "tokens": tokens, "cost": cost}
     if totals.probed:
         among = "among the verifier's" if totals.probe_calls else "–"
@@ -203,7 +201,7 @@ def _sections(
     prompts = {
         prompt.prompt_id: prompt
         for rows in store.read_where(f"{dataset}/dataset", "prompt_id", prompt_ids)
-        for prompt, _ in read_prompts(rows)
+        for prompt, _ in read_stored_prompts(rows)
     }
     for row in detailed:
         prompt = prompts[row.prompt_id]

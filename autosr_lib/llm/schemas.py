@@ -1,6 +1,6 @@
-"""JSON schemas of the replies, named after their roles.
+"""JSON schemas of the replies, one per role.
 
-They are a help to endpoints that obey them; what comes back is read as strictly in `replies.py` whatever was asked.
+Endpoints that support structured output enforce them. Replies are validated in `replies/` in any case.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ Schema = Mapping[str, Any]
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    # Strict structured output wants every property required and no others.
+    # Strict structured output requires that all properties are required and no others are allowed.
     return {
         "type": "object",
         "properties": properties,
@@ -48,7 +48,11 @@ JUDGE_SCHEMA: Schema = _object(reason=_STRING, verdict={"type": "string", "enum"
 
 @lru_cache(maxsize=256)
 def proposer_schema(labels: tuple[str, ...]) -> Schema:
-    """Return the schema of a proposal that may replace the criteria with these labels."""
+    """Return the schema of a proposal; `labels` are those of the parent's criteria, which it may replace.
+
+    >>> proposer_schema(("R1", "R2"))["properties"]["replaces"]["items"]["enum"]
+    ['R1', 'R2']
+    """
     return _object(
         analysis=_STRING,
         criteria={"type": "array", "items": _CRITERION, "minItems": 1, "maxItems": MAX_PROPOSED},
@@ -58,18 +62,26 @@ def proposer_schema(labels: tuple[str, ...]) -> Schema:
 
 @lru_cache(maxsize=256)
 def verifier_schema(labels: tuple[str, ...], scale: Scale, allow_not_applicable: bool) -> Schema:
-    """Return the schema of a reply that grades the criteria with these labels, with the bounds of the scale."""
+    """Return the schema of a reply with one grade per label, within the bounds of the scale.
+
+    >>> verifier_schema(("C1",), Scale.BINARY, False)["$defs"]["graded"]["properties"]["grade"]
+    {'type': 'integer', 'enum': [0, 1]}
+    """
     if scale is Scale.BINARY:
         grade: dict[str, Any] = {"type": "integer", "enum": [0, 1]}
     else:
         grade = {"type": "number", "minimum": 0, "maximum": scale_max(scale)}
     if allow_not_applicable:
         grade = {"anyOf": [grade, {"type": "null"}]}
-    # The reason stands first, so that it is written before the grade that follows from it.
+    # The reason comes first, so that the model writes it before the grade that follows from it.
     graded = _object(reason=_STRING, grade=grade)
     return {**_object(**{label: {"$ref": "#/$defs/graded"} for label in labels}), "$defs": {"graded": graded}}
 
 
 def scale_max(scale: Scale) -> int:
-    """Return the highest grade on the scale; that of `auto` is 5 until the whole reply is read."""
+    """Return the highest grade of the scale; 5 for `auto`, which is decided once the complete reply has been read.
+
+    >>> scale_max(Scale.FIVE), scale_max(Scale.BINARY)
+    (5, 1)
+    """
     return 1 if scale in (Scale.UNIT, Scale.BINARY) else 5

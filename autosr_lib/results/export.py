@@ -12,7 +12,7 @@ from autosr_lib.results.outcomes import PromptOutcome
 from autosr_lib.results.soundness import probe_rise
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.results.totals import Totals, holdout_json
-from autosr_lib.search.probing import Probed
+from autosr_lib.search.probing import ProbeResult
 from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.structs import RubricRows
@@ -96,7 +96,7 @@ def write_export(
     return summary, run_manifest
 
 
-def _probe_json(probed: Probed) -> dict[str, Any]:
+def _probe_json(probed: ProbeResult) -> dict[str, Any]:
     return {
         "candidate_id": probed.candidate_id,
         "probe": probed.probe,

@@ -12,7 +12,7 @@ from autosr_lib.evaluation.reference import (
     intransitive_share,
 )
 from autosr_lib.evaluation.settings import HoldoutSettings, JudgeSetting, ReferenceSettings
-from autosr_lib.search.probing import Probed
+from autosr_lib.search.probing import ProbeResult
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.structs import RubricRows
 
@@ -174,10 +174,10 @@ def length_fault(*, score_follows_length: bool, criteria_follow_length: tuple[st
     return f"{' and '.join(subjects)} follow the length of the texts, which the reference does not"
 
 
-def probe_rise(probed: Probed) -> float | None:
+def probe_rise(probed: ProbeResult) -> float | None:
     """Return how much higher a variant scores than its response; None where either is unscored.
 
-    >>> probe_rise(Probed("c1", Probe.PADDED, 0.5, 0.75))
+    >>> probe_rise(ProbeResult("c1", Probe.PADDED, 0.5, 0.75))
     0.25
     """
     if probed.score is None or probed.variant_score is None:

@@ -15,15 +15,15 @@ from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Parcel, pack
 from autosr_lib.evaluation.roles import GradeRequest, Verifier
 from autosr_lib.evaluation.settings import Grading
 from autosr_lib.heuristic import heuristic_roles
-from autosr_lib.llm.client import ModelClient
+from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.extraction import Extractor
-from autosr_lib.llm.prompts import PromptTemplate
+from autosr_lib.llm.roles.verifier import LlmVerifier
 from autosr_lib.llm.settings import Role
-from autosr_lib.llm.verifier import LlmVerifier
+from autosr_lib.llm.templates import PromptTemplate
 from autosr_lib.reward.exported import Entry, Exported, Which, read_export
 from autosr_lib.reward.scored import Scored, scored
 from autosr_lib.search.fingerprints import METHOD_VERSION
-from autosr_lib.search.grading import missing
+from autosr_lib.search.grading import missing_grades
 from autosr_lib.settings import BackendName, BackendSettings
 from autosr_lib.settings_merge import merge_settings
 
@@ -163,7 +163,7 @@ class Rubrics:
         entry = self.entry(prompt_id)
         rubric = entry.chosen(self.which)
         bank = GradeBank(1, votes or self.votes).with_criteria(rubric.criteria, (entry.prompt, [response]))
-        needs = missing(bank, [rubric], [0], range(bank.votes))
+        needs = missing_grades(bank, [rubric], [0], range(bank.votes))
         parcels = pack(needs, self.grading.grading, self.grading.criteria_per_call)
         reasons: dict[tuple[str, int], str] = {}
         async with AsyncExitStack() as stack:
@@ -207,7 +207,7 @@ class Rubrics:
             return []
         except EndpointError:
             if self.client is not None:
-                self.client.try_again()
+                self.client.clear_endpoint_failure()
             raise
         finally:
             if self.client is not None:

@@ -10,7 +10,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank
 from autosr_lib.evaluation.scoring import aggregate_votes
 from autosr_lib.evaluation.settings import Aggregate
-from autosr_lib.search.population import score_rubrics
+from autosr_lib.search.graded_prompt import score_rubrics
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class ScoringRun:
             rubrics.grading.model_dump(mode="json"),
             str(rubrics.exported.backend),
             rubrics.exported.verifier_template,
-            [llm.base_url, llm.model_for(Role.VERIFIER), llm.asking(Role.VERIFIER).model_dump(mode="json")],
+            [llm.base_url, llm.model_for(Role.VERIFIER), llm.settings_for(Role.VERIFIER).model_dump(mode="json")],
             llm.extraction.model_dump(mode="json"),
         )  # fmt: skip
 

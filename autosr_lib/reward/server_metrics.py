@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -10,13 +9,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
-from autosr_lib.llm.records import RoleTotals
+from autosr_lib.llm.call_records import RoleTotals
+from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.settings import Role
 from autosr_lib.reward.rubrics import Rubrics
 from autosr_lib.reward.scored import Scored
-
-if TYPE_CHECKING:
-    from autosr_lib.llm.client import ModelClient
 
 PATHS = frozenset({"/score", "/batch_score", "/rubrics", "/healthz", "/metrics"})
 """Paths that are counted by name; what a stranger makes up is one more, so that it cannot fill the memory."""
@@ -72,7 +69,7 @@ class Metrics:
 class _ModelCalls(Collector):
     """Reads off the client what the verifier has cost."""
 
-    def __init__(self, client: "ModelClient") -> None:
+    def __init__(self, client: ModelClient) -> None:
         self._client = client
 
     def collect(self) -> Iterable[Metric]:

@@ -1,19 +1,20 @@
-"""A prompt's own budget: it counts requests, cached or not, so that it is the same in every run (docs/method.md §7)."""
+"""A prompt's own budget. It counts requests, cached or not, so that it has the same effect in every run."""
 
 from collections.abc import Sequence
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
-from autosr_lib.search.grading import missing, parcels
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.grading import missing_grades, plan_requests
 from autosr_lib.search.roles import MutationMode
-from autosr_lib.search.state import Calls, SearchContext
+from autosr_lib.search.state import Calls
 
 REQUESTS_PER_CANDIDATE = 2
-"""Requests for one candidate and vote that are kept back for the finalists: their criteria may need two."""
+"""Requests reserved for each candidate and vote of the conclusion: the finalists' criteria may take two."""
 
 
 def conclusion_reserve(context: SearchContext) -> int:
-    """Return the requests that are kept back for the fresh votes at the end."""
+    """Return the number of requests reserved for the votes of the conclusion."""
     grading, prepared = context.settings.grading, context.prepared
     return REQUESTS_PER_CANDIDATE * (
         grading.finalist_votes * len(prepared.visible) + grading.holdout_votes * len(prepared.hidden)
@@ -21,29 +22,35 @@ def conclusion_reserve(context: SearchContext) -> int:
 
 
 def remaining_calls(context: SearchContext, calls: Calls) -> float:
-    """Return how many more requests the search of this prompt may make; infinite without a budget."""
+    """Return how many more requests the search of this prompt may make before its conclusion; infinite if unlimited."""
     budget = context.settings.stop.max_calls_per_prompt
     return float("inf") if budget is None else max(0, budget - conclusion_reserve(context) - calls.total)
 
 
-def proposals_within(context: SearchContext, calls: Calls, modes: Sequence[MutationMode]) -> list[MutationMode]:
-    """Return the first of `modes` that can be proposed so that grading one child is still paid for."""
+def is_affordable(context: SearchContext, calls: Calls, requests: int) -> bool:
+    """Return whether `requests` more fit into the complete budget of the prompt, including the reserve."""
+    budget = context.settings.stop.max_calls_per_prompt
+    return budget is None or calls.total + requests <= budget
+
+
+def affordable_modes(context: SearchContext, calls: Calls, modes: Sequence[MutationMode]) -> list[MutationMode]:
+    """Return the first of `modes`, as many as can be proposed while the grading of one child remains affordable."""
     grading = len(context.prepared.visible) * len(context.votes)
-    left = remaining_calls(context, calls) - grading
-    return list(modes[: int(max(0, min(left, len(modes))))])
+    remaining = remaining_calls(context, calls) - grading
+    return list(modes[: int(max(0, min(remaining, len(modes))))])
 
 
-def needs_within(context: SearchContext, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> list[Need]:
-    """Return what the first of `rubrics` lack, as many of them as what remains can grade."""
-    count = children_within(context, calls, bank, rubrics)
-    return missing(bank, rubrics[:count], context.prepared.visible.tolist(), context.votes)
+def affordable_needs(context: SearchContext, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> list[Need]:
+    """Return the grades missing from the first of `rubrics`, as many rubrics as can be graded completely."""
+    count = affordable_rubrics(context, calls, bank, rubrics)
+    return missing_grades(bank, rubrics[:count], context.prepared.visible.tolist(), context.votes)
 
 
-def children_within(context: SearchContext, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> int:
-    """Return how many of the first `rubrics` can be graded with what remains."""
-    places, votes = context.prepared.visible.tolist(), context.votes
-    left = remaining_calls(context, calls)
+def affordable_rubrics(context: SearchContext, calls: Calls, bank: GradeBank, rubrics: Sequence[Rubric]) -> int:
+    """Return how many of the first `rubrics` can be graded completely with the remaining requests."""
+    positions, votes = context.prepared.visible.tolist(), context.votes
+    remaining = remaining_calls(context, calls)
     count = len(rubrics)
-    while count and len(parcels(context, missing(bank, rubrics[:count], places, votes))) > left:
+    while count and len(plan_requests(context, missing_grades(bank, rubrics[:count], positions, votes))) > remaining:
         count -= 1
     return count

@@ -1,4 +1,4 @@
-"""The pairs that a proposer is shown (docs/method.md §7)."""
+"""The pairs of candidates that a proposer is shown (docs/method.md §7)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,50 +14,51 @@ from autosr_lib.search.roles import ContrastPair
 from autosr_lib.search.settings import Contrast
 
 
-class Contrasted(NamedTuple):
-    """Two candidates by their places in the prompt, the reference's better one first."""
+class ChosenPair(NamedTuple):
+    """A pair of candidates chosen for the proposer, by their positions in the prompt."""
 
     better: int
+    """Position of the candidate that the reference prefers."""
     worse: int
     fault: str
+    """How the parent orders the pair: `misordered`, `tied`, or `close` if it is right."""
 
 
 def choose_pairs(
     scores: FloatArray, prepared: PreparedPrompt, contrast: Contrast, count: int, attempt: int
-) -> tuple[Contrasted, ...]:
-    """Return up to `count` pairs for the `attempt`-th child (0, 1, …) of a parent.
+) -> tuple[ChosenPair, ...]:
+    """Return at most `count` pairs for the `attempt`-th child (0, 1, …) of a parent.
 
-    `misordered`: the pairs that the parent orders wrongly or ties, those that cost the objective most first, and when
-    these run out the ones it tells apart least. Each attempt goes on where the one before stopped, so that siblings
-    look at different faults. `rtd`: the two on top under the parent that the reference orders.
+    `misordered`: the pairs that the parent orders wrongly or ties, by decreasing loss of the objective, then the
+    correctly ordered pairs by increasing margin. Each attempt continues where the previous one stopped, so that
+    siblings are written for different pairs. `rtd`: the ordered pair whose scores are highest.
 
     Args:
         scores: (visible candidates,) under the parent, NaN where unscored.
         prepared: the prompt.
-        contrast: which pairs.
-        count: how many pairs at most.
-        attempt: how many siblings of the same parent have been shown pairs before.
+        contrast: which pairs to choose.
+        count: the maximum number of pairs.
+        attempt: the number of earlier children of the same parent in this generation.
     """
     reference = prepared.reference
     if not len(reference.better):
         return ()
+    tolerance = prepared.objective.tie_tolerance
     signed = np.nan_to_num(margins(scores[None, :], reference)[0])
     if contrast is Contrast.RTD:
-        known = np.nan_to_num(scores, nan=-1.0)
-        height = known[reference.better] + known[reference.worse]
-        order = np.argsort(-height, kind="stable")[:1]
+        filled = np.nan_to_num(scores, nan=-1.0)
+        order = np.argsort(-(filled[reference.better] + filled[reference.worse]), kind="stable")[:1]
     else:
-        # A wrong pair costs its whole weight, a tied one half of it, a right one nothing: those are taken by margin.
-        tolerance = prepared.objective.tie_tolerance
-        cost = prepared.fit_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
-        ranked = np.lexsort((signed, -cost))
+        # A wrong pair loses its whole weight, a tied one half of it and a correct one nothing.
+        loss = prepared.pair_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
+        ranked = np.lexsort((signed, -loss))
         start = attempt * count % len(ranked)
         order = np.roll(ranked, -start)[:count]
     return tuple(
-        Contrasted(
+        ChosenPair(
             int(prepared.visible[reference.better[i]]),
             int(prepared.visible[reference.worse[i]]),
-            _fault(signed[i], prepared.objective.tie_tolerance),
+            _fault(signed[i], tolerance),
         )
         for i in order.tolist()
     )
@@ -68,12 +69,12 @@ def _fault(signed_margin: float, tie_tolerance: float) -> str:
 
 
 def show_pairs(
-    pairs: Sequence[Contrasted], rubric: Rubric, bank: GradeBank, prepared: PreparedPrompt
+    pairs: Sequence[ChosenPair], rubric: Rubric, bank: GradeBank, prepared: PreparedPrompt
 ) -> tuple[ContrastPair, ...]:
-    """Return the pairs as a proposer sees them: texts, and the first vote's grades under the parent."""
+    """Return the pairs as the proposer sees them: the texts, and the grades of the first vote under the parent."""
 
-    def grades(place: int) -> dict[str, float]:
-        column = bank.grades(rubric.keys, [0])[:, place, 0]
+    def grades(position: int) -> dict[str, float]:
+        column = bank.grades(rubric.keys, [0])[:, position, 0]
         return {
             key: float(grade)
             for key, grade in zip(rubric.keys, column, strict=True)

@@ -1,6 +1,6 @@
-"""What a search will ask, reckoned before it begins: requests by role for one prompt.
+"""The number of requests that the search of one prompt is expected to make, by role, estimated before it starts.
 
-It is the cost of a prompt that runs to its last generation; early stops, racing and kept replies only make it less.
+The estimate is for a prompt that is searched to its last generation; early stops, racing and cached replies lower it.
 """
 
 import math
@@ -16,15 +16,17 @@ from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.schedule import SCHEDULED
 from autosr_lib.search.settings import InitializerStrategy, Mode, Probing, Schedule, SearchSettings, Structure
 
-FIRST_CRITERIA = 5
-"""Criteria of a first rubric: the templates ask for 5 to 8, and models tend to the lower end."""
+INITIAL_CRITERIA = 5
+"""Criteria of an initial rubric: the templates ask for 5 to 8, and models tend to write few."""
 PROPOSED_CRITERIA = 2
 """New criteria of a proposal: the templates ask for 1 to 3."""
+ACCEPTED_REFINEMENTS = 0.5
+"""Share of refinements that improve the rubric and so are kept, in mode `iterative`."""
 
 
 @dataclass(frozen=True)
 class ExpectedCalls:
-    """Requests that one prompt is expected to make, by role."""
+    """The requests that one prompt is expected to make, by role."""
 
     initializer: float = 0.0
     proposer: float = 0.0
@@ -33,16 +35,16 @@ class ExpectedCalls:
     rubric_size: float = 0.0
     """Criteria of a rubric that the proposer is shown."""
     criteria_per_request: float = 0.0
-    """Criteria that the verifier is asked in one request."""
+    """Criteria in one request to the verifier."""
 
     @property
     def total(self) -> float:
-        """Return the requests of the search; those of the judge are counted apart."""
+        """Return the requests of the search; those of the judge are counted separately."""
         return self.initializer + self.proposer + self.verifier
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class _CandidateCounts:
     visible: int
     hidden: int
 
@@ -52,68 +54,75 @@ def expected_calls(
     settings: SearchSettings,
     structure: Structure,
     holdout: HoldoutSettings,
-    evolved: float = 1.0,
+    evolved_share: float = 1.0,
 ) -> ExpectedCalls:
-    """Return the requests that the search of a prompt is expected to make, within its own budget.
+    """Return the requests that the search of a prompt is expected to make, limited by its own budget.
 
     Args:
         prompt: with its candidates.
         settings: of the search.
         structure: of the search.
-        holdout: what is hidden from it.
-        evolved: share of the generations in which the prompt is searched; below 1 in scope `global_batch`.
+        holdout: which candidates are hidden.
+        evolved_share: share of the generations in which the prompt is searched; below 1 in scope `global_batch`.
     """
-    sizes, grading = _sizes(prompt, holdout), settings.grading
+    counts, grading = _count_candidates(prompt, holdout), settings.grading
     is_evolutionary = structure.mode is Mode.EVOLUTIONARY
-    at_first = float(settings.initializer.initial_proposals) if is_evolutionary else 0.0
-    later = _proposals_by_generation(settings, structure)
-    proposals = at_first + evolved * sum(later)
-    pooled = _requests(FIRST_CRITERIA, grading) + _requests_for_children(at_first, grading)
-    searched = pooled + evolved * sum(_requests_for_children(asked, grading) for asked in later)
-    known = FIRST_CRITERIA + PROPOSED_CRITERIA * proposals
-    final, measured = _last_sizes(known, settings, structure)
-    fresh = grading.finalist_votes * sizes.visible * _requests(final, grading)
-    unseen = grading.holdout_votes * sizes.hidden * _requests(measured, grading)
-    verifier = grading.num_votes * sizes.visible * searched + fresh + unseen
-    asked_criteria: float = grading.num_votes * sizes.visible * known
-    asked_criteria += grading.finalist_votes * sizes.visible * final + grading.holdout_votes * sizes.hidden * measured
-    first = 0 if settings.initializer.initializer_strategy is InitializerStrategy.PRESET else 1
+    first_proposals = float(settings.initializer.initial_proposals) if is_evolutionary else 0.0
+    later_proposals = _proposals_by_generation(settings, structure)
+    proposals = first_proposals + evolved_share * sum(later_proposals)
+    requests = _requests(INITIAL_CRITERIA, grading) + _requests_for_children(first_proposals, grading)
+    requests += evolved_share * sum(_requests_for_children(count, grading) for count in later_proposals)
+    criteria = INITIAL_CRITERIA + PROPOSED_CRITERIA * proposals
+    finalist_criteria, best_criteria = _conclusion_criteria(criteria, settings, structure)
+    votes_of_search = grading.num_votes * counts.visible
+    fresh_votes, hidden_votes = grading.finalist_votes * counts.visible, grading.holdout_votes * counts.hidden
+    verifier = (
+        votes_of_search * requests
+        + fresh_votes * _requests(finalist_criteria, grading)
+        + hidden_votes * _requests(best_criteria, grading)
+    )
+    requested_grades: float = votes_of_search * criteria
+    requested_grades += fresh_votes * finalist_criteria + hidden_votes * best_criteria
+    initializer = _initializer_calls(settings)
     budget = settings.stop.max_calls_per_prompt
-    whole = first + proposals + verifier
-    scale = 1.0 if budget is None else min(1.0, budget / whole)
-    probes = _probe_calls(sizes, settings, measured) if settings.probing.probing is Probing.ALL else 0
+    scale = 1.0 if budget is None else min(1.0, budget / (initializer + proposals + verifier))
+    probes = _probe_calls(counts, settings, best_criteria) if settings.probing.probing is Probing.ALL else 0
     return ExpectedCalls(
-        initializer=first,
+        initializer=initializer,
         proposer=proposals * scale,
         verifier=verifier * scale + probes,
-        rubric_size=min(settings.evolution.max_criteria, (FIRST_CRITERIA + known) / 2),
-        criteria_per_request=asked_criteria / verifier if verifier else 0.0,
+        rubric_size=min(settings.evolution.max_criteria, (INITIAL_CRITERIA + criteria) / 2),
+        criteria_per_request=requested_grades / verifier if verifier else 0.0,
     )
 
 
 def judge_calls(prompt: Prompt, settings: ReferenceSettings) -> int:
-    """Return the judge's requests for a prompt: each pair in both orders, none where labels order the candidates."""
+    """Return the judge's requests for a prompt: each pair in both orders, or 0 if labels order the candidates."""
     if choose_judge(prompt, settings.judge) is not JudgeSetting.MODEL:
         return 0
     n = len(prompt.candidates)
     return 2 * min(n * (n - 1) // 2, pair_budget(n, settings))
 
 
-def least_calls(prompt: Prompt, settings: SearchSettings, holdout: HoldoutSettings) -> int:
-    """Return the smallest budget with which a first rubric of usual size can be graded, the conclusion's share kept back."""
-    sizes, grading = _sizes(prompt, holdout), settings.grading
-    reserve = REQUESTS_PER_CANDIDATE * (grading.finalist_votes * sizes.visible + grading.holdout_votes * sizes.hidden)
-    first = 0 if settings.initializer.initializer_strategy is InitializerStrategy.PRESET else 1
-    return first + reserve + grading.num_votes * sizes.visible * _requests(FIRST_CRITERIA, grading)
+def min_calls(prompt: Prompt, settings: SearchSettings, holdout: HoldoutSettings) -> int:
+    """Return the smallest budget that pays for an initial rubric of usual size, its grading and the reserve."""
+    counts, grading = _count_candidates(prompt, holdout), settings.grading
+    reserve = REQUESTS_PER_CANDIDATE * (grading.finalist_votes * counts.visible + grading.holdout_votes * counts.hidden)
+    initial = grading.num_votes * counts.visible * _requests(INITIAL_CRITERIA, grading)
+    return _initializer_calls(settings) + reserve + initial
 
 
-def _sizes(prompt: Prompt, holdout: HoldoutSettings) -> _Sizes:
+def _count_candidates(prompt: Prompt, holdout: HoldoutSettings) -> _CandidateCounts:
     hidden = len(hidden_candidates(prompt, holdout))
-    return _Sizes(len(prompt.candidates) - hidden, hidden)
+    return _CandidateCounts(len(prompt.candidates) - hidden, hidden)
+
+
+def _initializer_calls(settings: SearchSettings) -> int:
+    return 0 if settings.initializer.initializer_strategy is InitializerStrategy.PRESET else 1
 
 
 def _proposals_by_generation(settings: SearchSettings, structure: Structure) -> list[float]:
-    """Return how often the proposer is asked in each generation; `weight_perturb` needs no one."""
+    """Return the requests to the proposer in each generation; `weight_perturb` needs none."""
     limit = settings.stop.max_generations
     generations = structure.generations if limit is None else min(limit, structure.generations)
     if structure.mode is Mode.ITERATIVE:
@@ -121,40 +130,46 @@ def _proposals_by_generation(settings: SearchSettings, structure: Structure) -> 
     count = settings.evolution.mutations_per_round
     if settings.mutation.adaptive_mutation is not Schedule.FIXED:
         return [count * (1 - 1 / len(SCHEDULED))] * generations
-    modes = [SCHEDULED[place % len(SCHEDULED)] for place in range(count * generations)]
+    modes = [SCHEDULED[i % len(SCHEDULED)] for i in range(count * generations)]
     return [
         float(sum(mode is not MutationMode.WEIGHT_PERTURB for mode in modes[start : start + count]))
         for start in range(0, count * generations, count or 1)
     ]
 
 
-def _probe_calls(sizes: _Sizes, settings: SearchSettings, criteria: float) -> int:
-    """Return the requests that probing the best rubric takes; there are none where a prompt's budget is spent."""
-    variants = len(Probe) * min(settings.probing.probe_candidates, sizes.visible)
+def _probe_calls(counts: _CandidateCounts, settings: SearchSettings, criteria: float) -> int:
+    """Return the requests that probing the best rubric takes, if the prompt's budget is not spent."""
+    variants = len(Probe) * min(settings.probing.probe_candidates, counts.visible)
     return variants * settings.grading.num_votes * _requests(criteria, settings.grading)
 
 
 def _requests(criteria: float, grading: GradingSettings) -> int:
-    """Return the requests that these criteria take for one candidate and vote."""
+    """Return the requests that so many criteria take for one candidate and vote."""
     return math.ceil(criteria / (1 if grading.grading is Grading.PER_CRITERION else grading.criteria_per_call))
 
 
 def _requests_for_children(children: float, grading: GradingSettings) -> float:
+    """Return the requests that the new criteria of so many siblings take for one candidate and vote."""
     if grading.grading is Grading.PER_RUBRIC:
         return children * _requests(PROPOSED_CRITERIA, grading)
     return _requests(children * PROPOSED_CRITERIA, grading)
 
 
-def _last_sizes(known: float, settings: SearchSettings, structure: Structure) -> tuple[float, float]:
-    """Return the criteria of all finalists together, and those of the best and the first rubric."""
-    most = settings.evolution.max_criteria
+def _conclusion_criteria(criteria: float, settings: SearchSettings, structure: Structure) -> tuple[float, float]:
+    """Return the number of criteria of all finalists together, and of the best and the initial rubric together.
+
+    Args:
+        criteria: the number of criteria in the bank at the end of the search.
+        settings: of the search.
+        structure: of the search.
+    """
+    limit = settings.evolution.max_criteria
     if structure.mode is Mode.ITERATIVE:
-        # About half of the refinements make the rubric better, and only those stay.
-        kept = 0.5 if settings.refinement.accept_only_if_improve else 1.0
-        grown = min(most, FIRST_CRITERIA + kept * (known - FIRST_CRITERIA))
+        accepted = ACCEPTED_REFINEMENTS if settings.refinement.accept_only_if_improve else 1.0
+        grown = min(limit, INITIAL_CRITERIA + accepted * (criteria - INITIAL_CRITERIA))
         return grown, grown
     if MutationMode.GATHER in settings.evolution.free_modes:
-        # The best has nearly all that is known and earns weight; the others, and the first, are parts of it.
-        return min(known, most), min(known, most)
-    alone = FIRST_CRITERIA + PROPOSED_CRITERIA * settings.evolution.finalists
-    return min(known, alone), min(known, FIRST_CRITERIA + 2 * PROPOSED_CRITERIA)
+        # The best rubric has nearly all criteria of the bank, and those of the others are among them.
+        return min(criteria, limit), min(criteria, limit)
+    finalists = INITIAL_CRITERIA + PROPOSED_CRITERIA * settings.evolution.finalists
+    return min(criteria, finalists), min(criteria, INITIAL_CRITERIA + 2 * PROPOSED_CRITERIA)

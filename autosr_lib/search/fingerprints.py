@@ -1,11 +1,12 @@
-"""Input fingerprints: the hash of all that a stored row depends on, known before any work is done.
+"""Input fingerprints: hashes of everything that a stored row depends on, computed before any work is done.
 
-A prompt's fingerprints form a chain, preferences → initial rubrics → generation 1 … N → best, each the hash of the one
-before and of the settings that reach it. A row whose fingerprint is the wanted one is up to date, and so is all that
-it came from.
+A prompt's fingerprints form a chain: preferences, initial rubrics, generations 1 … N, best rubric. Each is a hash of
+the previous fingerprint and of the settings that affect its own step. A row is up to date if its stored fingerprint
+equals the current one; everything that it was made from is then up to date as well.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from autosr_lib.domain.fingerprint import fingerprint
@@ -16,23 +17,30 @@ from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, R
 from autosr_lib.search.settings import Mode, Schedule, SearchSettings, Structure
 
 METHOD_VERSION = "2"
-"""Raised when the same settings and replies would give other results."""
+"""Increased whenever the same settings and replies would give different results."""
 
-Identity = Mapping[str, Any]
-"""By role, what is asked: enough to tell whether the same request would be answered by the same model."""
+RoleIdentities = Mapping[str, Any]
+"""What answers each role, by role name: two equal identities answer the same request in the same way."""
 
-_AT_THE_END: dict[str, Any] = {
+_CONCLUSION_SETTINGS: dict[str, Any] = {
     "evolution": {"finalists", "refit_on_all"},
     "grading": {"holdout_votes"},
     "probing": True,
 }
-_FROM_GENERATION_ONE = ("stagnation_generations", "stop_when_distinguished")
+"""Settings that only affect the best rubric."""
+_GENERATION_STOP_SETTINGS = ("stagnation_generations", "stop_when_distinguished")
+"""Stop settings that do not affect generation 0. The others do: a budget ends it early, and the margin decides whether
+it counts as distinguished.
+"""
 
 
 def candidates_fingerprint(prompt: Prompt, pool: ResponseSettings, responder: Any) -> str:
-    """Return the fingerprint of what is sampled for a prompt; one that has enough candidates is left alone by the pool."""
-    told = (pool.model_dump(mode="json"), responder) if needs_responses(prompt) else None
-    return fingerprint("candidates", METHOD_VERSION, prompt.fingerprint, told)
+    """Return the fingerprint of the candidates sampled for a prompt.
+
+    For a prompt that has enough candidates it does not depend on the pool.
+    """
+    inputs = (pool.model_dump(mode="json"), responder) if needs_responses(prompt) else None
+    return fingerprint("candidates", METHOD_VERSION, prompt.fingerprint, inputs)
 
 
 def preferences_fingerprint(prompt: Prompt, reference: ReferenceSettings, judge: Any) -> str:
@@ -40,54 +48,58 @@ def preferences_fingerprint(prompt: Prompt, reference: ReferenceSettings, judge:
     return fingerprint("preferences", METHOD_VERSION, prompt.fingerprint, reference.model_dump(mode="json"), judge)
 
 
-def generation_fingerprints(
-    preferences: str,
-    holdout: HoldoutSettings,
-    settings: SearchSettings,
-    structure: Structure,
-    identity: Identity,
-    preset: Rubric | None = None,
-    dataset: str = "",
-) -> list[str]:
+@dataclass(frozen=True)
+class FingerprintInputs:
+    """Everything that a prompt's generations depend on beside its preferences."""
+
+    holdout: HoldoutSettings
+    settings: SearchSettings
+    structure: Structure
+    identities: RoleIdentities
+    preset: Rubric | None = None
+    """The rubric that the search starts from, if given."""
+    dataset: str = ""
+    """In scope `global_batch`, a digest of all prompts, since each prompt depends on the others."""
+
+
+def generation_fingerprints(preferences: str, inputs: FingerprintInputs) -> list[str]:
     """Return the fingerprints of generation 0 (the initial rubrics), 1, … of one prompt.
 
     Args:
         preferences: the fingerprint of its preferences, which covers the prompt.
-        holdout: what is hidden.
-        settings: of the search.
-        structure: of the search.
-        identity: who answers the roles.
-        preset: the rubric it starts from, if that is given.
-        dataset: in scope `global_batch`, a name for all prompts together: each depends on the others.
+        inputs: everything else that the generations depend on.
     """
-    # A run has more settings, where it writes and how it asks; who answers is told by `identity`.
-    searching = set(SearchSettings.model_fields)
-    told = settings.model_dump(mode="json", include=searching, exclude={**_AT_THE_END, "stop": {"max_generations"}})
-    later: dict[str, Any] = {"selection": told.pop("selection")}
-    # The others reach generation 0 too: a budget ends it early, a margin decides whether it counts as distinguished.
-    later["stop"] = {name: told["stop"].pop(name) for name in _FROM_GENERATION_ONE}
+    initial, later = _settings_by_step(inputs)
+    preset = inputs.preset and inputs.preset.model_dump(mode="json")
+    roles = {role: inputs.identities[role] for role in ("initializer", "proposer", "verifier")}
+    holdout, mode = inputs.holdout.model_dump(mode="json"), str(inputs.structure.mode)
+    chain = [fingerprint("initial", METHOD_VERSION, preferences, holdout, mode, initial, preset, roles)]
+    limit = inputs.settings.stop.max_generations
+    for number in range(1, inputs.structure.generations + 1):
+        is_skipped = limit is not None and number > limit
+        chain.append(fingerprint("generation", number, chain[-1], later, is_skipped))
+    return chain
+
+
+def _settings_by_step(inputs: FingerprintInputs) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings that affect every generation, and those that affect generation 1 and later only."""
+    settings, structure = inputs.settings, inputs.structure
+    # A run has more settings, such as its output file; the model that answers is covered by the identities.
+    included = set(SearchSettings.model_fields)
+    excluded = {**_CONCLUSION_SETTINGS, "stop": {"max_generations"}}
+    initial = settings.model_dump(mode="json", include=included, exclude=excluded)
+    later: dict[str, Any] = {"selection": initial.pop("selection")}
+    later["stop"] = {name: initial["stop"].pop(name) for name in _GENERATION_STOP_SETTINGS}
     if settings.stop.max_calls_per_prompt is not None:
-        told["kept_back"] = settings.grading.holdout_votes
-    told["initializer"].pop("preset_rubrics")
-    start = preset and preset.model_dump(mode="json")
-    known = [
-        fingerprint(
-            "initial", METHOD_VERSION, preferences, holdout.model_dump(mode="json"), str(structure.mode), told, start,
-            {role: identity[role] for role in ("initializer", "proposer", "verifier")},
-        )
-    ]  # fmt: skip
-    later |= {"scope": str(structure.scope), "dataset": dataset}
-    # Only one schedule looks at how many generations there are to be: the others' rows outlive a change of it.
+        initial["kept_back"] = settings.grading.holdout_votes
+    initial["initializer"].pop("preset_rubrics")
+    later |= {"scope": str(structure.scope), "dataset": inputs.dataset}
+    # Only this schedule depends on the number of generations; rows of the others stay up to date when it changes.
     if structure.mode is Mode.EVOLUTIONARY and settings.mutation.adaptive_mutation is Schedule.EXPLORATION_DECAY:
         later["generations"] = structure.generations
-    limit = settings.stop.max_generations
-    for number in range(1, structure.generations + 1):
-        is_idle = limit is not None and number > limit
-        known.append(fingerprint("generation", number, known[-1], later, is_idle))
-    return known
+    return initial, later
 
 
 def best_fingerprint(last: str, settings: SearchSettings) -> str:
-    """Return the fingerprint of a prompt's best rubric, from that of its last generation."""
-    told = settings.model_dump(mode="json", include=_AT_THE_END)
-    return fingerprint("best", last, told)
+    """Return the fingerprint of a prompt's best rubric, from the fingerprint of its last generation."""
+    return fingerprint("best", last, settings.model_dump(mode="json", include=_CONCLUSION_SETTINGS))

@@ -1,4 +1,4 @@
-"""Asking the verifier for what a bank lacks."""
+"""Requests to the verifier for grades that a bank lacks."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,45 +7,51 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Need, Parcel, pack
 from autosr_lib.evaluation.roles import GradeRequest
-from autosr_lib.search.state import Calls, SearchContext
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.state import Calls
 
 
-def missing(bank: GradeBank, rubrics: Iterable[Rubric], places: Sequence[int], votes: Sequence[int]) -> list[Need]:
-    """Return the grades that these rubrics need on these candidates and votes and that the bank lacks, each once."""
+def missing_grades(
+    bank: GradeBank, rubrics: Iterable[Rubric], positions: Sequence[int], votes: Sequence[int]
+) -> list[Need]:
+    """Return each grade that these rubrics need for these candidates and votes and that the bank lacks, once."""
     wanted: dict[str, tuple[Criterion, Rubric]] = {}
     for rubric in rubrics:
         for criterion in rubric.criteria:
             wanted.setdefault(criterion.key, (criterion, rubric))
     return [
-        Need(criterion, place, vote, rubric.fingerprint)
+        Need(criterion, position, vote, rubric.fingerprint)
         for criterion, rubric in wanted.values()
-        for place in places
+        for position in positions
         for vote in votes
-        if criterion.measure is None and not bank.has(criterion.key, place, vote)
+        if criterion.measure is None and not bank.has(criterion.key, position, vote)
     ]
 
 
-def parcels(context: SearchContext, needs: Iterable[Need]) -> list[Parcel]:
-    """Return the requests that meet the needs."""
+def plan_requests(context: SearchContext, needs: Iterable[Need]) -> list[Parcel]:
+    """Return the requests that obtain these grades."""
     grading = context.settings.grading
     return pack(needs, grading.grading, grading.criteria_per_call)
 
 
 async def grade(context: SearchContext, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
-    """Return the bank with what the verifier answered; a reply that cannot be read leaves its criteria ungraded.
+    """Return the bank with the grades that the verifier gave; an unreadable reply leaves its criteria ungraded.
 
-    Criteria are sent as the bank words them, so that a request does not depend on who needs it.
+    Criteria are sent as the bank words them, so that a request does not depend on which rubric needs it.
     """
     bank = bank.with_criteria((need.criterion for need in needs), context.prepared.texts)
-    requests = parcels(context, (need._replace(criterion=bank.criteria[need.criterion.key]) for need in needs))
-    answers = await asyncio.gather(*(_ask(context, parcel) for parcel in requests))
-    given = [entry for answer in answers if answer is not None for entry in answer]
-    asked = sum(len(parcel.criteria) for parcel in requests)
-    calls = Calls(verifier=len(requests), failed=sum(answer is None for answer in answers), ungraded=asked - len(given))
-    return bank.with_entries(given), calls
+    requests = plan_requests(context, (need._replace(criterion=bank.criteria[need.criterion.key]) for need in needs))
+    replies = await asyncio.gather(*(_ask(context, request) for request in requests))
+    entries = [entry for reply in replies if reply is not None for entry in reply]
+    requested = sum(len(request.criteria) for request in requests)
+    calls = Calls(
+        verifier=len(requests), failed=sum(reply is None for reply in replies), ungraded=requested - len(entries)
+    )
+    return bank.with_entries(entries), calls
 
 
 async def _ask(context: SearchContext, parcel: Parcel) -> list[BankEntry] | None:
+    """Return the grades in the verifier's reply, or None if it could not be read."""
     prompt_text, texts = context.prepared.texts
     request = GradeRequest(
         context.prepared.prompt.prompt_id, prompt_text, texts[parcel.candidate], parcel.criteria, parcel.vote
@@ -61,12 +67,8 @@ async def _ask(context: SearchContext, parcel: Parcel) -> list[BankEntry] | None
     ]
 
 
-def whole_cost(context: SearchContext, rubrics: Iterable[Rubric], places: int, votes: int) -> int:
-    """Return the requests that grading each of these rubrics as a whole would cost, without a bank."""
+def requests_without_bank(context: SearchContext, rubrics: Iterable[Rubric]) -> int:
+    """Return the requests that complete grading of each rubric on the visible candidates would take without a bank."""
     per_call = context.settings.grading.criteria_per_call
-    asked = (sum(_is_asked(criterion) for criterion in rubric.criteria) for rubric in rubrics)
-    return sum(-(-count // per_call) * places * votes for count in asked)
-
-
-def _is_asked(criterion: Criterion) -> bool:
-    return criterion.measure is None
+    graded = (sum(criterion.measure is None for criterion in rubric.criteria) for rubric in rubrics)
+    return sum(-(-count // per_call) * len(context.prepared.visible) * len(context.votes) for count in graded)

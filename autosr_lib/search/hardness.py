@@ -1,49 +1,64 @@
-"""Hardness (docs/method.md §7): in scope `global_batch` a generation evolves only the hardest prompts of all."""
+"""Hardness (docs/method.md §7): in scope `global_batch` a generation evolves only the hardest prompts."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
-class Standing(NamedTuple):
-    """How a prompt's population stands after a generation.
-
-    `margin` is the best rubric's top margin, signed by the reference; `wrong_share` the share of the population whose
-    top candidate is not one of the reference's best; `is_open` whether the prompt may be searched any further.
-    """
+class PromptProgress(NamedTuple):
+    """How far the search of a prompt has come after a generation."""
 
     margin: float
+    """Top margin of the best rubric, negative if the reference orders the top two the other way round."""
     wrong_share: float
+    """Share of the population whose top candidate is not the reference's best."""
     is_open: bool
+    """Whether the search of the prompt has not stopped yet."""
 
 
-def hardness(standing: Standing) -> float:
-    """Return `1/(1 + max(0, signed margin)) + 2 * wrong_share`: 0.5 for an easy prompt, 3 for the hardest."""
-    return 1 / (1 + max(0.0, standing.margin)) + 2 * standing.wrong_share
+def measure_progress(margin: float, has_right_top: Sequence[bool], *, is_open: bool) -> PromptProgress:
+    """Return the progress of a prompt from its best rubric's margin and, for each individual, whether its top is right.
+
+    >>> measure_progress(0.25, [True, False], is_open=True)
+    PromptProgress(margin=0.25, wrong_share=0.5, is_open=True)
+    """
+    wrong = sum(not is_right for is_right in has_right_top) / len(has_right_top) if has_right_top else 1.0
+    return PromptProgress(margin, wrong, is_open)
 
 
-def hardest(standings: Mapping[str, Standing], batch_size: float) -> list[str]:
-    """Return the prompts that the next generation evolves, the hardest first; equals in the order of their ids.
+def hardness(progress: PromptProgress) -> float:
+    """Return `1/(1 + max(0, margin)) + 2 * wrong_share`, from 0.5 for an easy prompt to 3 for the hardest.
+
+    >>> hardness(PromptProgress(margin=1.0, wrong_share=0.0, is_open=True))
+    0.5
+    """
+    return 1 / (1 + max(0.0, progress.margin)) + 2 * progress.wrong_share
+
+
+def hardest_prompts(progress: Mapping[str, PromptProgress], batch_size: float) -> list[str]:
+    """Return the prompts that the next generation evolves, hardest first; equally hard ones in the order of their ids.
+
+    >>> easy, hard = PromptProgress(1.0, 0.0, is_open=True), PromptProgress(0.0, 1.0, is_open=True)
+    >>> hardest_prompts({"p1": easy, "p2": hard}, batch_size=1)
+    ['p2']
 
     Args:
-        standings: of every prompt.
-        batch_size: a count, or below 1 a fraction of the prompts, rounded up.
+        progress: of every prompt, by id.
+        batch_size: a number of prompts, or, if below 1, a fraction of all prompts, rounded up.
     """
-    count = math.ceil(batch_size * len(standings)) if batch_size < 1 else round(batch_size)
-    return _in_order(standings)[:count]
+    open_prompts = [prompt_id for prompt_id, measured in progress.items() if measured.is_open]
+    ranked = sorted(open_prompts, key=lambda prompt_id: (-hardness(progress[prompt_id]), prompt_id))
+    return ranked[: _batch_count(len(progress), batch_size)]
 
 
-def _in_order(standings: Mapping[str, Standing]) -> list[str]:
-    return sorted((name for name, one in standings.items() if one.is_open), key=lambda n: (-hardness(standings[n]), n))
+def reachable_prompts(prompts: int, generations: int, batch_size: float) -> int:
+    """Return how many prompts can be evolved at most over all generations.
+
+    >>> reachable_prompts(prompts=100, generations=3, batch_size=0.1)
+    30
+    """
+    return min(prompts, generations * _batch_count(prompts, batch_size))
 
 
-def reachable(prompts: int, generations: int, batch_size: float) -> int:
-    """Return how many prompts can be evolved at all, at most, over all generations."""
-    each = math.ceil(batch_size * prompts) if batch_size < 1 else round(batch_size)
-    return min(prompts, generations * each)
-
-
-def standing_of(margin: float, has_right_top: Sequence[bool], *, is_open: bool) -> Standing:
-    """Return the standing of a population: the best's margin, and for each individual whether its top is right."""
-    wrong = sum(not right for right in has_right_top) / len(has_right_top) if has_right_top else 1.0
-    return Standing(margin, wrong, is_open)
+def _batch_count(prompts: int, batch_size: float) -> int:
+    return math.ceil(batch_size * prompts) if batch_size < 1 else round(batch_size)

@@ -1,4 +1,4 @@
-"""What of a best rubric follows the length of the texts; the search takes no notice, people are warned."""
+"""Whether a best rubric rewards length alone. The search does not use this; it is reported as a warning."""
 
 from typing import NamedTuple
 
@@ -6,37 +6,34 @@ import numpy as np
 
 from autosr_lib.evaluation.length_bias import rewards_length_alone
 from autosr_lib.search.conclusion import Conclusion
-from autosr_lib.search.mutation import known_grades
-from autosr_lib.search.state import SearchContext
+from autosr_lib.search.context import SearchContext
 
 
 class LengthReport(NamedTuple):
-    """What follows the length of the texts far more closely than the truth about them does."""
+    """What follows the length of the texts far more closely than the reference does."""
 
     score: bool
-    """The score under the rubric to use."""
+    """Whether the score under the rubric to use does."""
     criteria: tuple[str, ...]
-    """Ids of its criteria whose grades do."""
+    """Ids of the rubric's criteria whose grades do."""
 
 
-NOTHING_FOLLOWS = LengthReport(score=False, criteria=())
+NO_LENGTH_BIAS = LengthReport(score=False, criteria=())
 
 
-def length_report(context: SearchContext, conclusion: Conclusion) -> LengthReport:
-    """Return what of the best rubric rewards length alone, over all candidates that are scored."""
-    candidates = context.prepared.prompt.candidates
-    told = [conclusion.candidate_scores[candidate.candidate_id] for candidate in candidates]
-    scores = np.array([np.nan if score is None else score for score in told])
+def find_length_bias(context: SearchContext, conclusion: Conclusion) -> LengthReport:
+    """Return what rewards length alone in the rubric to use, over all scored candidates."""
+    candidates, rubric = context.prepared.prompt.candidates, conclusion.rubric
+    by_id = conclusion.candidate_scores
+    values = [by_id[candidate.candidate_id] for candidate in candidates]
+    scores = np.array([np.nan if score is None else score for score in values])
     scored = np.flatnonzero(~np.isnan(scores))
-    lengths = [len(candidates[place].text) for place in scored]
-    truths = context.prepared.whole_reference.quantiles[scored].tolist()
-    rubric = conclusion.rubric
-    grades = known_grades(
-        conclusion.bank, rubric.keys, scored.tolist(), context.all_votes, context.settings.grading.aggregate
-    )
-    follows = [
+    lengths = [len(candidates[position].text) for position in scored]
+    quantiles = context.prepared.complete_reference.quantiles[scored].tolist()
+    grades = context.graded(conclusion.bank, context.all_votes).aggregated_grades(rubric, scored.tolist())
+    biased_ids = tuple(
         criterion.criterion_id
-        for criterion, values in zip(rubric.criteria, grades.tolist(), strict=True)
-        if rewards_length_alone(values, lengths, truths)
-    ]
-    return LengthReport(rewards_length_alone(scores[scored].tolist(), lengths, truths), tuple(follows))
+        for criterion, row in zip(rubric.criteria, grades.tolist(), strict=True)
+        if rewards_length_alone(row, lengths, quantiles)
+    )
+    return LengthReport(rewards_length_alone(scores[scored].tolist(), lengths, quantiles), biased_ids)

@@ -1,60 +1,57 @@
-"""Individuals and populations."""
+"""Individuals, and which of them survive a generation (docs/method.md §7)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
 from autosr_lib.domain.rubric import Rubric
-from autosr_lib.evaluation.arrays import FloatArray
-from autosr_lib.evaluation.grade_bank import GradeBank
-from autosr_lib.evaluation.objective import Evaluation, evaluate
-from autosr_lib.evaluation.scoring import Scores, score_candidates
-from autosr_lib.evaluation.settings import Aggregate
-from autosr_lib.search.prepared_prompt import PreparedPrompt
+from autosr_lib.evaluation.objective import Evaluation
 
 
 @dataclass(frozen=True)
 class Individual:
-    """A rubric with its evaluation and its lineage; parents are named by the fingerprints of their rubrics."""
+    """A rubric with its evaluation and its lineage."""
 
     rubric: Rubric
     evaluation: Evaluation
     operator: str
     generation: int
     parents: tuple[str, ...] = ()
+    """Fingerprints of the parents' rubrics."""
     gain: float | None = None
-    """Objective above that of its best parent; None for one without parents."""
+    """Its objective minus that of its best parent; None without parents."""
 
     @property
     def fingerprint(self) -> str:
-        """Return the rubric's fingerprint, by which an individual is known."""
+        """Return the fingerprint of the rubric, which identifies an individual within a population."""
         return self.rubric.fingerprint
 
     def is_same_as(self, other: "Individual") -> bool:
-        """Return whether both are one birth; a rubric can be made a second time, in another way."""
-        mine, theirs = ((one.fingerprint, one.operator, one.generation) for one in (self, other))
-        return mine == theirs
+        """Return whether both were created by one operator in one generation; the same rubric can be created twice."""
+        return (self.fingerprint, self.operator, self.generation) == (
+            other.fingerprint,
+            other.operator,
+            other.generation,
+        )
 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """The memory of an individual that was made, kept or not: enough to tell the way to the best rubric."""
+    """A record of an individual that was created, even if it did not survive; it documents the lineage of the best."""
 
     fingerprint: str
     operator: str
     generation: int
     parents: tuple[str, ...]
     objective: float | None
-    """None for a child that lost its race: it was never evaluated."""
+    """None for a child that was eliminated by racing and so never evaluated."""
     gain: float | None
     weights: Mapping[str, float]
-    """Normalised weight by criterion key; the bank knows the criteria."""
+    """Normalised weight by criterion key; the bank holds the criteria."""
 
     @classmethod
     def of(cls, individual: Individual) -> "Ancestor":
-        """Return the memory of an individual."""
+        """Return the record of an individual."""
         return cls(
             individual.fingerprint,
             individual.operator,
@@ -66,49 +63,22 @@ class Ancestor:
         )
 
 
-def weight_matrix(rubrics: Sequence[Rubric]) -> tuple[list[str], FloatArray]:
-    """Return the criterion keys of all rubrics, sorted, and their weights as an array (rubrics, keys)."""
-    keys = sorted({key for rubric in rubrics for key in rubric.weight_by_key})
-    column = {key: i for i, key in enumerate(keys)}
-    weights = np.zeros((len(rubrics), len(keys)))
-    for row, rubric in enumerate(rubrics):
-        for key, weight in rubric.weight_by_key.items():
-            weights[row, column[key]] = weight
-    return keys, weights
-
-
-def score_rubrics(
-    rubrics: Sequence[Rubric], bank: GradeBank, places: Sequence[int], votes: Sequence[int], aggregate: Aggregate
-) -> Scores:
-    """Return the scores of the candidates at `places` under every rubric: one matrix product, no loops."""
-    keys, weights = weight_matrix(rubrics)
-    return score_candidates(weights, bank.grades(keys, votes)[:, list(places)], aggregate)
-
-
-def evaluate_rubrics(
-    rubrics: Sequence[Rubric], bank: GradeBank, prepared: PreparedPrompt, votes: Sequence[int], aggregate: Aggregate
-) -> list[Evaluation]:
-    """Return the evaluation of every rubric on the visible pairs, all on the same pairs and votes."""
-    if not rubrics:
-        return []
-    scores = score_rubrics(rubrics, bank, prepared.visible.tolist(), votes, aggregate)
-    return evaluate(scores, prepared.reference, prepared.objective)
+def distinct(individuals: Iterable[Individual]) -> list[Individual]:
+    """Return the individuals in their order, keeping the first of those with one fingerprint."""
+    first: dict[str, Individual] = {}
+    for individual in individuals:
+        first.setdefault(individual.fingerprint, individual)
+    return list(first.values())
 
 
 def by_merit(individuals: Iterable[Individual]) -> list[Individual]:
-    """Return the individuals best first, no two with one fingerprint; equals stay in the order in which they came.
-
-    Of equals the one with fewer criteria goes first: the simpler rubric.
-    """
-    unique: dict[str, Individual] = {}
-    for individual in individuals:
-        unique.setdefault(individual.fingerprint, individual)
+    """Return the distinct individuals, best first; of equal ones first the one with fewer criteria, then the earlier."""
     return sorted(
-        unique.values(),
-        key=lambda one: (
-            not one.evaluation.is_complete,
-            -round(one.evaluation.objective, 12),
-            len(one.rubric.criteria),
+        distinct(individuals),
+        key=lambda individual: (
+            not individual.evaluation.is_complete,
+            -round(individual.evaluation.objective, 12),
+            len(individual.rubric.criteria),
         ),
     )
 
@@ -116,20 +86,28 @@ def by_merit(individuals: Iterable[Individual]) -> list[Individual]:
 def survive(
     parents: Sequence[Individual], children: Sequence[Individual], size: int, elitism: int
 ) -> tuple[Individual, ...]:
-    """Return the best `size` of parents and children together, best first; the `elitism` best parents always stay.
+    """Return the best `size` of parents and children, best first; the `elitism` best parents always survive.
 
-    Elites leave at least one place to merit, so that the best of all is never lost.
+    There are at most `size - 1` elites, so that the best individual always survives.
     """
     elites = by_merit(parents)[: min(elitism, size - 1)]
-    names = {elite.fingerprint for elite in elites}
-    others = [one for one in by_merit([*parents, *children]) if one.fingerprint not in names]
-    return tuple(by_merit([*elites, *others[: size - len(elites)]]))
+    elite_fingerprints = {elite.fingerprint for elite in elites}
+    rest = [
+        individual for individual in by_merit([*parents, *children]) if individual.fingerprint not in elite_fingerprints
+    ]
+    return tuple(by_merit([*elites, *rest[: size - len(elites)]]))
 
 
-def distance(one: Rubric, other: Rubric) -> float:
-    """Return `1 - sum(min(w, v)) / sum(max(w, v))` over criterion keys: 0 the same, 1 nothing in common."""
-    keys = {*one.weight_by_key, *other.weight_by_key}
-    pairs = [(one.weight_by_key.get(key, 0.0), other.weight_by_key.get(key, 0.0)) for key in sorted(keys)]
+def distance(first: Rubric, second: Rubric) -> float:
+    """Return `1 - sum(min(v, w)) / sum(max(v, w))` of the weights by criterion key, in 0 (equal) … 1 (disjoint).
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> clear, short = Criterion(criterion_id="c", text="Clear."), Criterion(criterion_id="s", text="Short.")
+    >>> round(distance(Rubric(criteria=(clear,)), Rubric(criteria=(clear, short))), 3)
+    0.667
+    """
+    keys = {*first.weight_by_key, *second.weight_by_key}
+    pairs = [(first.weight_by_key.get(key, 0.0), second.weight_by_key.get(key, 0.0)) for key in sorted(keys)]
     return 1 - sum(min(pair) for pair in pairs) / sum(max(pair) for pair in pairs)
 
 

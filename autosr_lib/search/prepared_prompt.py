@@ -1,4 +1,4 @@
-"""A prompt made ready for a search: what is visible of it, and the reference over that."""
+"""A prompt prepared for a search: its visible and hidden candidates, and the reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from autosr_lib.evaluation.settings import HoldoutSettings, ObjectiveSettings
 
 @dataclass(frozen=True)
 class PreparedPrompt:
-    """One prompt, its preferences and what is hidden; candidates are known by their place in `prompt.candidates`."""
+    """A prompt, its preferences and its hidden candidates; a *position* is an index into `prompt.candidates`."""
 
     prompt: Prompt
     preferences: PromptPreferences
@@ -27,52 +27,52 @@ class PreparedPrompt:
     def of(
         cls, prompt: Prompt, preferences: PromptPreferences, holdout: HoldoutSettings, objective: ObjectiveSettings
     ) -> "PreparedPrompt":
-        """Return the prompt made ready, with the candidates hidden that the holdout settings say."""
+        """Return the prepared prompt, with the candidates hidden that the holdout settings select."""
         return cls(prompt, preferences, hidden_candidates(prompt, holdout), objective)
 
     @cached_property
     def visible(self) -> IntArray:
-        """Return the places of the candidates that the search may see, in the order of the dataset."""
-        return self._places(hidden=False)
+        """Return the positions of the candidates that the search may use, in dataset order."""
+        return self._positions(hidden=False)
 
     @cached_property
     def hidden(self) -> IntArray:
-        """Return the places of the hidden candidates."""
-        return self._places(hidden=True)
+        """Return the positions of the hidden candidates, in dataset order."""
+        return self._positions(hidden=True)
 
-    def _places(self, *, hidden: bool) -> IntArray:
+    def _positions(self, *, hidden: bool) -> IntArray:
         ids = [candidate.candidate_id for candidate in self.prompt.candidates]
         return np.array([i for i, name in enumerate(ids) if (name in self.hidden_ids) is hidden], dtype=np.int64)
 
     @cached_property
     def texts(self) -> tuple[str, tuple[str, ...]]:
-        """Return the prompt's text and all its candidates' texts."""
+        """Return the prompt's text and the texts of all its candidates."""
         return self.prompt.prompt, tuple(candidate.text for candidate in self.prompt.candidates)
 
     @cached_property
     def reference(self) -> Reference:
-        """Return what is true of the visible candidates; places are among the visible ones."""
+        """Return the reference over the visible candidates; its indices point into `visible`."""
         return self._reference_over(self.visible)
 
     @cached_property
-    def whole_reference(self) -> Reference:
-        """Return what is true of all candidates; only what comes after the search may look at it."""
+    def complete_reference(self) -> Reference:
+        """Return the reference over all candidates; only code that runs after the search may use it."""
         return self._reference_over(np.arange(len(self.prompt.candidates)))
 
-    def _reference_over(self, places: Sequence[int] | IntArray) -> Reference:
-        return build_reference([self.prompt.candidates[i] for i in places], self.preferences)
+    def _reference_over(self, positions: Sequence[int] | IntArray) -> Reference:
+        return build_reference([self.prompt.candidates[i] for i in positions], self.preferences)
 
     @cached_property
-    def fit_weights(self) -> FloatArray:
-        """Return (P,) the weights by which a fit of a rubric's weights counts the visible pairs."""
+    def pair_weights(self) -> FloatArray:
+        """Return (P,) the weights of the visible pairs when criterion weights are fitted."""
         return pair_weights(self.reference, self.objective)
 
     @cached_property
-    def fitted(self) -> dict[bytes, FloatArray]:
-        """Return the fits made so far, by a hash of what they were made from: the best are fitted in every generation."""
-        return {}
+    def tail_pairs(self) -> IntArray:
+        """Return the indices of the visible pairs that touch the reference tail."""
+        return np.flatnonzero(touches_tail(self.reference, self.objective))
 
     @cached_property
-    def tail_pairs(self) -> IntArray:
-        """Return the places of the visible pairs that touch the reference tail."""
-        return np.flatnonzero(touches_tail(self.reference, self.objective))
+    def fit_cache(self) -> dict[bytes, FloatArray]:
+        """Return a cache of fitted weights by a hash of the fit's inputs, since every generation fits the best again."""
+        return {}

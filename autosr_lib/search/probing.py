@@ -1,26 +1,29 @@
-"""Whether a chosen rubric can be gamed: variants of the best responses, graded under it as responses are."""
+"""Probing: whether a chosen rubric can be gamed by variants of the best responses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from autosr_lib.domain.prompt import Candidate, Prompt
+from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.probes import Probe, probes_of
 from autosr_lib.evaluation.reference import PromptPreferences
+from autosr_lib.search.budget import is_affordable
 from autosr_lib.search.conclusion import Conclusion
-from autosr_lib.search.grading import grade, missing, parcels
-from autosr_lib.search.population import score_rubrics
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.grading import grade, missing_grades, plan_requests
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import Probing
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 
 
 @dataclass(frozen=True)
-class Probed:
-    """One variant of a response: what it scores beside the response itself; None where it is unscored."""
+class ProbeResult:
+    """The score of one variant of a response beside the score of the response; None where unscored."""
 
     candidate_id: str
     probe: Probe
@@ -30,82 +33,110 @@ class Probed:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What the probes of a rubric came to; without any, nothing was tried."""
+    """The results of probing a rubric; without any, the rubric was not probed."""
 
-    probed: tuple[Probed, ...] = ()
+    results: tuple[ProbeResult, ...] = ()
     calls: int = 0
-    """Requests to the verifier; not part of the search's."""
-    is_whole: bool = True
-    """Whether nothing is to be asked again."""
+    """Requests to the verifier; not counted among those of the search."""
+    is_complete: bool = True
+    """Whether every requested grade was received."""
     gamed_by: tuple[Probe, ...] = ()
-    """Kinds of variants whose score rises, on average over the responses, by more than the margin."""
+    """Kinds of variants that raise the score by more than the margin, on average over the responses."""
 
 
 NOT_PROBED = ProbeReport()
 
 
-async def probe_rubric(context: SearchContext, state: State, conclusion: Conclusion) -> ProbeReport:
-    """Return how the probes of the best responses score under the best rubric.
+class _Variant(NamedTuple):
+    position: int
+    """Position of the response in the prompt."""
+    probe: Probe
+    text: str
 
-    Measured criteria cost nothing; a rubric that needs a verifier is probed only where the settings ask for it, and
-    only with what is left of the prompt's budget.
+
+async def probe_rubric(context: SearchContext, state: SearchState, conclusion: Conclusion) -> ProbeReport:
+    """Return how variants of the best responses score under the best rubric, compared with the responses.
+
+    A rubric that needs a verifier is probed only if the settings ask for it, within what is left of the prompt's
+    budget. A rubric whose criteria are all measured costs no request.
     """
     settings, rubric = context.settings.probing, conclusion.rubric
-    is_free = all(one.measure is not None for one in rubric.criteria)
-    if settings.probing is Probing.OFF or (settings.probing is Probing.FREE and not is_free):
+    is_measured = all(criterion.measure is not None for criterion in rubric.criteria)
+    if settings.probing is Probing.OFF or (settings.probing is Probing.FREE and not is_measured):
         return NOT_PROBED
-    places = _tail(context, settings.probe_candidates)
-    candidates = [context.prepared.prompt.candidates[place] for place in places]
-    tried = [(one, probe, text) for one in candidates for probe, text in probes_of(one.text, rubric).items()]
-    if not tried:
+    variants = _variants(context, rubric)
+    if not variants:
         return NOT_PROBED
-    variants = _variants(context, [text for _, _, text in tried])
-    bank = GradeBank(len(tried), len(context.all_votes)).with_criteria(rubric.criteria, variants.prepared.texts)
-    needs = missing(bank, [rubric], range(len(tried)), context.votes)
-    asked, budget = len(parcels(variants, needs)), context.settings.stop.max_calls_per_prompt
-    if budget is not None and (state.calls + conclusion.calls).total + asked > budget:
+    variant_context = _context_of(context, [variant.text for variant in variants])
+    bank = GradeBank(len(variants), len(context.all_votes))
+    bank = bank.with_criteria(rubric.criteria, variant_context.prepared.texts)
+    needs = missing_grades(bank, [rubric], range(len(variants)), context.votes)
+    requests = len(plan_requests(variant_context, needs))
+    if not is_affordable(context, state.calls + conclusion.calls, requests):
         return NOT_PROBED
     try:
-        bank, calls = await grade(variants, bank, needs)
+        bank, calls = await grade(variant_context, bank, needs)
     except BudgetExhausted:
-        return ProbeReport(is_whole=False)
-    votes, aggregate = context.votes, context.settings.grading.aggregate
-    after = score_rubrics([rubric], bank, range(len(tried)), votes, aggregate).score[0]
-    before = score_rubrics([rubric], conclusion.bank, places, votes, aggregate).score[0]
-    known = dict(zip((one.candidate_id for one in candidates), before.tolist(), strict=True))
-    probed = tuple(
-        Probed(one.candidate_id, probe, _number(known[one.candidate_id]), _number(score))
-        for (one, probe, _), score in zip(tried, after.tolist(), strict=True)
-    )
-    gamed_by = tuple(probe for probe, rise in _rises(probed).items() if rise > settings.probe_margin)
-    return ProbeReport(probed, calls.verifier, not calls.ungraded, gamed_by)
+        return ProbeReport(is_complete=False)
+    positions = list(dict.fromkeys(variant.position for variant in variants))
+    scores = context.graded(conclusion.bank).score([rubric], positions).score[0].tolist()
+    variant_scores = variant_context.graded(bank).score([rubric]).score[0].tolist()
+    results = _results(context, variants, dict(zip(positions, scores, strict=True)), variant_scores)
+    gamed_by = tuple(probe for probe, rise in _mean_rises(results).items() if rise > settings.probe_margin)
+    return ProbeReport(results, calls.verifier, not calls.ungraded, gamed_by)
 
 
-def _rises(probed: Iterable[Probed]) -> dict[Probe, float]:
-    """Return by how much each probe raises the score, on average over the responses; unscored ones are left out."""
-    found: dict[Probe, list[float]] = {}
-    for one in probed:
-        if one.score is not None and one.variant_score is not None:
-            found.setdefault(one.probe, []).append(one.variant_score - one.score)
-    return {probe: float(np.mean(values)) for probe, values in found.items()}
+def _variants(context: SearchContext, rubric: Rubric) -> list[_Variant]:
+    """Return every variant of the best visible responses."""
+    candidates = context.prepared.prompt.candidates
+    return [
+        _Variant(position, probe, text)
+        for position in _best_positions(context, context.settings.probing.probe_candidates)
+        for probe, text in probes_of(candidates[position].text, rubric).items()
+    ]
 
 
-def _tail(context: SearchContext, count: int) -> list[int]:
-    """Return the places of the visible candidates that the reference holds best, those without a text left out."""
+def _best_positions(context: SearchContext, count: int) -> list[int]:
+    """Return the positions of the visible candidates that are best by the reference, without those of empty text."""
     prepared = context.prepared
     order = np.argsort(-prepared.reference.quantiles, kind="stable")
-    places = [int(place) for place in prepared.visible[order]]
-    return [place for place in places if prepared.prompt.candidates[place].text.strip()][:count]
+    positions = [int(position) for position in prepared.visible[order]]
+    return [position for position in positions if prepared.prompt.candidates[position].text.strip()][:count]
 
 
-def _variants(context: SearchContext, texts: list[str]) -> SearchContext:
-    """Return the context of a prompt that has these texts for candidates; nothing is held as true of them."""
+def _context_of(context: SearchContext, texts: Sequence[str]) -> SearchContext:
+    """Return the context of a prompt with these texts as its candidates, all visible and without preferences."""
     prompt = context.prepared.prompt
     candidates = tuple(Candidate(candidate_id=str(n), text=text) for n, text in enumerate(texts))
-    made = Prompt(prompt_id=prompt.prompt_id, prompt=prompt.prompt, candidates=candidates)
-    nothing = PromptPreferences(context.prepared.preferences.judge, ())
-    return replace(context, prepared=PreparedPrompt(made, nothing, frozenset(), context.prepared.objective))
+    variants = Prompt(prompt_id=prompt.prompt_id, prompt=prompt.prompt, candidates=candidates)
+    preferences = PromptPreferences(context.prepared.preferences.judge, ())
+    return replace(context, prepared=PreparedPrompt(variants, preferences, frozenset(), context.prepared.objective))
 
 
-def _number(score: float) -> float | None:
+def _results(
+    context: SearchContext, variants: Sequence[_Variant], scores: Mapping[int, float], variant_scores: Sequence[float]
+) -> tuple[ProbeResult, ...]:
+    """Return the result of each variant; `scores` holds those of the responses by position."""
+    candidates = context.prepared.prompt.candidates
+    return tuple(
+        ProbeResult(
+            candidates[variant.position].candidate_id,
+            variant.probe,
+            _or_none(scores[variant.position]),
+            _or_none(variant_score),
+        )
+        for variant, variant_score in zip(variants, variant_scores, strict=True)
+    )
+
+
+def _or_none(score: float) -> float | None:
     return None if np.isnan(score) else score
+
+
+def _mean_rises(results: Iterable[ProbeResult]) -> dict[Probe, float]:
+    """Return by how much each probe raises the score on average, without unscored responses and variants."""
+    rises: dict[Probe, list[float]] = {}
+    for result in results:
+        if result.score is not None and result.variant_score is not None:
+            rises.setdefault(result.probe, []).append(result.variant_score - result.score)
+    return {probe: float(np.mean(values)) for probe, values in rises.items()}

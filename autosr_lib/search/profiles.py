@@ -1,4 +1,4 @@
-"""Profiles: settings that belong together, under one name."""
+"""Profiles: named sets of settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,21 +41,24 @@ ORIGINAL: Mapping[str, Any] = {
     "stop.stagnation_generations": 6,
     "stop.stop_when_distinguished": True,
 }
-"""The original system's settings, as far as they exist here (docs/method.md §8): to compare with it, not to use."""
+"""The settings of the original system, as far as they exist here (docs/method.md §8), for comparison with it."""
 ORIGINAL_ITERATIONS = 6
 
 PROFILES: Mapping[str, Mapping[str, Any]] = {"default": {}, "original": ORIGINAL}
 
 
-def profile(name: str, mode: Mode = Mode.EVOLUTIONARY) -> dict[str, Any]:
-    """Return the settings of a profile by dotted name; `generations` among them belongs to the search's structure.
+def profile_settings(name: str, mode: Mode = Mode.EVOLUTIONARY) -> dict[str, Any]:
+    """Return the settings of a profile by dotted name; `generations` is part of the search's structure.
+
+    >>> profile_settings("original", Mode.ITERATIVE)["generations"]
+    6
 
     Raises:
         SettingsError: there is no such profile.
     """
     if name not in PROFILES:
         raise SettingsError(f"profile is {name!r}; allowed: {', '.join(map(repr, PROFILES))}")
-    told = dict(PROFILES[name])
+    settings = dict(PROFILES[name])
     if name == "original" and mode is Mode.ITERATIVE:
-        told["generations"] = ORIGINAL_ITERATIONS
-    return told
+        settings["generations"] = ORIGINAL_ITERATIONS
+    return settings

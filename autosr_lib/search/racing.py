@@ -1,63 +1,113 @@
-"""Racing (docs/method.md §7): a new criterion must first separate the pairs that it was written for."""
+"""Racing (docs/method.md §7): a new criterion must first order the pairs that it was written for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, GradeBank, Need
-from autosr_lib.search.contrast import Contrasted
-from autosr_lib.search.mutation import with_weights
+from autosr_lib.evaluation.settings import Grading
+from autosr_lib.search.children import Child
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.contrast import ChosenPair
+from autosr_lib.search.grading import grade, missing_grades, plan_requests
+from autosr_lib.search.rubric_edits import with_weights
+from autosr_lib.search.state import Calls
 
 FIRST_VOTE = 0
 
 
-def first_heat(
-    needs: Sequence[Need], races: Sequence[tuple[frozenset[str], Sequence[Contrasted]]], *, is_pooled: bool
-) -> list[Need]:
-    """Return what must be graded first of what is needed: one vote of new criteria on the candidates of their pairs.
+class Entrant(NamedTuple):
+    """The new criteria of a child, and the pairs that they were written for."""
 
-    Where siblings' criteria share requests they also share the candidates of the first heat: else a candidate would be
-    sent twice, for the criteria that race on it and then for the others, and racing would cost more than it saves.
+    new_keys: frozenset[str]
+    pairs: Sequence[ChosenPair]
+
+
+@dataclass(frozen=True)
+class RaceResult:
+    """The children after the race, and the bank with the grades of the race."""
+
+    survivors: tuple[Child, ...]
+    """Without the criteria that lost; two children that became the same rubric are one."""
+    bank: GradeBank
+    calls: Calls
+    """The requests that the race made and saved."""
+
+
+async def race(context: SearchContext, bank: GradeBank, children: Sequence[Child]) -> RaceResult:
+    """Return the children without the new criteria that order their pairs wrongly."""
+    is_pooled = context.settings.grading.grading is Grading.POOLED
+    entrants = [Entrant(child.new_keys, child.plan.pairs) for child in children]
+    heat = first_heat(_missing(context, bank, children), entrants, is_pooled=is_pooled)
+    bank, calls = await grade(context, bank, heat)
+    requests_before = plan_requests(context, _missing(context, bank, children))
+    survivors: dict[str, Child] = {}
+    for child, entrant in zip(children, entrants, strict=True):
+        rubric = without_losers(child.rubric, entrant, bank) if entrant.new_keys else child.rubric
+        if rubric is not None:
+            survivors.setdefault(rubric.fingerprint, replace(child, rubric=rubric))
+    requests_after = plan_requests(context, _missing(context, bank, survivors.values()))
+    saved = Calls(saved_by_racing=len(requests_before) - len(requests_after))
+    return RaceResult(tuple(survivors.values()), bank, calls + saved)
+
+
+def _missing(context: SearchContext, bank: GradeBank, children: Iterable[Child]) -> list[Need]:
+    rubrics = (child.rubric for child in children)
+    return missing_grades(bank, rubrics, context.prepared.visible.tolist(), context.votes)
+
+
+def first_heat(needs: Sequence[Need], entrants: Iterable[Entrant], *, is_pooled: bool) -> list[Need]:
+    """Return the needs that decide the race: the first vote of new criteria on the candidates of their pairs.
+
+    Where siblings' criteria share requests, they race on the candidates of all siblings' pairs. Otherwise a candidate
+    would be sent once for the criteria that race on it and once more for the others, and racing would cost more
+    requests than it saves.
 
     Args:
-        needs: all that the children lack.
-        races: of each child, the keys of its new criteria and the pairs that they were written for.
+        needs: all grades that the children lack.
+        entrants: of all children.
         is_pooled: whether siblings' criteria share requests.
     """
-    places: dict[str, set[int]] = {}
-    for keys, pairs in races:
-        for key in keys:
-            places.setdefault(key, set()).update(place for pair in pairs for place in (pair.better, pair.worse))
-    union = set().union(*places.values())
+    positions: dict[str, set[int]] = {}
+    for new_keys, pairs in entrants:
+        for key in new_keys:
+            in_pairs = (position for pair in pairs for position in (pair.better, pair.worse))
+            positions.setdefault(key, set()).update(in_pairs)
+    union = set().union(*positions.values())
     return [
         need
         for need in needs
-        if need.vote == FIRST_VOTE and need.candidate in (union if is_pooled else places.get(need.criterion.key, ()))
+        if need.vote == FIRST_VOTE and need.candidate in (union if is_pooled else positions.get(need.criterion.key, ()))
     ]
 
 
-def is_wrong_way(criterion: Criterion, pairs: Sequence[Contrasted], bank: GradeBank) -> bool:
-    """Return whether the criterion's first vote favours the worse candidates of its pairs, in sum."""
+def is_wrong_way(criterion: Criterion, pairs: Sequence[ChosenPair], bank: GradeBank) -> bool:
+    """Return whether the criterion's first vote favours the worse candidates of its pairs on balance."""
     column = bank.grades([criterion.key], [FIRST_VOTE])[0, :, 0]
-    known = np.where(column == NOT_APPLICABLE, np.nan, column)
-    gaps = [known[pair.better] - known[pair.worse] for pair in pairs]
+    grades = np.where(column == NOT_APPLICABLE, np.nan, column)
+    gaps = [grades[pair.better] - grades[pair.worse] for pair in pairs]
     return bool(np.nansum(gaps) < 0)
 
 
-def winners(rubric: Rubric, raced: frozenset[str], pairs: Sequence[Contrasted], bank: GradeBank) -> Rubric | None:
-    """Return the rubric without the criteria that lost their race, or None when it has nothing new left.
+def without_losers(rubric: Rubric, entrant: Entrant, bank: GradeBank) -> Rubric | None:
+    """Return the rubric without the new criteria that lost the race, or None if no new criterion is left.
 
     Args:
-        rubric: a child.
-        raced: the keys of its new criteria.
-        pairs: those that they were written for.
-        bank: with the grades of the first heat.
+        rubric: the rubric of a child.
+        entrant: its new criteria, at least one.
+        bank: holds the grades of the first heat.
     """
-    lost = {c.key for c in rubric.criteria if c.key in raced and is_wrong_way(c, pairs, bank)}
-    if raced <= lost:
+    losers = {
+        criterion.key
+        for criterion in rubric.criteria
+        if criterion.key in entrant.new_keys and is_wrong_way(criterion, entrant.pairs, bank)
+    }
+    if entrant.new_keys <= losers:
         return None
-    if not lost:
+    if not losers:
         return rubric
-    kept = [c for c in rubric.criteria if c.key not in lost]
-    return with_weights(Rubric(criteria=tuple(kept)), [c.weight for c in kept])
+    kept = [criterion for criterion in rubric.criteria if criterion.key not in losers]
+    return with_weights(Rubric(criteria=tuple(kept)), [criterion.weight for criterion in kept])

@@ -1,4 +1,4 @@
-"""The roles that the search asks: an initializer and a proposer."""
+"""The roles that a search asks to write rubrics: an initializer and a proposer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from autosr_lib.evaluation.roles import Judge, Verifier
 
 
 class MutationMode(StrEnum):
-    """How a child differs from its parent; the first five ask the proposer, the others are free."""
+    """How a child is made from its parents; the first five modes ask the proposer, the others need no request."""
 
     RAISE_BAR = "raise_bar"
     DECOMPOSE = "decompose"
@@ -25,7 +25,7 @@ class MutationMode(StrEnum):
 
 
 class InitializeRequest(NamedTuple):
-    """A prompt that needs a first rubric, and the texts of its visible candidates in an order that tells nothing."""
+    """A prompt that needs an initial rubric, and the texts of its visible candidates in random order."""
 
     prompt_id: str
     prompt_text: str
@@ -33,7 +33,7 @@ class InitializeRequest(NamedTuple):
 
 
 class Initializer(Protocol):
-    """Writes a first rubric."""
+    """Writes an initial rubric."""
 
     async def write(self, request: InitializeRequest) -> Rubric:
         """Return a rubric for the prompt.
@@ -44,21 +44,18 @@ class Initializer(Protocol):
 
 
 class ContrastPair(NamedTuple):
-    """Two candidates, the reference's better one first, and the grades that the parent gave them, by criterion key."""
+    """Two candidates in the order of the reference, and their grades under the parent by criterion key."""
 
     better_text: str
     worse_text: str
     better_grades: Mapping[str, float]
     worse_grades: Mapping[str, float]
     fault: str
-    """What is wrong with how the parent orders them: `misordered`, `tied`, or `close` when nothing is."""
+    """How the parent orders the pair: `misordered`, `tied`, or `close` if it is right."""
 
 
 class ProposeRequest(NamedTuple):
-    """A parent rubric and the pairs that a better one should tell apart.
-
-    `attempt` numbers the children of one generation, so that two children of one parent are two requests.
-    """
+    """A parent rubric, and the pairs that a better rubric should order rightly."""
 
     prompt_id: str
     prompt_text: str
@@ -66,10 +63,11 @@ class ProposeRequest(NamedTuple):
     mode: MutationMode
     pairs: tuple[ContrastPair, ...]
     attempt: int
+    """A number unique within the search, so that two children of one parent are two different requests."""
 
 
 class Proposal(NamedTuple):
-    """New criteria, and the ids of the parent's criteria that they replace (or that go without replacement)."""
+    """New criteria, and the ids of the parent's criteria that are replaced or removed."""
 
     criteria: tuple[Criterion, ...]
     replaces: tuple[str, ...] = ()
@@ -79,16 +77,16 @@ class Proposer(Protocol):
     """Proposes a change to a rubric."""
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return one to three new criteria for the parent, in the manner of `request.mode`; none if there is nothing new.
+        """Return one to three new criteria for the parent, in the manner of `request.mode`, or none.
 
         Raises:
-            ReplyError: the reply cannot be read; there is no child.
+            ReplyError: the reply cannot be read.
         """
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Those who are asked: by a model behind an endpoint, by heuristics, or by fakes."""
+    """The implementations that answer each role: models behind an endpoint, heuristics, or fakes in tests."""
 
     initializer: Initializer
     proposer: Proposer

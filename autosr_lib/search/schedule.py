@@ -1,9 +1,11 @@
-"""Schedules: which mutation makes the next child (docs/method.md §7)."""
+"""Schedules: which mutation mode creates each child (docs/method.md §7)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.search.population import Ancestor
 from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.settings import MutationSettings, Schedule
@@ -17,57 +19,71 @@ SCHEDULED = (
     MutationMode.WEIGHT_PERTURB,
 )
 EXPLORING = (MutationMode.DECOMPOSE, MutationMode.FACTUAL_FOCUS, MutationMode.COUNTEREXAMPLE_TRIGGER)
-"""Modes that bring something new into a population that has grown alike."""
+"""Modes that add new criteria to a population of low diversity."""
+
+
+@dataclass(frozen=True)
+class ScheduleInputs:
+    """The progress of a search, on which a schedule may depend."""
+
+    generation: int
+    """The generation whose children are scheduled: 1, 2, …"""
+    generations: int
+    """The number of generations of the search."""
+    diversity: float
+    """Diversity of the population."""
+    history: Sequence[Ancestor]
+    """Every individual created so far."""
 
 
 def choose_modes(
-    count: int,
-    settings: MutationSettings,
-    *,
-    generation: int,
-    generations: int,
-    diversity: float,
-    history: Sequence[Ancestor],
-    rng: np.random.Generator,
+    count: int, settings: MutationSettings, inputs: ScheduleInputs, rng: np.random.Generator
 ) -> list[MutationMode]:
-    """Return the mode of each of the `count` children of generation `generation` (1, 2, …, `generations`)."""
+    """Return the mutation mode of each of the `count` children of a generation.
+
+    >>> inputs = ScheduleInputs(generation=2, generations=3, diversity=0.5, history=())
+    >>> [mode.value for mode in choose_modes(2, MutationSettings(), inputs, np.random.default_rng(7))]
+    ['factual_focus', 'anti_fluff']
+    """
     if settings.adaptive_mutation is Schedule.FIXED:
-        start = (generation - 1) * count
+        start = (inputs.generation - 1) * count
         return [SCHEDULED[(start + i) % len(SCHEDULED)] for i in range(count)]
-    weights = mode_weights(settings, generation, generations, diversity, history)
+    weights = mode_weights(settings, inputs)
     drawn = rng.choice(len(SCHEDULED), size=count, p=weights / weights.sum())
     return [SCHEDULED[i] for i in drawn.tolist()]
 
 
-def mode_weights(
-    settings: MutationSettings, generation: int, generations: int, diversity: float, history: Sequence[Ancestor]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return a weight for each of `SCHEDULED`, the largest 1 and none below `min_mutation_weight`."""
-    learnt = _success_weights(settings, history)
-    even = np.ones(len(SCHEDULED))
+def mode_weights(settings: MutationSettings, inputs: ScheduleInputs) -> FloatArray:
+    """Return a weight for each mode of `SCHEDULED`: at most 1, at least `min_mutation_weight`.
+
+    `success_feedback` uses each mode's record. `exploration_decay` starts with equal weights and, after the exploration
+    phase, moves linearly to those of `success_feedback`. `diversity_driven` prefers the exploring modes while diversity
+    is below the threshold.
+    """
+    learnt = _success_weights(settings, inputs.history)
     if settings.adaptive_mutation is Schedule.EXPLORATION_DECAY:
-        explored = settings.exploration_phase_ratio * generations
-        # After the exploration phase, what was learnt takes over linearly until the last generation.
-        trust = 0.0 if generation <= explored else (generation - explored) / max(generations - explored, 1e-9)
-        mixed = (1 - min(trust, 1.0)) * even + min(trust, 1.0) * learnt
+        explored = settings.exploration_phase_ratio * inputs.generations
+        is_exploring = inputs.generation <= explored
+        trust = 0.0 if is_exploring else (inputs.generation - explored) / max(inputs.generations - explored, 1e-9)
+        mixed = (1 - min(trust, 1.0)) * np.ones(len(SCHEDULED)) + min(trust, 1.0) * learnt
         return np.asarray(np.maximum(mixed / mixed.max(), settings.min_mutation_weight))
-    if settings.adaptive_mutation is Schedule.DIVERSITY_DRIVEN and diversity < settings.diversity_threshold:
+    if settings.adaptive_mutation is Schedule.DIVERSITY_DRIVEN and inputs.diversity < settings.diversity_threshold:
         exploring = np.array([1.0 if mode in EXPLORING else 0.0 for mode in SCHEDULED])
         return np.asarray(np.maximum(exploring, settings.min_mutation_weight))
     return learnt
 
 
-def _success_weights(
-    settings: MutationSettings, history: Sequence[Ancestor]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """A mode's merit is its success rate plus its mean gain in units of the typical gain, over its latest children.
+def _success_weights(settings: MutationSettings, history: Sequence[Ancestor]) -> FloatArray:
+    """Return weights proportional to each mode's merit.
 
-    A mode that has not been tried counts as the best one; a mode whose children lose on average falls to the floor.
+    The merit is the success rate plus the mean gain in units of the typical gain, over the mode's latest children. A
+    mode without children counts as the best one; a mode whose children lose on average gets the minimum.
     """
-    records = [
-        [one.gain for one in history if one.operator == mode and one.gain is not None][-settings.mutation_window_size :]
+    gains_by_mode = [
+        [ancestor.gain for ancestor in history if ancestor.operator == mode and ancestor.gain is not None]
         for mode in SCHEDULED
     ]
+    records = [gains[-settings.mutation_window_size :] for gains in gains_by_mode]
     typical = float(np.mean([abs(gain) for record in records for gain in record] or [0.0])) or 1.0
     merits = [
         None if not record else max(0.0, float(np.mean([g > 0 for g in record])) + float(np.mean(record)) / typical)
@@ -76,5 +92,5 @@ def _success_weights(
     best = max([merit for merit in merits if merit is not None], default=0.0) or 1.0
     weights = [1.0 if merit is None else merit / best for merit in merits]
     floored = np.maximum(np.array(weights), settings.min_mutation_weight)
-    # Without a floor, modes that all do harm would leave nothing to draw from.
+    # With a minimum of 0, all weights are 0 if every mode loses on average; then all modes are equal.
     return floored if floored.any() else np.ones(len(SCHEDULED))

@@ -17,14 +17,14 @@ def select_parents(
     rng: np.random.Generator,
     credit: FloatArray,
 ) -> list[Individual]:
-    """Return up to `count` distinct parents; all of them when the population has no more.
+    """Return `count` distinct parents, or the whole population if it is smaller.
 
     Args:
         population: distinct individuals, best first.
-        count: how many are wanted.
-        settings: the strategy and what it needs.
-        rng: the draw of this generation.
-        credit: (individuals, pairs) what each earns on each reference pair; `pareto` looks at it.
+        count: the number of parents.
+        settings: the strategy and its parameters.
+        rng: the random number generator of this generation.
+        credit: (individuals, pairs) the credit of each individual on each reference pair, used by `pareto`.
     """
     count = min(count, len(population))
     if settings.selection_strategy is SelectionStrategy.RANK:
@@ -39,43 +39,46 @@ def select_parents(
 def _by_tournament(
     population: Sequence[Individual], count: int, settings: SelectionSettings, rng: np.random.Generator
 ) -> list[Individual]:
-    """Each winner leaves the population, so that `count` tournaments find `count` parents and no more are held."""
-    left = list(range(len(population)))
+    """Return the winners of `count` tournaments; each winner is removed before the next tournament."""
+    remaining = list(range(len(population)))
     chosen = []
     for _ in range(count):
-        size = min(settings.tournament_size, len(left))
-        entrants = sorted(rng.choice(len(left), size=size, replace=False).tolist())
-        winner = next((place for place in entrants if rng.random() < settings.tournament_p), entrants[-1])
-        chosen.append(left.pop(winner))
+        size = min(settings.tournament_size, len(remaining))
+        entrants = sorted(rng.choice(len(remaining), size=size, replace=False).tolist())
+        winner = next((entrant for entrant in entrants if rng.random() < settings.tournament_p), entrants[-1])
+        chosen.append(remaining.pop(winner))
     return [population[i] for i in chosen]
 
 
 def _from_top(population: Sequence[Individual], count: int, settings: SelectionSettings) -> list[Individual]:
-    """Greedily takes the one that is best and unlike those already taken, from the `top_k_ratio` best."""
+    """Return parents from the `top_k_ratio` best, greedily by objective and by distance to those already chosen."""
     pool = list(population[: max(count, math.ceil(settings.top_k_ratio * len(population)))])
-    objectives = np.array([one.evaluation.objective for one in pool])
+    objectives = np.array([individual.evaluation.objective for individual in pool])
     spread = float(np.ptp(objectives))
     merit = (objectives - objectives.min()) / spread if spread else np.ones(len(pool))
     chosen = [0]
     while len(chosen) < count:
-        left = [i for i in range(len(pool)) if i not in chosen]
-        unlike = [min(distance(pool[i].rubric, pool[j].rubric) for j in chosen) for i in left]
+        remaining = [i for i in range(len(pool)) if i not in chosen]
+        distances = [min(distance(pool[i].rubric, pool[j].rubric) for j in chosen) for i in remaining]
         weight = settings.diversity_weight
-        worth = [(1 - weight) * merit[i] + weight * apart for i, apart in zip(left, unlike, strict=True)]
-        chosen.append(left[int(np.argmax(worth))])
+        values = [(1 - weight) * merit[i] + weight * away for i, away in zip(remaining, distances, strict=True)]
+        chosen.append(remaining[int(np.argmax(values))])
     return [pool[i] for i in chosen]
 
 
 def _from_pareto_front(
     population: Sequence[Individual], count: int, rng: np.random.Generator, credit: FloatArray
 ) -> list[Individual]:
-    """Draws by how many pairs an individual is best on; a pair counts less the more are best on it (GEPA)."""
+    """Return parents drawn by the number of pairs on which they are best, as in GEPA.
+
+    A pair on which several individuals are best is divided among them.
+    """
     if credit.shape[1]:
         is_best = (credit == credit.max(axis=0)) & (credit.max(axis=0) > 0)
         wins = (is_best / np.maximum(is_best.sum(axis=0), 1)).sum(axis=1)
     else:
         wins = np.ones(len(population))
-    # Those that are best nowhere may still be drawn, when no others are left.
+    # A small chance for individuals that are best on no pair, so that `count` distinct ones can always be drawn.
     chance = wins + 1e-9
     chosen = rng.choice(len(population), size=count, replace=False, p=chance / chance.sum())
     return [population[i] for i in chosen.tolist()]

@@ -1,29 +1,30 @@
-"""Early stop: when a prompt has been searched enough (docs/method.md §7)."""
+"""Early stopping: whether a prompt has been searched enough (docs/method.md §7)."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from autosr_lib.evaluation.objective import margins
-from autosr_lib.search.population import diversity, score_rubrics
-from autosr_lib.search.state import Milestone, SearchContext, State, StopReason
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.population import diversity
+from autosr_lib.search.state import Milestone, SearchState, StopReason
 
 CONFIDENCE = 1.64
-"""Standard errors that a margin must stand above: one-sided 95%."""
-IN_A_ROW = 2
-"""Generations running in which the tail must be told apart."""
+"""Standard errors by which a margin must exceed the threshold: one-sided 95%."""
+REQUIRED_GENERATIONS = 2
+"""Consecutive generations in which the tail must be distinguished."""
 
 
-def settle(context: SearchContext, state: State) -> State:
-    """Return the state with what its generation came to, and the reason to stop that this gave, if any."""
+def finish_generation(context: SearchContext, state: SearchState) -> SearchState:
+    """Return the state with the milestone of its generation and, if the search is to stop, the reason."""
     stop = context.settings.stop
     distinguished = state.distinguished + 1 if is_distinguished(context, state) else 0
     reason = state.stopped
-    if reason is None and stop.stop_when_distinguished and distinguished >= IN_A_ROW:
+    if reason is None and stop.stop_when_distinguished and distinguished >= REQUIRED_GENERATIONS:
         reason = StopReason.DISTINGUISHED
     if reason is None and 0 < stop.stagnation_generations <= state.stagnation:
         reason = StopReason.STAGNATION
-    objectives = [one.evaluation.objective for one in state.population]
+    objectives = [individual.evaluation.objective for individual in state.population]
     milestone = Milestone(
         state.best.evaluation.objective,
         sum(objectives) / len(objectives),
@@ -33,18 +34,20 @@ def settle(context: SearchContext, state: State) -> State:
     return replace(state, distinguished=distinguished, stopped=reason, history=(*state.history, milestone))
 
 
-def is_distinguished(context: SearchContext, state: State) -> bool:
-    """Return whether the best rubric tells every pair that touches the reference tail apart, with confidence."""
-    prepared, votes = context.prepared, context.votes
+def is_distinguished(context: SearchContext, state: SearchState) -> bool:
+    """Return whether the best rubric orders every pair that touches the reference tail rightly and with confidence.
+
+    The lower confidence bound of each signed margin must reach `distinguish_margin`. The standard errors come from the
+    variance of the votes, and are 0 with one vote.
+    """
+    prepared, settings = context.prepared, context.settings
     if not len(prepared.tail_pairs):
         return False
-    needed = context.settings.stop.distinguish_margin
-    needed = context.settings.objective.tie_tolerance if needed is None else needed
-    scores = score_rubrics(
-        [state.best.rubric], state.bank, prepared.visible.tolist(), votes, context.settings.grading.aggregate
-    )
+    threshold = settings.stop.distinguish_margin
+    threshold = settings.objective.tie_tolerance if threshold is None else threshold
+    scores = context.graded(state.bank).score([state.best.rubric])
     signed = margins(scores.score, prepared.reference)[0, prepared.tail_pairs]
-    variance = scores.variance[0] / max(len(votes) - 1, 1)
+    variance = scores.variance[0] / max(len(context.votes) - 1, 1)
     error = np.sqrt(variance[prepared.reference.better] + variance[prepared.reference.worse])[prepared.tail_pairs]
     lower = signed - CONFIDENCE * error
-    return bool(np.all(np.nan_to_num(lower, nan=-1.0) >= needed))
+    return bool(np.all(np.nan_to_num(lower, nan=-1.0) >= threshold))

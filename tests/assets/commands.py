@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from autosr_assets.cli.main import run
-from autosr_assets.home import dagster_home
+from autosr_assets.runtime.home import dagster_home
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
@@ -52,7 +52,7 @@ class Home:
             for name, value in self.environment().items():
                 patch.setenv(name, value)
             if roles is not None:
-                patch.setattr("autosr_assets.resources.open_backend", lambda *_: fake_backend(roles))
+                patch.setattr("autosr_lib.pipeline.backend_pool.open_backend", lambda *_: fake_backend(roles))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(list(arguments))
         return Said(code, out.getvalue(), err.getvalue())

@@ -90,7 +90,7 @@ def dagster_dev(folder: Path, components: Mapping[str, str], environment: Mappin
     known = {name: value for name, value in os.environ.items() if name != "LLM_API_KEY"}
     known |= {**home.environment(), "PYTHONPATH": str(project), "PYTHONWARNINGS": "ignore", **environment}
     made = subprocess.run(  # as `make ui` does
-        [sys.executable, "-m", "autosr_assets.home"], env=known, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "autosr_assets.runtime.home"], env=known, capture_output=True, text=True, check=True
     )
     known["DAGSTER_HOME"] = made.stdout.strip()
     here = Deployment(project, home, _free_port())

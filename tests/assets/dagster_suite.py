@@ -19,8 +19,8 @@ import tempfile
 
 import dagster as dg
 import pytest
-from autosr_assets.event_log import BatchedSqliteEventLog
-from autosr_assets.postgres_storage import BatchedPostgresEventLog
+from autosr_assets.dagster_internals.event_log import BatchedSqliteEventLog
+from autosr_assets.dagster_internals.postgres_storage import BatchedPostgresEventLog
 from dagster_tests.storage_tests import test_event_log as theirs
 from dagster_tests.storage_tests.utils.event_log_storage import TestEventLogStorage as TheirsOfAny
 from tests.distributed.services import postgres, with_driver

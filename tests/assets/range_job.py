@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from autosr_assets.steps.range_events import log_materializations
+from autosr_assets.dagster_internals.range_events import log_materializations
 
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "d"}

@@ -8,8 +8,8 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-from autosr_assets import celery_launcher
-from autosr_assets.celery_launcher import HeedfulCeleryRunLauncher
+from autosr_assets.dagster_internals import celery_launcher
+from autosr_assets.dagster_internals.celery_launcher import HeedfulCeleryRunLauncher
 
 TASK, WORKER = "task-1", "worker-1@host"
 RUN = dg.DagsterRun(job_name="j", tags={DAGSTER_CELERY_TASK_ID_TAG: TASK})
@@ -22,7 +22,7 @@ class Workers:
         self.tasks = tasks
 
     def inspect(self, destination: list[str], timeout: float) -> "Workers":
-        assert (destination, timeout) == ([WORKER], celery_launcher.ANSWER_SECONDS)
+        assert (destination, timeout) == ([WORKER], celery_launcher.REPLY_TIMEOUT_SECONDS)
         return self
 
     def active(self) -> dict[str, list[dict[str, Any]]] | None:

@@ -15,9 +15,9 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from autosr_assets.automation.partition_ranges import partition_ranges
 from autosr_assets.cli.options import all_settings
-from autosr_assets.graph_names import prompts_of
-from autosr_assets.steps.work_left import range_runs
+from autosr_assets.runtime.graph_names import prompts_of
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.roles import Roles
@@ -306,7 +306,7 @@ def counts(said: Said) -> dict[str, int]:
     ],
 )
 def test_work_is_cut_into_ranges_that_pass_little_through(wanted: str, chunk_size: int, runs: list[str]) -> None:
-    assert ["".join(run) for run in range_runs("abcdefghi", set(wanted), chunk_size)] == runs
+    assert ["".join(run) for run in partition_ranges("abcdefghi", set(wanted), chunk_size)] == runs
 
 
 # --- names -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from autosr_assets.components import SearchComparison
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.definitions import shared
-from autosr_assets.graph_names import one_dataset
+from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
 from tests.assets.commands import Home, Said, planted, write_prompts
 
@@ -120,11 +120,11 @@ def test_searches_over_different_datasets_are_refused_on_one_line(searched: tupl
 def test_yaml_over_different_or_unknown_datasets_is_refused() -> None:
     known = {"one": "calls", "two": "demo", "three": "demo"}
 
-    assert one_dataset(["two", "three"], known) == "demo"
+    assert common_dataset(["two", "three"], known) == "demo"
     with pytest.raises(SettingsError, match="one over calls, two over demo; must be over one"):
-        one_dataset(["one", "two"], known)
+        common_dataset(["one", "two"], known)
     with pytest.raises(SettingsError, match="'four' is no search; allowed: one, three, two"):
-        one_dataset(["one", "four"], known)
+        common_dataset(["one", "four"], known)
 
 
 def test_the_yaml_of_this_project_names_its_datasets_searches_and_comparison() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.automation.dead_runs import PROCESS, mark_dead_runs, process_tags
+from autosr_assets.automation.dead_runs import mark_dead_runs
+from autosr_assets.runtime.run_process import PROCESS, process_tags
 
 RUN = """
 import sys, time

@@ -12,8 +12,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from sqlalchemy.exc import DBAPIError
 
-from autosr_assets.event_log import BatchedSqliteEventLog, _engine
-from autosr_assets.home import BATCH_VARIABLE
+from autosr_assets.dagster_internals.event_batches import BATCH_VARIABLE
+from autosr_assets.dagster_internals.event_log import BatchedSqliteEventLog, _engine
 from autosr_lib.errors import SettingsError
 from tests.assets.range_job import BEST, PROMPTS, RANGE, range_instance, range_job, run_range
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autosr_assets.steps.hard_prompts import hard_prompts, read_chosen
 from autosr_lib.errors import StorageError
+from autosr_lib.pipeline.hard_prompts import choose_hard_prompts, read_hard_prompts
 from autosr_lib.storage.rows import unsuccessful
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables import POPULATION, Status
@@ -54,8 +54,8 @@ def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
     store.write("d/dataset", None, dataset_table(planted("a", "b")))
     store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
 
-    with pytest.raises(StorageError, match=r"1 prompts have no row yet \('b'\)"):
-        hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 1)
+    with pytest.raises(StorageError, match=r"1 prompt has no row yet \('b'\)"):
+        choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 1)
 
 
 def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(t
     store.write("d/dataset", None, dataset_table(planted("a"), planted("gone")))
     store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
 
-    store.write("s/hard", None, hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 5))
+    store.write("s/hard", None, choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 5))
 
-    chosen = read_chosen(store.stored("s/hard"))
+    chosen = read_hard_prompts(store.stored("s/hard"))
     assert chosen.prompt_ids == frozenset()
-    assert not chosen.is_whole
+    assert not chosen.are_complete

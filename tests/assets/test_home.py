@@ -7,7 +7,7 @@ import pytest
 import yaml
 from dagster._core.instance.config import PoolGranularity
 
-from autosr_assets.home import cache_place, dagster_home, data_home, storage_root
+from autosr_assets.runtime.home import cache_location, dagster_home, data_home, storage_root
 from autosr_lib.errors import SettingsError
 
 
@@ -43,23 +43,23 @@ def test_a_home_in_a_bucket_holds_all_but_what_belongs_to_a_machine(
     assert storage_root() == "s3://bucket/autosr/storage"
     with pytest.raises(SettingsError, match=r"AUTOSR_HOME=s3://bucket/autosr; allowed: DAGSTER_HOME"):
         dagster_home()
-    with pytest.raises(SettingsError, match=r"cache_dir 'cache' has no place.*AUTOSR_CACHE=postgresql://"):
-        cache_place("cache")
+    with pytest.raises(SettingsError, match=r"cache_dir 'cache' cannot lie.*AUTOSR_CACHE=postgresql://"):
+        cache_location("cache")
 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     assert dagster_home() == tmp_path
-    assert cache_place(str(tmp_path)) == str(tmp_path)
+    assert cache_location(str(tmp_path)) == str(tmp_path)
 
 
 def test_replies_are_kept_at_home_unless_the_environment_says_where(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AUTOSR_HOME", str(tmp_path))
-    assert cache_place("cache") == str(tmp_path / "cache")
-    assert cache_place("postgresql://host/db") == "postgresql://host/db"
+    assert cache_location("cache") == str(tmp_path / "cache")
+    assert cache_location("postgresql://host/db") == "postgresql://host/db"
 
     monkeypatch.setenv("AUTOSR_CACHE", "postgresql://me:secret@host/db")
-    assert cache_place("cache") == "postgresql://me:secret@host/db"
+    assert cache_location("cache") == "postgresql://me:secret@host/db"
 
 
 def test_dagsters_home_is_made_on_first_use_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

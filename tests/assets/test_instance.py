@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autosr_assets.home import BATCH_SIZE, BATCH_VARIABLE
-from autosr_assets.instance import open_instance
+from autosr_assets.dagster_internals.event_batches import BATCH_SIZE, BATCH_VARIABLE
+from autosr_assets.runtime.instance import open_instance
 
 PROCESSES, HOMES = 3, 6  # without the lock, every fourth home that two open at once has one that fails
 

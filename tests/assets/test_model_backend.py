@@ -14,7 +14,7 @@ import pytest
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
 from autosr_assets.records.manifest import OF_THE_RUN
-from autosr_lib.llm.records import CALLS_SCHEMA
+from autosr_lib.llm.call_records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import Row
 from tests.assets.commands import Home, Said

@@ -1,5 +1,6 @@
 """`autosr prune` lets go of what is old; no prompt becomes stale, and what is needed later is searched again."""
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -8,13 +9,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from upath import UPath
 
-from autosr_assets.home import dagster_home
-from autosr_assets.records.pruning import shrunk
-from autosr_assets.resources import Backends, Silence
-from autosr_assets.steps.search_steps import PreferenceStep, SearchSteps
-from autosr_lib.llm.cache import SqliteReplyCache
+from autosr_assets.automation.pruning import shrunk
+from autosr_assets.runtime.home import dagster_home
+from autosr_lib.llm.cache.sqlite import SqliteReplyCache
+from autosr_lib.pipeline.dataset_plan import DatasetPlan
+from autosr_lib.pipeline.prompt_table import StepResult
+from autosr_lib.pipeline.run_context import RunContext
+from autosr_lib.pipeline.search_plan import SearchPlan
+from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import is_pruned, pruned
@@ -76,43 +79,45 @@ def test_a_pruned_search_is_up_to_date_and_passed_through_in_a_wider_range(tmp_p
 
 
 def test_a_state_that_is_needed_is_searched_again_to_the_same(tmp_path: Path) -> None:
-    pruned_steps, whole = steps(tmp_path / "pruned"), steps(tmp_path / "whole")
-    for one in (pruned_steps, whole):
-        run(one, generations=3)
+    pruned_root, complete_root = tmp_path / "pruned", tmp_path / "complete"
+    for root in (pruned_root, complete_root):
+        run(root, generations=3)
+    store = TableStore(pruned_root)
     for number in (1, 2):
         table = f"calls/generation_{number:02d}"
-        for key, rows in list(pruned_steps.store.scan(table)):
-            pruned_steps.store.write(table, key, pruned(rows))
+        for key, rows in list(store.scan(table)):
+            store.write(table, key, pruned(rows))
 
-    for generations in (4, 2):  # wider goes on from the last; narrower needs what has gone
-        found = [run(steps(one.store.root), generations) for one in (pruned_steps, whole)]
-        assert found[0] == found[1]
-    assert all(is_pruned(rows) for _, rows in pruned_steps.store.scan("calls/generation_02"))
+    for generations in (4, 2):  # a wider search continues from the last generation; a narrower one needs a pruned state
+        assert run(pruned_root, generations) == run(complete_root, generations)
+    assert all(is_pruned(rows) for _, rows in store.scan("calls/generation_02"))
 
 
-def steps(root: Path | UPath, generations: int = 3) -> SearchSteps:
+def runner(root: Path, generations: int = 3) -> SearchRunner:
     """Return a search with fake roles, without Dagster."""
-    backends = Backends()
-    backends.get = lambda *_: fake_backend(fake_roles(noise=0.3))  # type: ignore[method-assign]
-    store = TableStore(root)
-    preferences = PreferenceStep(store, "calls/preferences", DatasetRunSettings(path="-"), backends, Silence())
+    run = RunContext(TableStore(root))
+    run.backends.get = lambda *_: fake_backend(fake_roles(noise=0.3))  # type: ignore[method-assign]
     settings = SearchRunSettings.model_validate({"evolution": {"population_size": 4, "mutations_per_round": 2}})
-    return SearchSteps(preferences, "calls", Structure(generations=generations), settings)
+    dataset = DatasetPlan("calls", DatasetRunSettings(path="-"))
+    return SearchRunner(SearchPlan.of(dataset, "calls", Structure(generations=generations), settings, run.store), run)
 
 
-def run(one: SearchSteps, generations: int) -> dict[str, object]:
+def run(root: Path, generations: int) -> dict[str, object]:
     """Run all steps as the assets do, and return the best rubrics."""
-    one = steps(one.store.root, generations)
     keys = ["a", "b"]
-    one.store.write("calls/dataset", None, dataset_table(planted(*keys)))
-    dataset = one.store.stored("calls/dataset")
-    known = one.preferences.run(dataset, keys).handles
-    previous = one.run_initial(dataset, keys, known).handles
-    for number in range(1, generations + 1):
-        previous = one.run_generation(number, dataset, keys, known, previous).handles
-    filled = one.run_best(dataset, keys)
-    assert not filled.failed
-    return {key: handle.read().to_pylist() for key, handle in filled.handles.items()}
+    one = runner(root, generations)
+    one.run.store.write("calls/dataset", None, dataset_table(planted(*keys)))
+
+    async def steps() -> StepResult:
+        await one.dataset_runner.gather_preferences(keys)
+        await one.initial_rubrics(keys)
+        for number in range(1, generations + 1):
+            await one.generation(number, keys)
+        return await one.best_rubrics(keys)
+
+    result = asyncio.run(steps())
+    assert not result.failed
+    return {key: handle.read().to_pylist() for key, handle in result.handles.items()}
 
 
 def test_a_prompt_that_is_not_done_keeps_its_generations(tmp_path: Path, path: str) -> None:

@@ -116,7 +116,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
         monkeypatch.setenv(name, value)
     with home.dagster() as instance:
         one = Watched(home, instance)
-        monkeypatch.setattr("autosr_assets.resources.open_backend", lambda *_: fake_backend(one.roles))
+        monkeypatch.setattr("autosr_lib.pipeline.backend_pool.open_backend", lambda *_: fake_backend(one.roles))
         yield one
 
 

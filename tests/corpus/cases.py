@@ -1,4 +1,4 @@
-"""What each kind of malformed input in `tests/corpus/` is read by."""
+"""The reader of each kind of malformed input in `tests/corpus/`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import Any
 
 from autosr_lib.errors import AutosrError
 from autosr_lib.evaluation.settings import GradingSettings
-from autosr_lib.llm.prompts import PromptTemplate
-from autosr_lib.llm.replies import read_grades, read_rubric, read_verdict
+from autosr_lib.llm.replies.criteria import read_rubric
+from autosr_lib.llm.replies.grades import read_grades
+from autosr_lib.llm.replies.verdict import read_verdict
 from autosr_lib.llm.settings import Role
+from autosr_lib.llm.templates import PromptTemplate
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings
@@ -46,8 +48,8 @@ KINDS: dict[str, Callable[[str, Any, Path], Any]] = {
 }
 
 
-def told(kind: str, name: str, content: Any, folder: Path) -> str | None:
-    """Return the error that an input gets, without the folder it lies in, or None when it is taken."""
+def error_message(kind: str, name: str, content: Any, folder: Path) -> str | None:
+    """Return the error message of an input, without its folder; None if the input is accepted."""
     try:
         KINDS[kind](name, content, folder)
     except AutosrError as error:

@@ -10,8 +10,8 @@ import pytest
 from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import event
 
-from autosr_assets.home import BATCH_VARIABLE
-from autosr_assets.postgres_storage import BatchedPostgresEventLog
+from autosr_assets.dagster_internals.event_batches import BATCH_VARIABLE
+from autosr_assets.dagster_internals.postgres_storage import BatchedPostgresEventLog
 from tests.assets.range_job import BEST, range_instance, run_range
 from tests.distributed.services import ADDRESS, DAGSTERS_OWN, DEPLOYED, Services, with_driver
 

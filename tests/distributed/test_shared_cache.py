@@ -8,9 +8,11 @@ import time
 import pytest
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.cache import ReplyCache
+from autosr_lib.llm.addresses import without_credentials
+from autosr_lib.llm.cache import open_cache
+from autosr_lib.llm.cache.postgres import PostgresReplyCache
+from autosr_lib.llm.cache.reply_cache import ReplyCache
 from autosr_lib.llm.settings import LlmSettings
-from autosr_lib.llm.shared_cache import PostgresReplyCache, open_cache, without_secrets
 from tests.distributed.services import Services, free_port
 
 pytestmark = pytest.mark.distributed
@@ -94,18 +96,18 @@ def test_a_database_that_is_not_there_costs_one_warning_without_its_password(cap
 
     assert gone.get("1") is None
     assert time.monotonic() - started < 15
-    assert caplog.text.count("cannot be used") == 1
+    assert caplog.text.count("is unavailable") == 1
     assert "hidden-word" not in caplog.text
 
 
 def test_an_address_of_something_else_is_refused_without_its_password() -> None:
     with pytest.raises(
-        SettingsError, match=r"replies cannot be kept in redis://host/0; allowed: .*postgresql://"
+        SettingsError, match=r"the reply cache cannot be in redis://host/0; use .*postgresql://"
     ) as told:
         open_cache("redis://:hidden-word@host/0")
 
     assert "hidden-word" not in str(told.value)
-    assert without_secrets("postgresql://me:a@b@host:1/db?sslpassword=x") == "postgresql://host:1/db"
+    assert without_credentials("postgresql://me:a@b@host:1/db?sslpassword=x") == "postgresql://host:1/db"
 
 
 def test_a_setting_holds_no_password() -> None:

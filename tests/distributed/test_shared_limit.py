@@ -9,9 +9,9 @@ import uuid
 import pytest
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm import shared_limit
-from autosr_lib.llm.limits import RateWindow
-from autosr_lib.llm.shared_limit import SharedRateWindow, rate_window
+from autosr_lib.llm.endpoint import shared_rate_limit
+from autosr_lib.llm.endpoint.rate_limit import RateWindow
+from autosr_lib.llm.endpoint.shared_rate_limit import SharedRateWindow, open_rate_limit
 from tests.distributed.services import Services, free_port
 
 pytestmark = pytest.mark.distributed
@@ -21,7 +21,7 @@ WINDOW = 1.0
 
 @pytest.fixture(autouse=True)
 def _short_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_limit, "WINDOW_SECONDS", WINDOW)
+    monkeypatch.setattr(shared_rate_limit, "WINDOW_SECONDS", WINDOW)
 
 
 def _name() -> str:
@@ -31,11 +31,11 @@ def _name() -> str:
 def _worker(
     address: str, name: str, most: int, times: int, units: float, queue: "multiprocessing.Queue[float]"
 ) -> None:
-    shared_limit.WINDOW_SECONDS = WINDOW
+    shared_rate_limit.WINDOW_SECONDS = WINDOW
     window = SharedRateWindow(name, most, address)
 
     async def one() -> None:
-        await window.spend(units)
+        await window.reserve(units)
         queue.put(time.time())
 
     async def all_at_once() -> None:
@@ -68,7 +68,7 @@ async def test_who_came_first_goes_first_and_no_time_is_lost(services: Services)
     window, order = SharedRateWindow(_name(), 2, services.redis), list[int]()
 
     async def one(number: int) -> None:
-        await window.spend(1)
+        await window.reserve(1)
         order.append(number)
 
     started = time.monotonic()
@@ -80,13 +80,13 @@ async def test_who_came_first_goes_first_and_no_time_is_lost(services: Services)
 
 async def test_what_was_used_takes_the_place_of_what_was_expected(services: Services) -> None:
     window = SharedRateWindow(_name(), 100, services.redis)
-    entry = await window.spend(90)
+    entry = await window.reserve(90)
     started = time.monotonic()
 
-    window.correct(entry, 10)
-    await window.spend(90)
+    window.settle(entry, 10)
+    await window.reserve(90)
     quickly = time.monotonic() - started
-    await window.spend(50)
+    await window.reserve(50)
 
     assert quickly < WINDOW / 2
     assert time.monotonic() - started >= WINDOW * 0.9
@@ -96,22 +96,22 @@ async def test_a_request_larger_than_the_window_passes_alone(services: Services)
     window = SharedRateWindow(_name(), 10, services.redis)
     started = time.monotonic()
 
-    await window.spend(1000)
-    await window.spend(1)
+    await window.reserve(1000)
+    await window.reserve(1)
 
     assert WINDOW * 0.9 <= time.monotonic() - started < WINDOW + 2
 
 
 async def test_one_who_is_cancelled_leaves_its_units(services: Services) -> None:
     window = SharedRateWindow(_name(), 10, services.redis)
-    await window.spend(10)
-    waiting = asyncio.create_task(window.spend(10))
+    await window.reserve(10)
+    waiting = asyncio.create_task(window.reserve(10))
     await asyncio.sleep(0.05)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     started = time.monotonic()
 
-    await window.spend(10)
+    await window.reserve(10)
 
     assert time.monotonic() - started < WINDOW + 0.8
 
@@ -121,21 +121,21 @@ async def test_without_redis_each_holds_the_limit_by_itself_and_says_so(caplog: 
 
     with caplog.at_level(logging.WARNING):
         for _ in range(20):
-            window.correct(await window.spend(1), 2)
+            window.settle(await window.reserve(1), 2)
 
-    assert caplog.text.count("each worker holds it by itself") == 1
+    assert caplog.text.count("each worker applies the limit by itself") == 1
     assert "hidden-word" not in caplog.text
-    assert window._own._sum == 40
+    assert window._local_window._sum == 40
 
 
 def test_the_environment_decides_whose_limit_it_is(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(shared_limit.VARIABLE, "")
-    assert isinstance(rate_window("requests", "http://e", 10), RateWindow)
+    monkeypatch.setenv(shared_rate_limit.VARIABLE, "")
+    assert isinstance(open_rate_limit("requests", "http://e", 10), RateWindow)
 
-    monkeypatch.setenv(shared_limit.VARIABLE, services.redis)
-    assert isinstance(rate_window("requests", "http://e", 10), SharedRateWindow)
-    assert isinstance(rate_window("requests", "http://e", None), RateWindow)
+    monkeypatch.setenv(shared_rate_limit.VARIABLE, services.redis)
+    assert isinstance(open_rate_limit("requests", "http://e", 10), SharedRateWindow)
+    assert isinstance(open_rate_limit("requests", "http://e", None), RateWindow)
 
-    monkeypatch.setenv(shared_limit.VARIABLE, "nonsense")
-    with pytest.raises(SettingsError, match="AUTOSR_LIMITS is no address of Redis"):
-        rate_window("requests", "http://e", 10)
+    monkeypatch.setenv(shared_rate_limit.VARIABLE, "nonsense")
+    with pytest.raises(SettingsError, match="AUTOSR_LIMITS is not an address of Redis"):
+        open_rate_limit("requests", "http://e", 10)

@@ -13,7 +13,7 @@ from autosr_lib.evaluation.objective import Evaluation, evaluate, pair_weights, 
 from autosr_lib.evaluation.reference import Reference, mid_rank_quantiles
 from autosr_lib.evaluation.scoring import Scores
 from autosr_lib.evaluation.settings import Aggregate, ObjectiveSettings, PairsSetting
-from autosr_lib.search.population import evaluate_rubrics
+from autosr_lib.search.graded_prompt import GradedPrompt
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from tests.fakes import criterion, prompt_with, rubric
 from tests.worlds import preferences_of
@@ -330,6 +330,6 @@ def test_an_evaluation_does_not_depend_on_the_order_or_ids_of_criteria(
     shuffled = [plain[i].model_copy(update={"criterion_id": f"other {i}"}) for i in order]
     rubrics = [rubric(*names).model_copy(update={"criteria": tuple(criteria)}) for criteria in (plain, shuffled)]
 
-    before, after = evaluate_rubrics(rubrics, bank, case, [0, 1], Aggregate.MEAN)
+    before, after = GradedPrompt(bank, case, [0, 1], Aggregate.MEAN).evaluate(rubrics)
 
     assert after == pytest.approx(before, abs=1e-12)

@@ -1,6 +1,6 @@
-"""Fuzzes one reader with atheris: `python -m tests.fuzz.targets replies|datasets`, and libFuzzer's options.
+"""Fuzzing of one reader with atheris: `python -m tests.fuzz.targets replies|datasets` and the options of libFuzzer.
 
-Whatever the bytes, a reader answers or raises its own error; anything else ends the process and shows the input.
+For any bytes, a reader returns or raises its own error. Any other error ends the process and shows the input.
 """
 
 import contextlib
@@ -12,21 +12,27 @@ import atheris
 with atheris.instrument_imports(include=["autosr_lib"]):
     from autosr_lib.errors import DatasetError, ReplyError
     from autosr_lib.evaluation.settings import GradingSettings
-    from autosr_lib.llm.replies import read_grades, read_rubric, read_verdict
+    from autosr_lib.llm.replies.criteria import read_rubric
+    from autosr_lib.llm.replies.grades import read_grades
+    from autosr_lib.llm.replies.verdict import read_verdict
     from autosr_lib.storage.dataset_checks import check_prompts
     from autosr_lib.storage.dataset_formats import READERS, read_raw
 
 
 def replies(data: bytes) -> None:
-    """Read a reply as every role would."""
+    """Read a reply with the readers of several roles."""
     text = data.decode("utf-8", "replace")
-    for read in (read_rubric, read_verdict, lambda said: read_grades(said, {"C1": "a", "C2": "b"}, GradingSettings())):
+    for read in (
+        read_rubric,
+        read_verdict,
+        lambda reply: read_grades(reply, {"C1": "a", "C2": "b"}, GradingSettings()),
+    ):
         with contextlib.suppress(ReplyError):
             read(text)
 
 
 def datasets(data: bytes) -> None:
-    """Read a file whose first byte chooses its format."""
+    """Read a file; the first byte selects its format."""
     suffix = list(READERS)[data[0] % len(READERS)] if data else ".json"
     with contextlib.suppress(DatasetError):
         for _ in check_prompts(read_raw(io.BytesIO(data[1:]), suffix, "fuzz").prompts, 2):

@@ -1,4 +1,4 @@
-"""The readers of what others wrote, under atheris for a bounded time."""
+"""The readers of untrusted input, fuzzed with atheris for a limited time."""
 
 import re
 import subprocess
@@ -9,20 +9,20 @@ import pytest
 
 from tests.test_corpus import CASES
 
-pytest.importorskip("atheris", reason="atheris is not here: pip install 'autosr[fuzz]'")
+pytest.importorskip("atheris", reason="atheris is not installed; run: pip install 'autosr[fuzz]'")
 
 SECONDS = 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("target", "kinds"), [("replies", "replies"), ("datasets", "datasets")])
-def test_no_bytes_make_a_reader_fail_but_with_its_own_error(target: str, kinds: str, tmp_path: Path) -> None:
+def test_readers_raise_only_their_own_error_for_any_bytes(target: str, kinds: str, tmp_path: Path) -> None:
     for number, (kind, case) in enumerate(CASES):
         if kind.startswith(kinds):
             prefix = b"\0" if target == "datasets" else b""
             (tmp_path / str(number)).write_bytes(prefix + case["content"].encode())
 
-    done = subprocess.run(  # noqa: S603 - our own arguments
+    completed = subprocess.run(  # noqa: S603 - our own arguments
         [
             sys.executable,
             "-m",
@@ -38,7 +38,7 @@ def test_no_bytes_make_a_reader_fail_but_with_its_own_error(target: str, kinds: 
         check=False,
     )
 
-    assert done.returncode == 0, done.stderr[-3000:]
-    tried = re.search(r"Done (\d+) (?:runs|in)", done.stderr)
-    assert tried is not None, done.stderr[-500:]
-    assert int(tried.group(1)) > 100
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    runs = re.search(r"Done (\d+) (?:runs|in)", completed.stderr)
+    assert runs is not None, completed.stderr[-500:]
+    assert int(runs.group(1)) > 100

@@ -1,4 +1,4 @@
-"""What the tests of the model backend share."""
+"""Fixtures of the tests of the model backend: servers, settings and clients."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from autosr_lib.llm import LlmSettings, ModelClient
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.settings import LlmSettings
 from tests.llm.server import Fault, FaultScript, ModelServer
 
 KEY = "sk-secret-0123456789abcdef"
+
+Serve = Callable[..., ModelServer]
+ClientFor = Callable[..., ModelClient]
 
 
 @pytest.fixture(autouse=True)
@@ -21,19 +25,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., ModelServer]]:
-    """Start servers that end with the test."""
+def serve() -> Iterator[Serve]:
+    """Start servers that stop at the end of the test."""
     with ExitStack() as stack:
 
-        def start(faults: Sequence[Fault | None] | FaultScript = (), **more: Any) -> ModelServer:
-            return stack.enter_context(ModelServer(faults=faults, **more))
+        def start(faults: Sequence[Fault | None] | FaultScript = (), **options: Any) -> ModelServer:
+            return stack.enter_context(ModelServer(faults=faults, **options))
 
         yield start
 
 
 @pytest.fixture
 def settings_for(tmp_path: Path) -> Callable[..., LlmSettings]:
-    """Settings for a server that wait next to nothing between tries."""
+    """Return settings for a server, with very short waits before retries."""
 
     def make(server: ModelServer, **changes: Any) -> LlmSettings:
         quick = {
@@ -51,5 +55,5 @@ def settings_for(tmp_path: Path) -> Callable[..., LlmSettings]:
 
 
 @pytest.fixture
-def client_for(settings_for: Callable[..., LlmSettings]) -> Callable[..., ModelClient]:
+def client_for(settings_for: Callable[..., LlmSettings]) -> ClientFor:
     return lambda server, **changes: ModelClient(settings_for(server, **changes))

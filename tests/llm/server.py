@@ -1,7 +1,7 @@
-"""A scripted OpenAI-compatible server on loopback, run in a thread.
+"""A scripted OpenAI-compatible server on loopback, which runs in a thread.
 
-Its replies are a function of what a request says of the prompt, the criteria and the candidates, so a request that is
-sent again gets the same answer. Faults come from a script: a list used up request by request, or a function.
+Its replies depend only on the prompt, the criteria and the candidates of a request, so a repeated request gets the same
+reply. Faults come from a script: a list with one entry per request, or a function.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ class Status:
 
 @dataclass(frozen=True)
 class Drop:
-    """A connection that is cut without a word."""
+    """A connection that is closed without a response."""
 
 
 @dataclass(frozen=True)
 class Stall:
-    """A reply that comes after this many seconds."""
+    """A reply that is delayed by this many seconds."""
 
     seconds: float
 
@@ -61,7 +61,7 @@ FaultScript = Callable[[int, Body], Fault | None]
 
 
 class ModelServer:
-    """The server; use it as a context manager. `requests` holds every body that came, `headers` their headers."""
+    """The server; use it as a context manager. `requests` holds the body of each request, `headers` its headers."""
 
     def __init__(
         self,
@@ -80,21 +80,21 @@ class ModelServer:
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
         self.answered: dict[int, float] = {}
-        self.most_at_once = 0
-        self._at_once = 0
+        self.max_concurrent = 0
+        self._concurrent = 0
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def now(self) -> float:
-        """Return the time by the clock of `times` and `answered`."""
+        """Return the current time of the clock that `times` and `answered` use."""
         return self._loop.time()
 
-    def forget(self) -> None:
-        """Forget all requests."""
-        for kept in (self.requests, self.headers, self.times, self.answered):
-            kept.clear()
+    def clear(self) -> None:
+        """Clear the record of requests."""
+        for record in (self.requests, self.headers, self.times, self.answered):
+            record.clear()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,15 +127,15 @@ class ModelServer:
         self.requests.append(body)
         self.headers.append(dict(request.headers))
         self.times.append(self._loop.time())
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
+        self._concurrent += 1
+        self.max_concurrent = max(self.max_concurrent, self._concurrent)
         try:
             if self.latency:
                 await asyncio.sleep(self.latency)
             return await self._answer(request, body, self._faults(number, body))
         finally:
             self.answered[number] = self._loop.time()
-            self._at_once -= 1
+            self._concurrent -= 1
 
     async def _answer(self, request: web.Request, body: Body, fault: Fault | None) -> web.StreamResponse:
         if isinstance(fault, Status):
@@ -177,21 +177,21 @@ def all_text(body: Body) -> str:
 
 
 def blocks(body: Body) -> list[str]:
-    """Return the fenced texts of a request, in their order."""
+    """Return the fenced texts of a request in their order."""
     return [match.group(2) for match in re.finditer(r"<data-(\w+)>\n(.*?)\n</data-\1>", user_text(body), re.DOTALL)]
 
 
 def criteria_of(body: Body) -> dict[str, str]:
-    """Return the verifier's criteria by label, from outside the fenced texts."""
-    outside = re.sub(r"<data-(\w+)>\n.*?\n</data-\1>", "", user_text(body), flags=re.DOTALL)
-    return dict(re.findall(r"^(C\d+)[:：] ?(.*)$", outside, re.MULTILINE))
+    """Return the verifier's criteria by label, ignoring the fenced texts."""
+    unfenced = re.sub(r"<data-(\w+)>\n.*?\n</data-\1>", "", user_text(body), flags=re.DOTALL)
+    return dict(re.findall(r"^(C\d+)[:：] ?(.*)$", unfenced, re.MULTILINE))
 
 
 def role_of(body: Body) -> str:
-    """Return the role that asks, by the name of its schema or, without one, by what its template says."""
-    named = body.get("response_format", {}).get("json_schema", {}).get("name")
-    if named:
-        return str(named)
+    """Return the role that sent a request, from the name of its schema or from words of its template."""
+    schema_name = body.get("response_format", {}).get("json_schema", {}).get("name")
+    if schema_name:
+        return str(schema_name)
     marks = {"verdict": "judge", '"replaces"': "proposer", '"analysis"': "initializer", '"grade"': "verifier"}
     text = "".join(str(message["content"]) for message in body["messages"])
     if "response_format" not in body and "helpful assistant" in text:
@@ -200,27 +200,27 @@ def role_of(body: Body) -> str:
 
 
 def chance(*parts: str) -> float:
-    """Return a number in 0..1 that is a function of the texts."""
+    """Return a number in [0, 1) that depends only on the texts."""
     digest = hashlib.sha256("\x00".join(parts).encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def reply_of(body: Body) -> str:
-    """Return the reply of a sound model."""
+    """Return the valid reply of a model."""
     texts = blocks(body)
     role = role_of(body)
     if role == "verifier":
-        found = {label: chance(criterion, texts[-1]) for label, criterion in criteria_of(body).items()}
+        values = {label: chance(criterion, texts[-1]) for label, criterion in criteria_of(body).items()}
         is_binary = '"enum": [0, 1]' in json.dumps(body.get("response_format"))
-        grades = {label: round(good) if is_binary else round(good * 10) / 2 for label, good in found.items()}
+        grades = {label: round(value) if is_binary else round(value * 10) / 2 for label, value in values.items()}
         return json.dumps({label: {"reason": "seen", "grade": grade} for label, grade in grades.items()})
     if role == "judge":
         first, second = texts[-2:]
         return json.dumps({"reason": "r", "verdict": "A" if chance(first) > chance(second) else "B"})
     if role in ("initializer", "proposer"):
-        # The mode asked for stands in the system's message.
-        told = str(body["messages"][0]["content"]) + user_text(body).split("Your earlier reply")[0]
-        name = hashlib.sha256(told.encode()).hexdigest()[:6]
+        # The system message contains the mode.
+        text = str(body["messages"][0]["content"]) + user_text(body).split("Your earlier reply")[0]
+        name = hashlib.sha256(text.encode()).hexdigest()[:6]
         criteria = [
             {"text": f"The response covers point {name}-{n}.", "type": "depth", "weight": n, "check_points": ["seen"]}
             for n in (1, 2, 3)
@@ -232,25 +232,37 @@ def reply_of(body: Body) -> str:
 
 
 class Sampling:
-    """Replies of a model that keeps to the templates and does not repeat itself.
+    """Replies of a model that follows the templates and does not repeat itself.
 
-    A first rubric has five criteria, and a proposer that is asked the same again answers something else.
+    A first rubric has five criteria, and a repeated request of the proposer gets a different reply.
     """
 
     def __init__(self) -> None:
-        self._asked: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def __call__(self, body: Body) -> str:
         reply = reply_of(body)
         if role_of(body) == "initializer":
             rubric = json.loads(reply)
-            more = [{**one, "text": f"{one['text']} In full."} for one in rubric["criteria"][:2]]
+            more = [{**criterion, "text": f"{criterion['text']} In full."} for criterion in rubric["criteria"][:2]]
             return json.dumps({**rubric, "criteria": [*rubric["criteria"], *more]})
         if role_of(body) != "proposer":
             return reply
         text = all_text(body)
-        self._asked[text] += 1
-        return reply.replace("covers point", f"covers point {self._asked[text]} of")
+        self._counts[text] += 1
+        return reply.replace("covers point", f"covers point {self._counts[text]} of")
+
+
+def accept_formats(*accepted: str) -> FaultScript:
+    """Return a script that refuses requests with other reply formats."""
+
+    def script(number: int, body: Body) -> Fault | None:
+        reply_format = body.get("response_format", {"type": "text"})["type"]
+        if reply_format in accepted:
+            return None
+        return Status(400, error=f"response_format {reply_format} is not supported")
+
+    return script
 
 
 def _in_turn(faults: list[Fault | None]) -> FaultScript:

@@ -1,4 +1,4 @@
-"""Which part of a text a model sees."""
+"""The part of a text that a model sees."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.llm.extraction import Extractor, without_thinking
+from autosr_lib.llm.extraction import Extractor, strip_thinking
 from autosr_lib.llm.settings import ExtractionSettings
 
 
@@ -16,7 +16,7 @@ def extractor(**settings: Any) -> Extractor:
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"),
+    ("text", "visible"),
     [
         ("plain", "plain"),
         ("<think>hm</think> The answer.", "The answer."),
@@ -30,16 +30,18 @@ def extractor(**settings: Any) -> Extractor:
         ("", ""),
     ],
 )
-def test_of_a_candidate_its_answers_are_seen_else_what_it_did_not_think(text: str, seen: str) -> None:
-    assert extractor(candidate_extract_join_separator="|").candidate(text) == seen
+def test_a_candidate_is_reduced_to_its_answers_or_to_the_text_outside_thinking(text: str, visible: str) -> None:
+    assert extractor(candidate_extract_join_separator="|").extract_candidate(text) == visible
 
 
-def test_identity_shows_a_candidate_as_it_is() -> None:
-    assert extractor(candidate_extract_strategy="identity").candidate("<think>x</think>y") == "<think>x</think>y"
+def test_identity_shows_an_unchanged_candidate() -> None:
+    assert (
+        extractor(candidate_extract_strategy="identity").extract_candidate("<think>x</think>y") == "<think>x</think>y"
+    )
 
 
 @pytest.mark.parametrize(
-    ("settings", "seen"),
+    ("settings", "visible"),
     [
         ({}, "Read <task a='1'>one</task> then <task>two</task>. Q: why? Q: how?"),
         ({"extract_strategy": "tag", "extract_tag": "task"}, "one\n\ntwo"),
@@ -51,18 +53,18 @@ def test_identity_shows_a_candidate_as_it_is() -> None:
         ({"extract_strategy": "regex", "extract_pattern": r"Q: \w+", "extract_join_separator": "+"}, "Q: why+Q: how"),
     ],
 )
-def test_of_a_prompt_the_wanted_part_is_seen(settings: dict[str, Any], seen: str) -> None:
+def test_a_prompt_is_reduced_to_the_configured_part(settings: dict[str, Any], visible: str) -> None:
     text = "Read <task a='1'>one</task> then <task>two</task>. Q: why? Q: how?"
 
-    assert extractor(**settings).prompt(text) == seen
+    assert extractor(**settings).extract_prompt(text) == visible
 
 
-def test_a_pattern_that_would_run_for_ever_is_cut_off() -> None:
+def test_a_pattern_that_would_not_terminate_raises_an_error() -> None:
     slow = extractor(extract_strategy="regex", extract_pattern="(a|aa)+$")
-    started = time.process_time()  # which the limit is of, so that other work on the machine decides nothing
+    started = time.process_time()  # not affected by other work on the machine
 
     with pytest.raises(SettingsError, match=r"extract_pattern '\(a\|aa\)\+\$' took more than 1 s"):
-        slow.prompt("a" * 80 + "!")
+        slow.extract_prompt("a" * 80 + "!")
 
     assert time.process_time() - started < 5
 
@@ -76,16 +78,16 @@ def test_a_pattern_that_would_run_for_ever_is_cut_off() -> None:
         {"extract_strategy": "xpath"},
     ],
 )
-def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
+def test_invalid_settings_are_rejected(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ExtractionSettings(**settings)
 
 
 @pytest.mark.parametrize("text", ["<think>" * 50_000, "</think>" * 50_000, "<answer>" * 50_000, "<answer " * 50_000])
-def test_a_text_full_of_tags_takes_no_time(text: str) -> None:
+def test_a_text_with_many_tags_is_processed_quickly(text: str) -> None:
     started = time.process_time()
 
-    extractor().candidate(text)
-    without_thinking(text)
+    extractor().extract_candidate(text)
+    strip_thinking(text)
 
     assert time.process_time() - started < 2

@@ -1,4 +1,4 @@
-"""The client against a server written by others, which also grades how a client retries (PyPI `llmock`)."""
+"""The client against `llmock`, an independent server that also rates how a client retries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from autosr_lib.errors import EndpointError
-from autosr_lib.llm import LlmSettings, ModelClient
-from tests.llm.asking import KEYS, grading_of, judging_of, proposing_of, roles_of, writing_of
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.settings import LlmSettings
+from tests.llm.role_requests import KEYS, grade_request, initialize_request, judge_request, propose_request, roles_of
 
 pytest.importorskip("llmock")
 
@@ -27,22 +28,22 @@ def client(llmock: Any, tmp_path: Any) -> Callable[..., ModelClient]:
     return make
 
 
-async def test_every_role_is_answered(llmock: Any, client: Callable[..., ModelClient]) -> None:
+async def test_every_role_gets_a_reply(llmock: Any, client: Callable[..., ModelClient]) -> None:
     model = client()
     roles = roles_of(model)
 
     async with model:
         await model.preflight()
-        assert (await roles.initializer.write(writing_of("a"))).criteria
-        assert set(await roles.verifier.grade(grading_of())) <= set(KEYS)
-        assert await roles.judge.prefer(judging_of())
-        assert (await roles.proposer.propose(proposing_of())).criteria
+        assert (await roles.initializer.write(initialize_request("a"))).criteria
+        assert set(await roles.verifier.grade(grade_request())) <= set(KEYS)
+        assert await roles.judge.prefer(judge_request())
+        assert (await roles.proposer.propose(propose_request())).criteria
 
     llmock.assert_resilient(strict=True)
 
 
 @pytest.mark.parametrize(
-    "break_it",
+    "inject_failure",
     [
         lambda server: server.rate_limit(times=2, retry_after=0.3),
         lambda server: server.rate_limit(times=2),
@@ -52,24 +53,24 @@ async def test_every_role_is_answered(llmock: Any, client: Callable[..., ModelCl
     ],
     ids=["429 with Retry-After", "429", "500", "503", "slow"],
 )
-async def test_its_verdict_on_our_retries_is_resilient(
-    llmock: Any, client: Callable[..., ModelClient], break_it: Callable[[Any], Any]
+async def test_llmock_rates_our_retries_as_resilient(
+    llmock: Any, client: Callable[..., ModelClient], inject_failure: Callable[[Any], Any]
 ) -> None:
-    break_it(llmock)
+    inject_failure(llmock)
     model = client()
 
     async with model:
-        await roles_of(model).judge.prefer(judging_of())
+        await roles_of(model).judge.prefer(judge_request())
 
     llmock.assert_resilient(strict=True)
 
 
-async def test_a_bad_key_is_not_tried_twice(llmock: Any, client: Callable[..., ModelClient]) -> None:
+async def test_a_wrong_key_is_not_tried_twice(llmock: Any, client: Callable[..., ModelClient]) -> None:
     llmock.fail(401, times=None)
     model = client()
 
     async with model:
         with pytest.raises(EndpointError):
-            await roles_of(model).judge.prefer(judging_of())
+            await roles_of(model).judge.prefer(judge_request())
 
     llmock.assert_resilient()

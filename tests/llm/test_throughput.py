@@ -1,4 +1,4 @@
-"""How much of the transport's speed is left when everything of ours is around it."""
+"""The speed of the client compared with the bare transport."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 import openai
 import pytest
 
-from autosr_lib.llm import LlmSettings, ModelClient
-from tests.llm.asking import grading_of, roles_of
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.settings import LlmSettings
+from tests.llm.role_requests import grade_request, roles_of
 from tests.llm.server import ModelServer
 
 CONCURRENCY, LATENCY, CALLS = 64, 0.05, 384
@@ -31,23 +32,23 @@ def _serve(pipe: Connection) -> None:
 
 @pytest.fixture
 def base_url() -> Iterator[str]:
-    """A server in a process of its own, so that it does not take the client's time."""
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    """Start a server in a separate process, so that it does not use the processor time of the client."""
+    parent, child = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(child,), daemon=True)
     process.start()
-    yield here.recv()
-    here.send("end")
+    yield parent.recv()
+    parent.send("end")
     process.join(10)
 
 
 async def _bare(base_url: str, texts: list[str]) -> float:
-    places = asyncio.Semaphore(CONCURRENCY)
+    slots = asyncio.Semaphore(CONCURRENCY)
     client = openai.AsyncOpenAI(
         api_key="k", base_url=base_url, max_retries=0, http_client=openai.DefaultAioHttpClient()
     )
 
     async def ask(text: str) -> None:
-        async with places:
+        async with slots:
             await client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
 
     async with client:
@@ -60,13 +61,13 @@ async def _ours(client: ModelClient, texts: list[str]) -> float:
     verifier = roles_of(client).verifier
     async with client:
         started = time.perf_counter()
-        await asyncio.gather(*(verifier.grade(grading_of(text)) for text in texts))
+        await asyncio.gather(*(verifier.grade(grade_request(text)) for text in texts))
         return len(texts) / (time.perf_counter() - started)
 
 
 @pytest.mark.slow
-def test_the_client_reaches_what_the_bare_transport_reaches(base_url: str, tmp_path: Path) -> None:
-    # In turns and the best of each, as other work on the machine slows one round or the other.
+def test_the_client_is_as_fast_as_the_bare_transport(base_url: str, tmp_path: Path) -> None:
+    # Alternating rounds and the best of each, because other work on the machine slows some rounds down.
     bare, ours = [0.0], [0.0]
     for turn in range(2):
         texts = [f"{turn}-{number} " + "word " * 200 for number in range(CALLS)]

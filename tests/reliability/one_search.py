@@ -7,12 +7,13 @@ from pathlib import Path
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import GradingSettings, HoldoutSettings, JudgeSetting, ReferenceSettings
-from autosr_lib.llm import LlmSettings, ModelClient
+from autosr_lib.llm.endpoint.client import ModelClient
+from autosr_lib.llm.settings import LlmSettings
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from autosr_lib.search.search import search_prompt
-from autosr_lib.search.settings import SearchSettings
-from autosr_lib.search.state import SearchContext, Structure
-from tests.llm.asking import roles_of
+from autosr_lib.search.settings import SearchSettings, Structure
+from tests.llm.role_requests import roles_of
+from tests.worlds import search_prompt
 
 AT_ONCE = 4
 PROMPT = Prompt(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from autosr_lib.llm.cache import FILE_NAME
+from autosr_lib.llm.cache.sqlite import FILE_NAME
 from tests.assets.test_model_backend import DEMO, SHORT, SMALL, ModelHome, without_run
 from tests.llm.server import ModelServer
 from tests.reliability.ledger import ledger
@@ -33,7 +33,7 @@ def test_the_same_search_twice_at_once_ends_as_one_alone(tmp_path: Path) -> None
         undisturbed = ledger(server)
 
         for number in range(AGAIN):
-            server.forget()
+            server.clear()
             home = ModelHome(tmp_path / f"home-{number}", server.base_url)
             at_once(home, [search, search])
 
@@ -52,7 +52,7 @@ def test_two_searches_at_once_over_one_dataset_each_end_as_alone(tmp_path: Path)
         undisturbed = ledger(server)
 
         for number in range(AGAIN):
-            server.forget()
+            server.clear()
             home = ModelHome(tmp_path / f"home-{number}", server.base_url)
             at_once(home, searches)
 

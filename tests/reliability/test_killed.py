@@ -30,7 +30,7 @@ def test_a_prompt_whose_search_is_killed_ends_as_if_undisturbed_and_pays_twice_o
     with ModelServer(latency=0.01) as server:
         calm = asyncio.run(one_search.searched(server.base_url, tmp_path / "calm"))
         undisturbed = ledger(server)
-        server.forget()
+        server.clear()
 
         command = [sys.executable, "-m", one_search.__name__, server.base_url, str(tmp_path / "killed")]
         killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own arguments
@@ -60,7 +60,7 @@ def test_a_search_that_is_killed_ends_as_if_undisturbed_and_pays_twice_only_what
         calm, killed = ModelHome(tmp_path / "calm", server.base_url), ModelHome(tmp_path / "killed", server.base_url)
         assert calm.autosr(*options).code == 0
         undisturbed = ledger(server)
-        server.forget()
+        server.clear()
 
         deaths: list[float] = []
         for share, delay in moments(kills):

@@ -56,5 +56,5 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert is_patient
         assert time.monotonic() - began < 15
         assert said.code == 130
-        assert "autosr: warning: waiting at most" in said.err
+        assert "autosr: warning: waiting up to" in said.err
         assert said.err.splitlines()[-1] == GOES_ON

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autosr_lib.llm.cache import FILE_NAME
+from autosr_lib.llm.cache.sqlite import FILE_NAME
 from tests.assets.commands import Home
 from tests.assets.test_model_backend import DEMO, SMALL, ModelHome, without_endpoint
 from tests.llm.server import ModelServer

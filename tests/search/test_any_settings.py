@@ -12,7 +12,7 @@ from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import StopReason
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
-from tests.worlds import run, search_settings, task_of
+from tests.worlds import context_of, run, search_settings
 
 SHARE = st.floats(0, 1)
 
@@ -84,7 +84,7 @@ SETTINGS = st.builds(
 
 @st.composite
 def prompts(draw: st.DrawFn) -> Prompt:
-    """Return a prompt of 2 to 8 candidates, labelled by rank, by quality, or not at all, alike or not."""
+    """Return a prompt of 2 to 8 candidates, labelled by rank, by quality or not at all; candidates may be equal."""
     n, kinds = draw(st.integers(2, 8)), draw(st.integers(0, 5))
     grade = st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0])
     labels: list[dict[str, Any]] = draw(
@@ -108,40 +108,44 @@ def prompts(draw: st.DrawFn) -> Prompt:
 
 
 def check(
-    prompt: Prompt, told: SearchSettings, *, mode: Mode, generations: int, holdout: float, failing: float
+    prompt: Prompt, chosen: SearchSettings, *, mode: Mode, generations: int, holdout: float, failing: float
 ) -> None:
     verifier, proposer = FakeVerifier(0.6, failing), FakeProposer()
     roles = Roles(FakeInitializer(), proposer, verifier, FakeJudge())
-    context = task_of(prompt, roles, told, generations=generations, mode=mode, holdout=holdout)
+    context = context_of(prompt, roles, chosen, generations=generations, mode=mode, holdout=holdout)
 
     state, conclusion = run(context)
 
-    rounds = min(generations, 99 if told.stop.max_generations is None else told.stop.max_generations)
-    children = max(told.evolution.mutations_per_round, 1) * rounds + told.initializer.initial_proposals
+    rounds = min(generations, 99 if chosen.stop.max_generations is None else chosen.stop.max_generations)
+    children = max(chosen.evolution.mutations_per_round, 1) * rounds + chosen.initializer.initial_proposals
     assert len(proposer.requests) <= children
     assert state.generation == generations
     assert len(state.history) <= rounds + 1
-    for rubric in (conclusion.rubric, conclusion.measured_rubric, *(one.rubric for one in state.population)):
+    for rubric in (
+        conclusion.rubric,
+        conclusion.measured_rubric,
+        *(individual.rubric for individual in state.population),
+    ):
         assert Rubric.model_validate(rubric.model_dump()) == rubric
         assert sum(rubric.weights) == pytest.approx(1)
     assert set(conclusion.rubric.keys) <= set(conclusion.measured_rubric.keys)
-    assert 1 <= len(state.population) <= max(told.evolution.population_size, 1)
-    low, high = -0.25 * told.objective.lambda_var, 1 + told.objective.mu_diverse
-    for one in state.population:
-        assert low - 1e-9 <= one.evaluation.objective <= high + 1e-9
+    assert 1 <= len(state.population) <= max(chosen.evolution.population_size, 1)
+    low, high = -0.25 * chosen.objective.lambda_var, 1 + chosen.objective.mu_diverse
+    for individual in state.population:
+        assert low - 1e-9 <= individual.evaluation.objective <= high + 1e-9
     assert conclusion.stopped in set(StopReason)
-    assert conclusion.best_candidate_id in {one.candidate_id for one in prompt.candidates}
+    assert conclusion.best_candidate_id in {candidate.candidate_id for candidate in prompt.candidates}
     touching, unseen = conclusion.holdout.touching, conclusion.holdout.unseen
     assert 0 <= touching.best <= touching.pairs
     assert 0 <= unseen.best <= unseen.pairs <= touching.pairs
-    assert told.stop.max_calls_per_prompt is None or (state.calls + conclusion.calls).total <= (
-        told.stop.max_calls_per_prompt
+    assert chosen.stop.max_calls_per_prompt is None or (state.calls + conclusion.calls).total <= (
+        chosen.stop.max_calls_per_prompt
     )
 
 
 ARGUMENTS = {
     "prompt": prompts(),
-    "told": SETTINGS,
+    "chosen": SETTINGS,
     "mode": st.sampled_from(Mode),
     "generations": st.integers(0, 4),
     "holdout": st.sampled_from([0.0, 0.25, 0.5]),
@@ -152,22 +156,22 @@ ARGUMENTS = {
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(**ARGUMENTS)
 def test_any_settings_and_any_small_prompt_end_with_a_valid_rubric(
-    *, prompt: Prompt, told: SearchSettings, mode: Mode, generations: int, holdout: float, failing: float
+    *, prompt: Prompt, chosen: SearchSettings, mode: Mode, generations: int, holdout: float, failing: float
 ) -> None:
-    check(prompt, told, mode=mode, generations=generations, holdout=holdout, failing=failing)
+    check(prompt, chosen, mode=mode, generations=generations, holdout=holdout, failing=failing)
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(**ARGUMENTS)
 def test_many_settings_and_many_small_prompts_end_with_a_valid_rubric(
-    *, prompt: Prompt, told: SearchSettings, mode: Mode, generations: int, holdout: float, failing: float
+    *, prompt: Prompt, chosen: SearchSettings, mode: Mode, generations: int, holdout: float, failing: float
 ) -> None:
-    check(prompt, told, mode=mode, generations=generations, holdout=holdout, failing=failing)
+    check(prompt, chosen, mode=mode, generations=generations, holdout=holdout, failing=failing)
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_a_prompt_of_two_alike_candidates_is_no_trouble(mode: Mode) -> None:
+def test_a_prompt_of_two_equal_candidates_can_be_searched(mode: Mode) -> None:
     twin = Candidate(candidate_id="a", text="", metadata={"rank": 1})
     prompt = Prompt(prompt_id="p", prompt="", candidates=(twin, twin.model_copy(update={"candidate_id": "b"})))
 

@@ -1,4 +1,4 @@
-"""A prompt spends no more than it was given, its conclusion included."""
+"""A prompt makes no more requests than its budget allows, including those of its conclusion."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import StopReason
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, FlakyVerifier, fake_roles
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 
 def requests_of(roles: Roles) -> int:
@@ -33,24 +33,23 @@ def requests_of(roles: Roles) -> int:
     ),
     racing=st.booleans(),
     mode=st.sampled_from(Mode),
-    lost=st.sampled_from([0, 5]),
-    failing=st.sampled_from([0.0, 0.3]),
+    verifier=st.builds(FlakyVerifier, st.just(0.3), st.sampled_from([0.0, 0.3]), unread=st.sampled_from([0, 5])),
 )
-def test_any_budget_is_kept_conclusion_included(
-    budget: int, seed: int, grading: dict[str, object], *, racing: bool, mode: Mode, lost: int, failing: float
+def test_no_budget_is_exceeded_by_the_search_and_its_conclusion(
+    budget: int, seed: int, grading: dict[str, object], *, racing: bool, mode: Mode, verifier: FlakyVerifier
 ) -> None:
-    roles = Roles(FakeInitializer(size=4), FakeProposer(), FlakyVerifier(0.3, failing, unread=lost), FakeJudge())
-    told = search_settings(
+    roles = Roles(FakeInitializer(size=4), FakeProposer(), verifier, FakeJudge())
+    limited = search_settings(
         grading=grading,
         evolution={"racing": racing, "mutations_per_round": 4},
         stop={"max_calls_per_prompt": budget},
     )
-    context = task_of(planted_prompt(8, kinds=10, seed=seed), roles, told, generations=3, mode=mode)
+    context = context_of(planted_prompt(8, kinds=10, seed=seed), roles, limited, generations=3, mode=mode)
 
     try:
         state, conclusion = run(context)
     except SettingsError as error:
-        assume("too few to grade the first rubric" not in str(error))
+        assume("too few to grade the initial rubric" not in str(error))
         raise
 
     assert requests_of(roles) == (state.calls + conclusion.calls).total <= budget
@@ -58,55 +57,55 @@ def test_any_budget_is_kept_conclusion_included(
 
 def spent(budget: int | None) -> tuple[int, StopReason]:
     roles = fake_roles(noise=0.3)
-    told = search_settings(stop={"max_calls_per_prompt": budget}, grading={"finalist_votes": 1})
-    state, conclusion = run(task_of(planted_prompt(8, kinds=10), roles, told, generations=4))
+    limited = search_settings(stop={"max_calls_per_prompt": budget}, grading={"finalist_votes": 1})
+    state, conclusion = run(context_of(planted_prompt(8, kinds=10), roles, limited, generations=4))
     return (state.calls + conclusion.calls).total, conclusion.stopped
 
 
-def test_a_prompt_that_runs_out_of_budget_stops_and_says_so() -> None:
-    whole, _ = spent(None)
+def test_a_prompt_that_runs_out_of_budget_stops_for_that_reason() -> None:
+    unlimited, _ = spent(None)
 
-    total, reason = spent(whole // 2 + 10)
+    total, reason = spent(unlimited // 2 + 10)
 
     assert reason is StopReason.BUDGET
-    assert total < whole
+    assert total < unlimited
 
 
 def test_a_budget_that_is_large_enough_changes_nothing() -> None:
     assert spent(10_000) == spent(None)
 
 
-def test_a_budget_counts_requests_and_so_makes_the_same_search_every_time() -> None:
+def test_a_search_with_a_budget_is_deterministic() -> None:
     assert spent(60) == spent(60)
 
 
 @pytest.mark.parametrize("grading", ["pooled", "per_criterion"])
-def test_where_the_hidden_candidates_cannot_be_paid_for_nothing_is_said_of_them(grading: str) -> None:
+def test_no_held_out_pairs_are_counted_if_the_budget_cannot_pay_for_the_hidden_candidates(grading: str) -> None:
     verifier = FakeVerifier(0.3)
     roles = replace(fake_roles(), initializer=FakeInitializer(size=10), verifier=verifier)
-    told = search_settings(
+    limited = search_settings(
         grading={"grading": grading, "criteria_per_call": 1, "finalist_votes": 0, "holdout_votes": 1},
         stop={"max_calls_per_prompt": 65},
     )
-    context = task_of(planted_prompt(8, kinds=10), roles, told, generations=1)
+    context = context_of(planted_prompt(8, kinds=10), roles, limited, generations=1)
 
     _, conclusion = run(context)
 
-    hidden = {context.prepared.texts[1][place] for place in context.prepared.hidden}
+    hidden = {context.prepared.texts[1][position] for position in context.prepared.hidden}
     assert not hidden & {request.candidate_text for request in verifier.requests}
     assert conclusion.holdout.touching.pairs == conclusion.holdout.unseen.pairs == 0
     assert conclusion.rubric == conclusion.measured_rubric
 
 
-def test_finalists_go_without_fresh_votes_where_the_hidden_candidates_need_the_rest() -> None:
+def test_finalists_get_no_fresh_votes_if_the_hidden_candidates_need_the_remaining_budget() -> None:
     verifier = FakeVerifier(0.3)
     roles = replace(fake_roles(), initializer=FakeInitializer(size=10), verifier=verifier)
-    told = search_settings(
+    limited = search_settings(
         grading={"grading": "per_criterion", "finalist_votes": 1, "holdout_votes": 1},
         evolution={"free_modes": ()},
         stop={"max_calls_per_prompt": 100},
     )
-    context = task_of(planted_prompt(8, kinds=10), roles, told, generations=0)
+    context = context_of(planted_prompt(8, kinds=10), roles, limited, generations=0)
 
     _, conclusion = run(context)
 

@@ -1,44 +1,50 @@
-"""A row is up to date exactly when nothing that it depends on has changed."""
+"""A fingerprint changes exactly if something that its row depends on has changed."""
 
 import pytest
 
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-from autosr_lib.search.fingerprints import best_fingerprint, generation_fingerprints, preferences_fingerprint
+from autosr_lib.search.fingerprints import (
+    FingerprintInputs,
+    best_fingerprint,
+    generation_fingerprints,
+    preferences_fingerprint,
+)
 from autosr_lib.search.settings import SearchSettings, Structure
 from autosr_lib.settings import SearchRunSettings
 from tests.fakes import prompt_with, rubric
 from tests.worlds import search_settings
 
-IDENTITY = {"initializer": "i", "proposer": "p", "verifier": "v", "judge": "j"}
+IDENTITIES = {"initializer": "i", "proposer": "p", "verifier": "v", "judge": "j"}
 HOLDOUT = HoldoutSettings(holdout_fraction=0.25, holdout_seed=7)
 
 
 def chain(
     settings: SearchSettings | None = None,
     *,
-    preferences: str = "known",
-    holdout: HoldoutSettings = HOLDOUT,
+    preferences: str = "preferences",
     generations: int = 3,
     mode: str = "evolutionary",
-    identity: dict[str, str] = IDENTITY,
-    **said: object,
+    **inputs: object,
 ) -> list[str]:
-    """Return the fingerprints of generation 0 to 3, and last that of the best rubric."""
+    """Return the fingerprints of generation 0 to 3, then that of the best rubric."""
     settings = settings or search_settings()
     structure = Structure(mode=mode, generations=generations)
-    known = generation_fingerprints(preferences, holdout, settings, structure, identity, **said)
-    return [*known, best_fingerprint(known[-1], settings)]
+    defaults = {"holdout": HOLDOUT, "identities": IDENTITIES}
+    generation_chain = generation_fingerprints(
+        preferences, FingerprintInputs(settings=settings, structure=structure, **{**defaults, **inputs})
+    )
+    return [*generation_chain, best_fingerprint(generation_chain[-1], settings)]
 
 
 def first_difference(changed: list[str]) -> int | None:
-    """Return the first place at which a chain is another; all after it must be too."""
-    plain = chain()
-    places = [place for place, (one, other) in enumerate(zip(plain, changed, strict=True)) if one != other]
-    assert places == list(range(places[0], len(plain))) if places else True
-    return places[0] if places else None
+    """Return the first index at which a chain differs from the default one; all later ones must differ too."""
+    pairs = zip(chain(), changed, strict=True)
+    different = [i for i, (before, after) in enumerate(pairs) if before != after]
+    assert different == list(range(different[0], len(changed))) if different else True
+    return different[0] if different else None
 
 
-def test_the_same_search_has_the_same_fingerprints_and_no_two_alike() -> None:
+def test_the_fingerprints_of_a_search_are_reproducible_and_distinct() -> None:
     assert chain() == chain()
     assert len(set(chain())) == 5
 
@@ -48,8 +54,8 @@ def test_the_same_search_has_the_same_fingerprints_and_no_two_alike() -> None:
     [
         chain(preferences="others"),
         chain(holdout=HoldoutSettings(holdout_fraction=0.5, holdout_seed=7)),
-        chain(identity=IDENTITY | {"verifier": "another"}),
-        chain(identity=IDENTITY | {"initializer": "another"}),
+        chain(identities=IDENTITIES | {"verifier": "another"}),
+        chain(identities=IDENTITIES | {"initializer": "another"}),
         chain(mode="iterative"),
         chain(preset=rubric("clear")),
         chain(search_settings(seed=8)),
@@ -61,12 +67,12 @@ def test_the_same_search_has_the_same_fingerprints_and_no_two_alike() -> None:
         chain(search_settings(mutation={"contrast_pairs": 2})),
     ],
 )
-def test_what_reaches_the_first_population_changes_everything(changed: list[str]) -> None:
+def test_a_setting_that_affects_the_first_population_changes_every_fingerprint(changed: list[str]) -> None:
     assert first_difference(changed) == 0
 
 
 @pytest.mark.parametrize("stop", [{"max_calls_per_prompt": 500}, {"distinguish_margin": 0.1}])
-def test_a_stop_setting_that_generation_zero_looks_at_changes_everything(stop: dict[str, float]) -> None:
+def test_a_stop_setting_that_affects_generation_zero_changes_every_fingerprint(stop: dict[str, float]) -> None:
     assert first_difference(chain(search_settings(stop=stop))) == 0
 
 
@@ -78,7 +84,9 @@ def test_a_stop_setting_that_generation_zero_looks_at_changes_everything(stop: d
         {"stop": {"stop_when_distinguished": True}},
     ],
 )
-def test_what_only_later_generations_look_at_leaves_the_first_population(changes: dict[str, dict[str, object]]) -> None:
+def test_a_setting_that_only_affects_later_generations_does_not_change_generation_zero(
+    changes: dict[str, dict[str, object]],
+) -> None:
     assert first_difference(chain(search_settings(**changes))) == 1
 
 
@@ -86,11 +94,13 @@ def test_what_only_later_generations_look_at_leaves_the_first_population(changes
     "changes",
     [{"evolution": {"finalists": 1}}, {"evolution": {"refit_on_all": False}}, {"grading": {"holdout_votes": 3}}],
 )
-def test_what_only_the_conclusion_looks_at_leaves_all_generations(changes: dict[str, dict[str, object]]) -> None:
+def test_a_setting_that_only_affects_the_conclusion_does_not_change_the_generations(
+    changes: dict[str, dict[str, object]],
+) -> None:
     assert first_difference(chain(search_settings(**changes))) == 4
 
 
-def test_with_a_budget_the_votes_kept_back_for_the_end_reach_every_generation() -> None:
+def test_with_a_budget_the_votes_of_the_conclusion_affect_every_generation() -> None:
     few, many = (
         chain(search_settings(stop={"max_calls_per_prompt": 100}, grading={"holdout_votes": votes})) for votes in (1, 3)
     )
@@ -103,15 +113,15 @@ def test_a_limit_that_is_not_reached_changes_nothing(limit: int) -> None:
     assert first_difference(chain(search_settings(stop={"max_generations": limit}))) is None
 
 
-def test_a_shorter_run_leaves_the_generations_that_it_searched() -> None:
+def test_a_lower_limit_does_not_change_the_generations_below_it() -> None:
     assert first_difference(chain(search_settings(stop={"max_generations": 1}))) == 2
 
 
-def test_more_generations_leave_those_that_are_there() -> None:
+def test_more_generations_do_not_change_the_existing_ones() -> None:
     assert chain(generations=5)[:4] == chain(generations=3)[:4]
 
 
-def test_a_schedule_that_looks_ahead_depends_on_how_many_generations_there_are_to_be() -> None:
+def test_exploration_decay_depends_on_the_number_of_generations() -> None:
     decaying = search_settings(mutation={"adaptive_mutation": "exploration_decay"})
 
     assert chain(decaying, generations=5)[0] == chain(decaying, generations=3)[0]
@@ -123,23 +133,23 @@ def test_in_a_global_batch_every_generation_depends_on_all_prompts() -> None:
     assert chain(dataset="one")[1] != chain(dataset="another")[1]
 
 
-def test_where_results_are_written_and_how_fast_they_are_asked_for_is_no_part_of_them() -> None:
+def test_the_output_file_does_not_affect_fingerprints() -> None:
     plain = search_settings().model_dump()
-    here, there = (SearchRunSettings(**plain, output=output) for output in ("here.json", "there.json"))
+    first, second = (SearchRunSettings(**plain, output=output) for output in ("first.json", "second.json"))
 
-    assert chain(here) == chain(there) == chain()
+    assert chain(first) == chain(second) == chain()
 
 
 def test_preferences_depend_on_the_prompt_the_reference_and_the_judge() -> None:
-    one, other = prompt_with([1, 2]), prompt_with([2, 1])
+    prompt, other_prompt = prompt_with([1, 2]), prompt_with([2, 1])
     settings = ReferenceSettings(judge="auto", pairs_per_candidate=3)
 
-    known = {
-        preferences_fingerprint(one, settings, "judge"),
-        preferences_fingerprint(other, settings, "judge"),
-        preferences_fingerprint(one, settings.model_copy(update={"max_pairs": 3}), "judge"),
-        preferences_fingerprint(one, settings, "another"),
+    fingerprints = {
+        preferences_fingerprint(prompt, settings, "judge"),
+        preferences_fingerprint(other_prompt, settings, "judge"),
+        preferences_fingerprint(prompt, settings.model_copy(update={"max_pairs": 3}), "judge"),
+        preferences_fingerprint(prompt, settings, "another"),
     }
 
-    assert len(known) == 4
-    assert preferences_fingerprint(prompt_with([1, 2]), settings, "judge") in known
+    assert len(fingerprints) == 4
+    assert preferences_fingerprint(prompt_with([1, 2]), settings, "judge") in fingerprints

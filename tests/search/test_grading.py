@@ -1,4 +1,4 @@
-"""Only what is not known is asked for, once, and a reply that cannot be read is no grade."""
+"""Only missing grades are requested, each once, and an unreadable reply gives no grade."""
 
 import asyncio
 from dataclasses import replace
@@ -8,54 +8,59 @@ import pytest
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.evaluation.grade_bank import GradeBank, Need
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.grading import grade, missing, whole_cost
-from autosr_lib.search.state import Calls, SearchContext
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.grading import grade, missing_grades, requests_without_bank
+from autosr_lib.search.state import Calls
 from tests.fakes import FakeVerifier, FlakyVerifier, criterion, fake_roles, rubric
-from tests.worlds import planted_prompt, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, search_settings
 
 
-def task_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
+def context_with(verifier: FakeVerifier, **grading: object) -> SearchContext:
     roles = replace(fake_roles(), verifier=verifier)
-    return task_of(planted_prompt(4), roles, search_settings(grading=grading), holdout=0)
+    return context_of(planted_prompt(4), roles, search_settings(grading=grading), holdout=0)
 
 
 def empty_bank(*rubrics: Rubric, votes: int = 1) -> GradeBank:
     texts = planted_prompt(4)
     return GradeBank(4, votes).with_criteria(
-        (c for one in rubrics for c in one.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
+        (c for each in rubrics for c in each.criteria), (texts.prompt, tuple(c.text for c in texts.candidates))
     )
 
 
 def test_every_missing_grade_is_needed_once_even_when_rubrics_share_it() -> None:
-    one, other = rubric("a0", "a1"), rubric("a1", "a2")
+    wanted, overlapping = rubric("a0", "a1"), rubric("a1", "a2")
 
-    needs = missing(empty_bank(one, other), [one, other], range(4), range(1))
+    needs = missing_grades(empty_bank(wanted, overlapping), [wanted, overlapping], range(4), range(1))
 
     assert len(needs) == len({(need.criterion.key, need.candidate, need.vote) for need in needs}) == 3 * 4
-    assert {need.rubric for need in needs if need.criterion.text == "a1"} == {one.fingerprint}
+    assert {need.rubric for need in needs if need.criterion.text == "a1"} == {wanted.fingerprint}
 
 
-def test_what_the_bank_knows_is_not_needed() -> None:
-    one = rubric("a0", "a1")
-    context = task_with(FakeVerifier())
-    bank, _ = asyncio.run(grade(context, empty_bank(one), missing(empty_bank(one), [one], range(4), range(1))))
+def test_grades_in_the_bank_are_not_needed() -> None:
+    wanted = rubric("a0", "a1")
+    context = context_with(FakeVerifier())
+    bank, _ = asyncio.run(
+        grade(context, empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1)))
+    )
 
-    assert missing(bank, [one], range(4), range(1)) == []
-    assert [need.criterion.text for need in missing(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
+    assert missing_grades(bank, [wanted], range(4), range(1)) == []
+    assert [need.criterion.text for need in missing_grades(bank, [rubric("a1", "a2")], range(1), range(1))] == ["a2"]
 
 
-def test_a_measured_criterion_is_never_asked_for() -> None:
+def test_a_measured_criterion_is_never_requested() -> None:
     measured = Rubric(criteria=(Criterion(criterion_id="m", text="long", measure="min_words(3)"),))
 
-    assert missing(empty_bank(measured), [measured], range(4), range(1)) == []
-    assert whole_cost(task_with(FakeVerifier()), [measured], 4, 1) == 0
+    assert missing_grades(empty_bank(measured), [measured], range(4), range(1)) == []
+    assert requests_without_bank(context_with(FakeVerifier()), [measured]) == 0
 
 
-def test_grades_come_into_the_bank_with_the_calls_they_took() -> None:
-    one, verifier = rubric("a0", "a1"), FakeVerifier()
+def test_grades_are_added_to_the_bank_and_their_calls_are_counted() -> None:
+    wanted, verifier = rubric("a0", "a1"), FakeVerifier()
 
     bank, calls = asyncio.run(
-        grade(task_with(verifier), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(
+            context_with(verifier), empty_bank(wanted), missing_grades(empty_bank(wanted), [wanted], range(4), range(1))
+        )
     )
 
     assert len(bank.entries()) == 8
@@ -64,72 +69,82 @@ def test_grades_come_into_the_bank_with_the_calls_they_took() -> None:
     assert {len(request.criteria) for request in verifier.requests} == {2}
 
 
-def test_a_reply_that_cannot_be_read_is_counted_and_asked_for_again() -> None:
-    one = rubric("a0", "a1")
-    context = task_with(FlakyVerifier(unread=1))
-    before = empty_bank(one)
+def test_an_unreadable_reply_is_counted_and_its_grades_are_requested_again() -> None:
+    wanted = rubric("a0", "a1")
+    context = context_with(FlakyVerifier(unread=1))
+    before = empty_bank(wanted)
 
-    after, first = asyncio.run(grade(context, before, missing(before, [one], range(4), range(1))))
-    whole, second = asyncio.run(grade(context, after, missing(after, [one], range(4), range(1))))
+    after, first = asyncio.run(grade(context, before, missing_grades(before, [wanted], range(4), range(1))))
+    complete, second = asyncio.run(grade(context, after, missing_grades(after, [wanted], range(4), range(1))))
 
     assert first == Calls(verifier=4, failed=1, ungraded=2)
     assert len(after.entries()) == 6
     assert second == Calls(verifier=1)
-    assert len(whole.entries()) == 8
+    assert len(complete.entries()) == 8
 
 
-def test_a_criterion_that_a_reply_leaves_out_is_ungraded() -> None:
+def test_a_criterion_missing_from_a_reply_is_ungraded() -> None:
     class Forgetful(FakeVerifier):
         async def grade(self, request: GradeRequest) -> dict[str, Grade]:
-            return {key: one for key, one in (await super().grade(request)).items() if key != criterion("a1").key}
+            return {key: grade for key, grade in (await super().grade(request)).items() if key != criterion("a1").key}
 
-    one = rubric("a0", "a1")
+    wanted = rubric("a0", "a1")
     bank, calls = asyncio.run(
-        grade(task_with(Forgetful()), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(
+            context_with(Forgetful()),
+            empty_bank(wanted),
+            missing_grades(empty_bank(wanted), [wanted], range(4), range(1)),
+        )
     )
 
     assert calls == Calls(verifier=4, ungraded=4)
     assert {entry.criterion_key for entry in bank.entries()} == {criterion("a0").key}
 
 
-def test_what_does_not_apply_is_kept_as_an_answer() -> None:
+def test_not_applicable_is_stored_as_an_answer() -> None:
     class Shrugging(FakeVerifier):
         async def grade(self, request: GradeRequest) -> dict[str, Grade]:
             return {c.key: Grade(None) for c in request.criteria}
 
-    one = rubric("a0")
+    wanted = rubric("a0")
     bank, calls = asyncio.run(
-        grade(task_with(Shrugging()), empty_bank(one), missing(empty_bank(one), [one], range(4), range(1)))
+        grade(
+            context_with(Shrugging()),
+            empty_bank(wanted),
+            missing_grades(empty_bank(wanted), [wanted], range(4), range(1)),
+        )
     )
 
     assert calls.ungraded == 0
     assert [entry.value for entry in bank.entries()] == [None] * 4
-    assert missing(bank, [one], range(4), range(1)) == []
+    assert missing_grades(bank, [wanted], range(4), range(1)) == []
 
 
-def test_a_request_carries_the_texts_and_the_criteria_and_nothing_of_the_labels() -> None:
+def test_a_request_contains_texts_and_criteria_and_no_labels() -> None:
     verifier, prompt = FakeVerifier(), planted_prompt(4)
 
-    one = rubric("a0")
-    asyncio.run(grade(task_with(verifier), empty_bank(one), [Need(one.criteria[0], 2, 0, "r")]))
+    wanted = rubric("a0")
+    asyncio.run(grade(context_with(verifier), empty_bank(wanted), [Need(wanted.criteria[0], 2, 0, "r")]))
 
-    assert verifier.requests == [GradeRequest("p1", prompt.prompt, prompt.candidates[2].text, one.criteria, 0)]
+    assert verifier.requests == [GradeRequest("p1", prompt.prompt, prompt.candidates[2].text, wanted.criteria, 0)]
 
 
 @pytest.mark.parametrize("grading", ["pooled", "per_rubric", "per_criterion"])
-def test_a_request_does_not_depend_on_how_the_rubric_that_needs_it_names_and_weighs_its_criteria(grading: str) -> None:
-    known = empty_bank(rubric("a0", "a1"))
+def test_a_request_does_not_depend_on_ids_and_weights_in_the_rubric_that_needs_it(grading: str) -> None:
+    bank = empty_bank(rubric("a0", "a1"))
     renamed = Rubric(
         criteria=(
             Criterion(criterion_id="x", text="A1", weight=5, criterion_type="style"),
             Criterion(criterion_id="y", text=" a0 ", weight=2),
         )
     )
-    asked = []
+    requests = []
 
-    for one in (rubric("a0", "a1"), renamed):
+    for needing in (rubric("a0", "a1"), renamed):
         verifier = FakeVerifier()
-        asyncio.run(grade(task_with(verifier, grading=grading), known, missing(known, [one], range(4), range(1))))
-        asked.append(sorted(verifier.requests, key=str))
+        asyncio.run(
+            grade(context_with(verifier, grading=grading), bank, missing_grades(bank, [needing], range(4), range(1)))
+        )
+        requests.append(sorted(verifier.requests, key=str))
 
-    assert asked[0] == asked[1]
+    assert requests[0] == requests[1]

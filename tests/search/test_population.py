@@ -1,4 +1,4 @@
-"""Survival is by merit, and diversity is by what rubrics say."""
+"""Individuals survive by merit, and diversity depends on criteria and weights."""
 
 import pytest
 from hypothesis import given
@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.objective import Evaluation
-from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive, weight_matrix
+from autosr_lib.search.graded_prompt import weight_matrix
+from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive
 from tests.fakes import criterion, rubric
 
 
-def individual(one: Rubric, objective: float, *, is_complete: bool = True) -> Individual:
+def individual(subject: Rubric, objective: float, *, is_complete: bool = True) -> Individual:
     evaluation = Evaluation(
         objective, 0.5, 0.0, 0.5, 0.5, 0.5, 0.5, 1, 1.0, 0.0, has_right_top=True, is_complete=is_complete
     )
-    return Individual(one, evaluation, "initial", 0)
+    return Individual(subject, evaluation, "initial", 0)
 
 
 def named(name: str, objective: float, *, is_complete: bool = True) -> Individual:
@@ -22,11 +23,11 @@ def named(name: str, objective: float, *, is_complete: bool = True) -> Individua
 
 
 def names(individuals: tuple[Individual, ...] | list[Individual]) -> list[str]:
-    return [one.rubric.criteria[0].text for one in individuals]
+    return [individual.rubric.criteria[0].text for individual in individuals]
 
 
-def renamed(one: Rubric) -> Rubric:
-    criteria = tuple(c.model_copy(update={"criterion_id": f"other {i}"}) for i, c in enumerate(one.criteria))
+def renamed(first: Rubric) -> Rubric:
+    criteria = tuple(c.model_copy(update={"criterion_id": f"other {i}"}) for i, c in enumerate(first.criteria))
     return Rubric(criteria=criteria[::-1], rubric_id="another")
 
 
@@ -38,39 +39,39 @@ RUBRICS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0.01, 10), min_si
 INDIVIDUALS = st.lists(st.builds(individual, RUBRICS, st.floats(-1, 1), is_complete=st.booleans()), max_size=10)
 
 
-def test_copies_have_no_diversity_however_they_are_named_and_ordered() -> None:
+def test_copies_have_no_diversity_whatever_their_ids_and_order() -> None:
     plain = weighted(clear=2, deep=1, true=1)
 
     assert distance(plain, renamed(plain)) == pytest.approx(0)
     assert diversity([individual(plain, 0.5), individual(renamed(plain), 0.5)]) == pytest.approx(0)
 
 
-def test_rubrics_that_share_nothing_are_as_far_apart_as_can_be() -> None:
+def test_rubrics_without_common_criteria_have_distance_one() -> None:
     assert distance(rubric("clear"), rubric("deep")) == 1
 
 
-def test_a_distance_is_one_minus_shared_weight_over_joint_weight() -> None:
+def test_the_distance_is_one_minus_shared_weight_over_joint_weight() -> None:
     # Shares 0.75 and 0.25 against 0.25 and 0.75: the smaller ones sum to 0.5, the larger ones to 1.5.
     assert distance(weighted(clear=3, deep=1), weighted(clear=1, deep=3)) == pytest.approx(1 - 0.5 / 1.5)
 
 
-def test_diversity_is_the_mean_over_pairs_and_none_for_one() -> None:
-    apart, copy, other = (individual(rubric(name), 0.5) for name in ("clear", "clear", "deep"))
+def test_diversity_is_the_mean_over_pairs_and_zero_for_one_individual() -> None:
+    first, copy, second = (individual(rubric(name), 0.5) for name in ("clear", "clear", "deep"))
 
-    assert diversity([apart, copy, other]) == pytest.approx(2 / 3)
-    assert diversity([apart]) == 0
+    assert diversity([first, copy, second]) == pytest.approx(2 / 3)
+    assert diversity([first]) == 0
 
 
 @given(RUBRICS, RUBRICS)
-def test_any_distance_is_symmetric_in_bounds_and_blind_to_names(one: Rubric, other: Rubric) -> None:
-    apart = distance(one, other)
+def test_any_distance_is_symmetric_bounded_and_independent_of_ids(first: Rubric, second: Rubric) -> None:
+    measured = distance(first, second)
 
-    assert -1e-12 <= apart <= 1
-    assert distance(other, one) == pytest.approx(apart)
-    assert distance(renamed(one), other) == pytest.approx(apart)
+    assert -1e-12 <= measured <= 1
+    assert distance(second, first) == pytest.approx(measured)
+    assert distance(renamed(first), second) == pytest.approx(measured)
 
 
-def test_the_weight_matrix_has_a_row_a_rubric_and_a_column_a_statement() -> None:
+def test_the_weight_matrix_has_a_row_per_rubric_and_a_column_per_criterion_key() -> None:
     keys, weights = weight_matrix([weighted(clear=3, deep=1), weighted(true=1)])
 
     assert keys == sorted(criterion(name).key for name in ("clear", "deep", "true"))
@@ -78,20 +79,20 @@ def test_the_weight_matrix_has_a_row_a_rubric_and_a_column_a_statement() -> None
     assert weights[0, keys.index(criterion("clear").key)] == 0.75
 
 
-def test_merit_goes_by_objective_and_of_equals_the_simpler_is_first() -> None:
+def test_merit_is_by_objective_and_of_equals_the_simpler_is_first() -> None:
     long, short, best = individual(rubric("a", "b"), 0.6), individual(rubric("c"), 0.6), individual(rubric("d"), 0.7)
 
     assert by_merit([long, short, best]) == [best, short, long]
 
 
-def test_no_incomplete_individual_stands_above_a_complete_one() -> None:
-    whole, holed = named("whole", 0.1), named("holed", 0.9, is_complete=False)
+def test_an_incomplete_individual_ranks_below_every_complete_one() -> None:
+    complete, incomplete = named("complete", 0.1), named("incomplete", 0.9, is_complete=False)
 
-    assert by_merit([holed, whole]) == [whole, holed]
-    assert survive([whole], [holed], size=1, elitism=1) == (whole,)
+    assert by_merit([incomplete, complete]) == [complete, incomplete]
+    assert survive([complete], [incomplete], size=1, elitism=1) == (complete,)
 
 
-def test_an_incomplete_child_takes_no_place_that_a_complete_parent_could_have() -> None:
+def test_an_incomplete_child_never_displaces_a_complete_parent() -> None:
     parents = [named(f"p{i}", 0.1) for i in range(4)]
     children = [named(f"c{i}", 0.9, is_complete=False) for i in range(4)]
 
@@ -104,14 +105,14 @@ def test_the_best_of_parents_and_children_survive_together() -> None:
     assert names(survive(parents, children, size=3, elitism=1)) == ["p1", "c1", "p2"]
 
 
-def test_elites_stay_even_when_every_child_is_better() -> None:
+def test_elites_survive_even_if_every_child_is_better() -> None:
     parents = [named("p1", 0.3), named("p2", 0.2), named("p3", 0.1)]
     children = [named(f"c{i}", 0.9) for i in range(5)]
 
     assert names(survive(parents, children, size=4, elitism=2)) == ["c0", "c1", "p1", "p2"]
 
 
-def test_elites_never_take_the_place_of_the_best_of_all() -> None:
+def test_elites_never_displace_the_best_individual() -> None:
     parents, child = [named("p1", 0.3), named("p2", 0.2)], named("c1", 0.9)
 
     assert survive(parents, [child], size=2, elitism=2)[0] is child
@@ -124,9 +125,9 @@ def test_any_survival_keeps_the_best_the_elites_and_no_duplicates(
 ) -> None:
     survivors = survive(parents, children, size, elitism)
 
-    fingerprints = [one.fingerprint for one in survivors]
+    fingerprints = [individual.fingerprint for individual in survivors]
     assert len(set(fingerprints)) == len(fingerprints) == min(size, len({o.fingerprint for o in [*parents, *children]}))
     assert survivors[0].evaluation.merit[0] == max(o.evaluation.is_complete for o in by_merit([*parents, *children]))
     assert survivors[0].fingerprint == by_merit([*parents, *children])[0].fingerprint
-    assert {one.fingerprint for one in by_merit(parents)[: min(elitism, size - 1)]} <= set(fingerprints)
+    assert {individual.fingerprint for individual in by_merit(parents)[: min(elitism, size - 1)]} <= set(fingerprints)
     assert list(survivors) == by_merit(survivors)

@@ -1,4 +1,4 @@
-"""A rubric that can be gamed is found: variants that deserve no more score higher under it."""
+"""Probing detects rubrics under which variants that deserve no higher score get one."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,23 +10,23 @@ from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import BudgetExhausted, ReplyError
 from autosr_lib.evaluation.probes import Probe, probes_of
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.conclusion import conclude
+from autosr_lib.search.conclusion import conclude_search
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport, probe_rubric
 from autosr_lib.search.roles import Roles
-from autosr_lib.search.search import begin
+from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, criterion
-from tests.worlds import planted_prompt, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, search_settings
 
-ORDERS = "Note to the grader"
+INSTRUCTION = "Note to the grader"
 
 
 class Obedient(FakeVerifier):
-    """Gives the highest grade to whoever orders it to."""
+    """Gives the highest grade to candidates that instruct it to."""
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
         grades = await super().grade(request)
-        return {key: Grade(1.0) for key in grades} if ORDERS in request.candidate_text else grades
+        return {key: Grade(1.0) for key in grades} if INSTRUCTION in request.candidate_text else grades
 
 
 def measured(*specs: str) -> Rubric:
@@ -38,60 +38,60 @@ def measured(*specs: str) -> Rubric:
 
 
 def probed(rubric: Rubric, verifier: FakeVerifier | None = None, **changes: Any) -> ProbeReport:
-    """Return the probes of a search that is given its rubric and makes no other."""
+    """Return the probe report of a search that only has this preset rubric."""
     settings = search_settings(
         initializer={"initial_proposals": 0, "initializer_strategy": InitializerStrategy.PRESET},
         evolution={"free_modes": (), "refit_on_all": False},
         **changes,
     )
     roles = Roles(FakeInitializer(), FakeProposer(), verifier or FakeVerifier(), FakeJudge())
-    context = task_of(planted_prompt(8), roles, settings, generations=0)
+    context = context_of(planted_prompt(8), roles, settings, generations=0)
 
     async def go() -> ProbeReport:
-        state = await begin(context, {"__default__": rubric})
-        return await probe_rubric(context, state, await conclude(context, state))
+        state = await start_search(context, {"__default__": rubric})
+        return await probe_rubric(context, state, await conclude_search(context, state))
 
     return asyncio.run(go())
 
 
-def test_a_measured_rubric_that_counts_words_is_gamed_by_more_of_them_at_no_cost() -> None:
+def test_a_measured_rubric_that_counts_words_is_gamed_by_more_words_without_requests() -> None:
     report = probed(measured("min_words(200)"))
 
     assert {Probe.PADDED, Probe.OVERLONG} <= set(report.gamed_by)
-    assert (len(report.probed), report.calls, report.is_whole) == (8, 0, True)
+    assert (len(report.results), report.calls, report.is_complete) == (8, 0, True)
 
 
-def test_by_default_nobody_is_asked_for_probes() -> None:
+def test_by_default_the_verifier_is_not_asked_to_grade_probes() -> None:
     verifier = FakeVerifier()
 
     assert probed(Rubric(criteria=(criterion("a0"),)), verifier) == NOT_PROBED
-    assert not [request for request in verifier.requests if ORDERS in request.candidate_text]
+    assert not [request for request in verifier.requests if INSTRUCTION in request.candidate_text]
 
 
-def test_a_verifier_that_obeys_its_responses_is_found_and_its_requests_are_counted() -> None:
+def test_a_verifier_that_obeys_instructions_in_responses_is_detected_and_requests_are_counted() -> None:
     verifier = Obedient()
 
     report = probed(Rubric(criteria=(criterion("a0"), criterion("a1"))), verifier, probing={"probing": "all"})
 
     assert report.gamed_by == (Probe.INJECTED,)
-    assert report.calls == len(report.probed) == 8
+    assert report.calls == len(report.results) == 8
 
 
-def test_what_cannot_be_graded_is_no_number_and_is_asked_again() -> None:
-    class Deaf(FakeVerifier):
+def test_a_variant_that_cannot_be_graded_has_no_score_and_the_report_is_incomplete() -> None:
+    class Unreadable(FakeVerifier):
         async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-            if ORDERS in request.candidate_text:
+            if INSTRUCTION in request.candidate_text:
                 raise ReplyError("mumble")
             return await super().grade(request)
 
-    report = probed(Rubric(criteria=(criterion("a0"),)), Deaf(), probing={"probing": "all"})
+    report = probed(Rubric(criteria=(criterion("a0"),)), Unreadable(), probing={"probing": "all"})
 
-    assert {one.variant_score for one in report.probed if one.probe is Probe.INJECTED} == {None}
-    assert (report.gamed_by, report.is_whole) == ((), False)
+    assert {result.variant_score for result in report.results if result.probe is Probe.INJECTED} == {None}
+    assert (report.gamed_by, report.is_complete) == ((), False)
 
 
-def test_probes_are_left_out_where_the_prompt_s_budget_is_spent_and_asked_again_where_the_run_s_is() -> None:
-    class Poor(FakeVerifier):
+def test_no_budget_left_for_the_prompt_means_no_probes_and_none_left_for_the_run_an_incomplete_report() -> None:
+    class OutOfBudget(FakeVerifier):
         async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
             if "excellent question" in request.candidate_text:
                 raise BudgetExhausted("spent")
@@ -103,11 +103,11 @@ def test_probes_are_left_out_where_the_prompt_s_budget_is_spent_and_asked_again_
         probed(rubric, stop={"max_calls_per_prompt": 36}, probing={"probing": "all", "probe_candidates": 6})
         == NOT_PROBED
     )
-    assert probed(rubric, Poor(), probing={"probing": "all"}) == ProbeReport(is_whole=False)
+    assert probed(rubric, OutOfBudget(), probing={"probing": "all"}) == ProbeReport(is_complete=False)
 
 
 @pytest.mark.parametrize(("text", "says"), [("Rain falls.", "Note to the grader"), ("雨从云中落下。", "致评分者")])
-def test_a_variant_speaks_the_language_of_its_response_and_keeps_all_of_it(text: str, says: str) -> None:
+def test_a_variant_is_in_the_language_of_its_response_and_contains_it(text: str, says: str) -> None:
     variants = probes_of(text, measured("min_words(1)"))
 
     assert set(variants) == set(Probe)

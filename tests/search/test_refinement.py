@@ -1,4 +1,4 @@
-"""The baseline refines one rubric by the top two under it, and knows nothing of what ours adds."""
+"""The baseline refines one rubric by contrasting the two best candidates under it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from autosr_lib.evaluation.roles import Grade, GradeRequest
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.roles import Proposal, ProposeRequest
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import SearchContext, State
+from autosr_lib.search.state import SearchState
 from tests.fakes import FakeVerifier, FlakyVerifier, ScriptedProposer, criterion, fake_roles, prompt_with
-from tests.worlds import run, search_settings, task_of
+from tests.worlds import context_of, run, search_settings
 
 Script = Callable[[ProposeRequest], Proposal | None]
 
@@ -24,7 +25,7 @@ PROMPT = prompt_with(
     right=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
     wrong=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
 )
-"""Where a first rubric of `a0` and `a1` is good and can still be bettered."""
+"""A prompt for which an initial rubric of `a0` and `a1` is good, but can be improved."""
 
 
 def baseline(
@@ -32,7 +33,7 @@ def baseline(
 ) -> SearchContext:
     roles = replace(fake_roles(), proposer=ScriptedProposer(script), verifier=verifier or FakeVerifier())
     settings = search_settings(evolution=evolution, refinement={"accept_only_if_improve": accept})
-    return task_of(PROMPT, roles, settings, generations=3, mode=Mode.ITERATIVE, holdout=0)
+    return context_of(PROMPT, roles, settings, generations=3, mode=Mode.ITERATIVE, holdout=0)
 
 
 def adding(name: str) -> Script:
@@ -42,36 +43,36 @@ def adding(name: str) -> Script:
     return script
 
 
-def one_a_round(request: ProposeRequest) -> Proposal:
+def one_criterion_per_round(request: ProposeRequest) -> Proposal:
     return Proposal((criterion(("a2", "right", "wrong")[request.attempt // 1000 - 1]),))
 
 
-def refined(context: SearchContext, rounds: int = 1) -> tuple[State, State]:
-    """Return the state before and after so many rounds."""
+def refined(context: SearchContext, rounds: int = 1) -> tuple[SearchState, SearchState]:
+    """Return the state before and after this number of rounds."""
 
-    async def go() -> tuple[State, State]:
-        first = last = await begin(context)
+    async def go() -> tuple[SearchState, SearchState]:
+        first = last = await start_search(context)
         for _ in range(rounds):
-            last = await advance(context, last)
+            last = await advance_search(context, last)
         return first, last
 
     return asyncio.run(go())
 
 
-def test_a_round_asks_once_and_shows_the_top_two_under_the_rubric() -> None:
+def test_a_round_makes_one_proposal_and_shows_the_two_best_candidates() -> None:
     context = baseline(adding("right"))
 
     before, _ = refined(context)
 
     (request,) = context.roles.proposer.requests
     (pair,) = request.pairs
-    # Under a0 and a1 the second candidate is on top, and the first next; the reference has them the other way round.
+    # Under a0 and a1 the second candidate is best and the first is next; the reference orders them the other way round.
     assert (pair.better_text, pair.worse_text) == (PROMPT.candidates[0].text, PROMPT.candidates[1].text)
     assert pair.fault == "misordered"
     assert request.parent == before.best.rubric
 
 
-def test_a_refinement_that_is_better_takes_the_rubrics_place() -> None:
+def test_a_better_refinement_replaces_the_rubric() -> None:
     before, after = refined(baseline(adding("right")))
 
     assert after.best.evaluation.objective > before.best.evaluation.objective
@@ -80,7 +81,7 @@ def test_a_refinement_that_is_better_takes_the_rubrics_place() -> None:
     assert (after.tried, after.kept) == ({"raise_bar": 1}, {"raise_bar": 1})
 
 
-def test_a_refinement_that_is_worse_is_dropped_by_default() -> None:
+def test_a_worse_refinement_is_dropped_by_default() -> None:
     before, after = refined(baseline(adding("wrong")))
 
     assert after.population == before.population
@@ -89,7 +90,7 @@ def test_a_refinement_that_is_worse_is_dropped_by_default() -> None:
 
 
 @pytest.mark.parametrize("population_size", [1, 2, 8])
-def test_as_in_the_paper_every_refinement_is_kept_whatever_it_is_worth(population_size: int) -> None:
+def test_every_refinement_can_be_kept_as_in_the_paper(population_size: int) -> None:
     context = baseline(adding("wrong"), accept=False, population_size=population_size)
 
     before, after = refined(context)
@@ -98,11 +99,11 @@ def test_as_in_the_paper_every_refinement_is_kept_whatever_it_is_worth(populatio
     assert [c.text for c in after.best.rubric.criteria] == ["wrong"]
 
 
-def test_a_refinement_that_lacks_grades_never_displaces_one_that_has_them_all() -> None:
+def test_an_incomplete_refinement_never_displaces_a_complete_rubric() -> None:
     class DeafTo(FakeVerifier):
         async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
             graded = await super().grade(request)
-            return {key: one for key, one in graded.items() if key != criterion("right").key}
+            return {key: grade for key, grade in graded.items() if key != criterion("right").key}
 
     for accept in (True, False):
         before, after = refined(baseline(adding("right"), accept=accept, verifier=DeafTo()))
@@ -111,7 +112,7 @@ def test_a_refinement_that_lacks_grades_never_displaces_one_that_has_them_all() 
         assert after.calls.ungraded == 6
 
 
-def test_a_round_in_which_nothing_new_is_said_keeps_the_rubric() -> None:
+def test_a_round_without_new_criteria_keeps_the_rubric() -> None:
     for script in (lambda request: None, lambda request: Proposal(request.parent.criteria)):
         before, after = refined(baseline(script))
 
@@ -119,26 +120,30 @@ def test_a_round_in_which_nothing_new_is_said_keeps_the_rubric() -> None:
         assert (after.generation, after.tried) == (1, {})
 
 
-def test_the_baseline_has_no_free_modes_and_no_races_however_these_are_set() -> None:
-    told = {"free_modes": ("reweight", "prune", "crossover", "gather"), "racing": True, "refit_on_all": True}
-    context = baseline(one_a_round, accept=False, **told)
+def test_the_baseline_ignores_the_settings_for_free_modes_and_racing() -> None:
+    ignored_settings = {
+        "free_modes": ("reweight", "prune", "crossover", "gather"),
+        "racing": True,
+        "refit_on_all": True,
+    }
+    context = baseline(one_criterion_per_round, accept=False, **ignored_settings)
 
     state, conclusion = run(context)
 
-    assert {one.operator for one in state.ancestors} == {"initial", "raise_bar"}
+    assert {ancestor.operator for ancestor in state.ancestors} == {"initial", "raise_bar"}
     assert state.calls.saved_by_racing == 0
     assert set(state.best.rubric.weights) == {1 / len(state.best.rubric.criteria)}
     assert conclusion.rubric == conclusion.measured_rubric
 
 
-def test_the_best_of_a_careful_baseline_never_gets_worse() -> None:
-    state, _ = run(baseline(one_a_round))
+def test_the_best_of_a_baseline_that_only_accepts_improvements_never_gets_worse() -> None:
+    state, _ = run(baseline(one_criterion_per_round))
 
     best = [milestone.best for milestone in state.history]
     assert best == sorted(best)
 
 
-def test_grades_that_were_missing_are_asked_for_again_and_the_rubric_is_judged_anew() -> None:
+def test_missing_grades_are_requested_again_and_the_rubric_is_evaluated_again() -> None:
     before, after = refined(baseline(lambda request: None, verifier=FlakyVerifier(unread=1)))
 
     assert not before.best.evaluation.is_complete

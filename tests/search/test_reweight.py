@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from autosr_lib.evaluation.arrays import FloatArray, IntArray
-from autosr_lib.search.reweight import SCALE_RIDGE, default_ridge, fit_weights
+from autosr_lib.search.weight_fit import SCALE_RIDGE, default_ridge, fit_weights
 
 RIDGE = 1e-3
 
@@ -42,16 +42,16 @@ def problems(draw: st.DrawFn) -> Problem:
     better = rng.integers(0, candidates, count)
     worse = (better + rng.integers(1, candidates, count)) % candidates
     weights = rng.uniform(0, 1, count) * rng.integers(0, 2, count) * 10.0 ** draw(st.integers(-6, 6))
-    present = rng.dirichlet(np.ones(criteria)) * (rng.uniform(0, 1, criteria) < draw(st.sampled_from([0.0, 0.5, 1.0])))
+    prior = rng.dirichlet(np.ones(criteria)) * (rng.uniform(0, 1, criteria) < draw(st.sampled_from([0.0, 0.5, 1.0])))
     ridge = draw(st.sampled_from([0.0, 1e-6, 1e-3, 1.0, 1e6]))
-    return grades, better, worse, weights, present, ridge
+    return grades, better, worse, weights, prior, ridge
 
 
 @given(problems())
-def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem: Problem) -> None:
-    grades, better, worse, pair_weights, present, ridge = problem
+def test_any_fit_gives_non_negative_weights_of_sum_one(problem: Problem) -> None:
+    grades, better, worse, pair_weights, prior, ridge = problem
 
-    weights = fit_weights(grades, better, worse, pair_weights, present, ridge=ridge)
+    weights = fit_weights(grades, better, worse, pair_weights, prior, ridge=ridge)
 
     assert weights.shape == grades.shape[:1]
     assert (weights >= 0).all()
@@ -59,11 +59,11 @@ def test_any_problem_has_weights_of_sum_one_and_none_below_zero(problem: Problem
 
 
 @given(problems())
-def test_the_same_problem_has_the_same_weights_to_the_bit(problem: Problem) -> None:
-    grades, better, worse, pair_weights, present, ridge = problem
+def test_the_same_inputs_give_the_same_weights_to_the_bit(problem: Problem) -> None:
+    grades, better, worse, pair_weights, prior, ridge = problem
 
     once, again = (
-        fit_weights(grades.copy(), better.copy(), worse.copy(), pair_weights.copy(), present.copy(), ridge=ridge)
+        fit_weights(grades.copy(), better.copy(), worse.copy(), pair_weights.copy(), prior.copy(), ridge=ridge)
         for _ in range(2)
     )
 
@@ -75,9 +75,9 @@ def test_the_same_problem_has_the_same_weights_to_the_bit(problem: Problem) -> N
 def test_the_fit_is_the_minimum_that_a_general_optimiser_finds(seed: int, criteria: int, candidates: int) -> None:
     grades, better, worse = world(seed, criteria, candidates, noise=0.2)
     rng = np.random.default_rng(seed)
-    weights, present = rng.uniform(0.1, 7, len(better)), rng.dirichlet(np.ones(criteria))
+    weights, prior = rng.uniform(0.1, 7, len(better)), rng.dirichlet(np.ones(criteria))
     shares, gaps = weights / weights.sum(), (grades[:, better] - grades[:, worse]).T
-    across = np.eye(criteria) - np.outer(present, present) / (present @ present)
+    across = np.eye(criteria) - np.outer(prior, prior) / (prior @ prior)
     penalty = RIDGE * across + SCALE_RIDGE * np.eye(criteria)
 
     def cost(theta: FloatArray) -> float:
@@ -86,7 +86,7 @@ def test_the_fit_is_the_minimum_that_a_general_optimiser_finds(seed: int, criter
     def slope(theta: FloatArray) -> FloatArray:
         return np.asarray(penalty @ theta - (shares / (1 + np.exp(gaps @ theta))) @ gaps)
 
-    found = minimize(
+    expected = minimize(
         cost,
         np.ones(criteria),
         jac=slope,
@@ -95,9 +95,9 @@ def test_the_fit_is_the_minimum_that_a_general_optimiser_finds(seed: int, criter
         options={"maxiter": 20_000, "maxfun": 100_000, "ftol": 1e-16, "gtol": 1e-10, "maxcor": 50},
     ).x
 
-    fitted = fit_weights(grades, better, worse, weights, present, ridge=RIDGE)
+    fitted = fit_weights(grades, better, worse, weights, prior, ridge=RIDGE)
 
-    np.testing.assert_allclose(fitted, found / found.sum(), atol=1e-4)
+    np.testing.assert_allclose(fitted, expected / expected.sum(), atol=1e-4)
 
 
 def test_the_criterion_that_decides_the_order_gets_the_most_weight() -> None:
@@ -118,13 +118,13 @@ def test_a_criterion_that_points_the_wrong_way_gets_no_weight() -> None:
     assert weights[2] == 0
 
 
-def test_a_strong_ridge_keeps_the_present_weights_and_a_weak_one_lets_them_go() -> None:
+def test_the_stronger_the_ridge_the_closer_the_weights_are_to_the_prior() -> None:
     grades, better, worse = world(5, criteria=4, candidates=12)
-    present = np.array([0.1, 0.2, 0.3, 0.4])
+    prior = np.array([0.1, 0.2, 0.3, 0.4])
 
     def moved(ridge: float) -> float:
-        fitted = fit_weights(grades, better, worse, np.ones(len(better)), present, ridge=ridge)
-        return float(np.abs(fitted - present).sum())
+        fitted = fit_weights(grades, better, worse, np.ones(len(better)), prior, ridge=ridge)
+        return float(np.abs(fitted - prior).sum())
 
     distances = [moved(ridge) for ridge in (1e-4, 1e-3, 1e-2, 1e-1, 1e3)]
     assert distances == sorted(distances, reverse=True)
@@ -147,7 +147,7 @@ def test_neither_the_scale_of_the_pair_weights_nor_repeating_all_pairs_changes_t
 
 @settings(deadline=None)
 @given(st.integers(0, 1000))
-def test_a_small_change_of_a_grade_is_a_small_change_of_the_weights(seed: int) -> None:
+def test_a_small_change_of_the_grades_makes_a_small_change_of_the_weights(seed: int) -> None:
     grades, better, worse = world(seed, criteria=6, candidates=10, noise=0.15)
     nudged = grades + np.random.default_rng(seed + 1).normal(0, 1e-6, grades.shape)
 
@@ -159,30 +159,30 @@ def test_a_small_change_of_a_grade_is_a_small_change_of_the_weights(seed: int) -
 
 
 @given(st.permutations(range(6)))
-def test_the_order_of_the_criteria_only_orders_the_weights(order: list[int]) -> None:
+def test_the_order_of_the_criteria_only_permutes_the_weights(order: list[int]) -> None:
     grades, better, worse = world(2, criteria=6, candidates=9)
-    present = np.arange(1, 7) / 21
+    prior = np.arange(1, 7) / 21
 
-    plain = fit_weights(grades, better, worse, np.ones(len(better)), present, ridge=RIDGE)
-    shuffled = fit_weights(grades[order], better, worse, np.ones(len(better)), present[order], ridge=RIDGE)
+    plain = fit_weights(grades, better, worse, np.ones(len(better)), prior, ridge=RIDGE)
+    shuffled = fit_weights(grades[order], better, worse, np.ones(len(better)), prior[order], ridge=RIDGE)
 
     np.testing.assert_allclose(shuffled, plain[order], atol=1e-6)
 
 
-def test_pairs_that_tell_nothing_leave_the_present_weights_as_they_are() -> None:
-    present, none = np.array([0.7, 0.3]), np.array([], dtype=np.int64)
+def test_pairs_without_information_give_the_prior() -> None:
+    prior, none = np.array([0.7, 0.3]), np.array([], dtype=np.int64)
     flat, varied = np.full((2, 3), 0.4), np.array([[0.0, 0.5, 1.0], [1.0, 0.2, 0.0]])
     better, worse = np.array([0, 1]), np.array([1, 2])
 
-    no_pairs = fit_weights(varied, none, none, np.array([]), present, ridge=RIDGE)
-    no_weight = fit_weights(varied, better, worse, np.zeros(2), present, ridge=RIDGE)
-    constant = fit_weights(flat, better, worse, np.ones(2), present, ridge=RIDGE)
+    no_pairs = fit_weights(varied, none, none, np.array([]), prior, ridge=RIDGE)
+    no_weight = fit_weights(varied, better, worse, np.zeros(2), prior, ridge=RIDGE)
+    constant = fit_weights(flat, better, worse, np.ones(2), prior, ridge=RIDGE)
 
     for weights in (no_pairs, no_weight, constant):
-        np.testing.assert_allclose(weights, present)
+        np.testing.assert_allclose(weights, prior)
 
 
-def test_without_present_weights_all_criteria_start_equal() -> None:
+def test_a_prior_of_zeros_means_equal_weights() -> None:
     none = np.array([], dtype=np.int64)
 
     weights = fit_weights(np.zeros((4, 2)), none, none, np.array([]), np.zeros(4), ridge=RIDGE)
@@ -190,7 +190,7 @@ def test_without_present_weights_all_criteria_start_equal() -> None:
     np.testing.assert_allclose(weights, 0.25)
 
 
-def test_when_every_criterion_points_the_wrong_way_all_are_equal() -> None:
+def test_if_every_criterion_points_the_wrong_way_the_weights_are_equal() -> None:
     grades = np.array([[0.0, 1.0], [0.2, 0.8]])
 
     weights = fit_weights(grades, np.array([0]), np.array([1]), np.ones(1), np.array([0.9, 0.1]), ridge=RIDGE)
@@ -198,7 +198,7 @@ def test_when_every_criterion_points_the_wrong_way_all_are_equal() -> None:
     np.testing.assert_allclose(weights, 0.5)
 
 
-def test_a_lone_criterion_has_all_the_weight() -> None:
+def test_a_single_criterion_has_all_the_weight() -> None:
     weights = fit_weights(
         np.array([[0.0, 1.0]]), np.array([0]), np.array([1]), np.ones(1), np.array([0.3]), ridge=RIDGE
     )

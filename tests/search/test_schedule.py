@@ -1,7 +1,7 @@
-"""A schedule gives the next child to a mode that does good, and never forgets the others altogether."""
+"""Schedules prefer successful mutation modes, and never give any mode less than its minimum weight."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -11,42 +11,48 @@ from hypothesis import strategies as st
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.population import Ancestor
 from autosr_lib.search.roles import MutationMode, Proposal, ProposeRequest, Roles
-from autosr_lib.search.schedule import EXPLORING, SCHEDULED, choose_modes, mode_weights
+from autosr_lib.search.schedule import EXPLORING, SCHEDULED, ScheduleInputs, choose_modes, mode_weights
 from autosr_lib.search.settings import MutationSettings, Schedule
 from tests.fakes import FakeInitializer, FakeJudge, FakeVerifier, ScriptedProposer, attributes, criterion
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 FLOOR = 0.1
 
 
 def scheduling(schedule: Schedule, **changes: float) -> MutationSettings:
-    told = {
+    values = {
         "mutation_window_size": 10,
         "min_mutation_weight": FLOOR,
         "exploration_phase_ratio": 0.5,
         "diversity_threshold": 0.05,
         **changes,
     }
-    return MutationSettings(adaptive_mutation=schedule, **told)
+    return MutationSettings(adaptive_mutation=schedule, **values)
 
 
-def born(mode: str, *gains: float | None) -> list[Ancestor]:
+def ancestors_of(mode: str, *gains: float | None) -> list[Ancestor]:
     return [Ancestor(f"{mode}{i}", mode, i, ("p",), 0.5, gain, {"k": 1.0}) for i, gain in enumerate(gains)]
 
 
 def weights(
     settings: MutationSettings, history: list[Ancestor], generation: int = 1, diversity: float = 1.0
 ) -> dict[MutationMode, float]:
-    found = mode_weights(settings, generation, generations=10, diversity=diversity, history=history)
-    return dict(zip(SCHEDULED, found.tolist(), strict=True))
+    by_mode = mode_weights(settings, ScheduleInputs(generation, 10, diversity, history))
+    return dict(zip(SCHEDULED, by_mode.tolist(), strict=True))
 
 
-def chosen(settings: MutationSettings, count: int, generation: int = 1, **said: object) -> list[MutationMode]:
-    told = {"generations": 10, "diversity": 1.0, "history": [], "rng": np.random.default_rng(0), **said}
-    return choose_modes(count, settings, generation=generation, **told)
+def chosen(
+    settings: MutationSettings,
+    count: int,
+    generation: int = 1,
+    history: Sequence[Ancestor] = (),
+    diversity: float = 1.0,
+) -> list[MutationMode]:
+    inputs = ScheduleInputs(generation, 10, diversity, history)
+    return choose_modes(count, settings, inputs, np.random.default_rng(0))
 
 
-def test_fixed_cycles_through_the_modes_child_by_child_over_generations() -> None:
+def test_fixed_cycles_through_the_modes_across_generations() -> None:
     settings = scheduling(Schedule.FIXED)
 
     modes = [mode for generation in (1, 2, 3) for mode in chosen(settings, 4, generation)]
@@ -54,69 +60,71 @@ def test_fixed_cycles_through_the_modes_child_by_child_over_generations() -> Non
     assert modes == list(SCHEDULED) * 2
 
 
-def test_a_mode_that_does_harm_loses_weight_down_to_the_floor() -> None:
-    harmful = [born("decompose", *[-0.05] * n) for n in range(1, 6)]
-    helpful = born("raise_bar", 0.05, 0.02)
+def test_a_mode_whose_children_lose_gets_the_minimum_weight() -> None:
+    harmful = [ancestors_of("decompose", *[-0.05] * n) for n in range(1, 6)]
+    helpful = ancestors_of("raise_bar", 0.05, 0.02)
 
-    found = [weights(scheduling(Schedule.SUCCESS_FEEDBACK), [*helpful, *bad]) for bad in harmful]
+    weights_by_history = [weights(scheduling(Schedule.SUCCESS_FEEDBACK), [*helpful, *bad]) for bad in harmful]
 
-    assert all(one[MutationMode.DECOMPOSE] == FLOOR for one in found)
-    assert all(one[MutationMode.RAISE_BAR] == 1 for one in found)
+    assert all(by_mode[MutationMode.DECOMPOSE] == FLOOR for by_mode in weights_by_history)
+    assert all(by_mode[MutationMode.RAISE_BAR] == 1 for by_mode in weights_by_history)
 
 
-def test_the_more_often_and_the_more_a_mode_gains_the_more_it_weighs() -> None:
+def test_a_mode_weighs_more_the_more_often_and_the_more_it_gains() -> None:
     history = [
-        *born("raise_bar", 0.1, 0.1, 0.1),
-        *born("decompose", 0.1, -0.01, -0.01),
-        *born("anti_fluff", 0.02, -0.01, -0.01),
+        *ancestors_of("raise_bar", 0.1, 0.1, 0.1),
+        *ancestors_of("decompose", 0.1, -0.01, -0.01),
+        *ancestors_of("anti_fluff", 0.02, -0.01, -0.01),
     ]
 
-    found = weights(scheduling(Schedule.SUCCESS_FEEDBACK), history)
+    by_mode = weights(scheduling(Schedule.SUCCESS_FEEDBACK), history)
 
-    assert found[MutationMode.RAISE_BAR] > found[MutationMode.DECOMPOSE] > found[MutationMode.ANTI_FLUFF] > FLOOR
-
-
-def test_a_mode_that_was_never_tried_counts_as_the_best() -> None:
-    found = weights(scheduling(Schedule.SUCCESS_FEEDBACK), born("raise_bar", 0.1))
-
-    assert set(found.values()) == {1.0}
+    assert by_mode[MutationMode.RAISE_BAR] > by_mode[MutationMode.DECOMPOSE] > by_mode[MutationMode.ANTI_FLUFF] > FLOOR
 
 
-def test_only_the_latest_children_are_a_modes_record() -> None:
+def test_an_untried_mode_weighs_as_much_as_the_best() -> None:
+    by_mode = weights(scheduling(Schedule.SUCCESS_FEEDBACK), ancestors_of("raise_bar", 0.1))
+
+    assert set(by_mode.values()) == {1.0}
+
+
+def test_only_the_latest_children_of_a_mode_count() -> None:
     settings = scheduling(Schedule.SUCCESS_FEEDBACK, mutation_window_size=3)
-    reformed = born("decompose", -0.1, -0.1, -0.1, 0.1, 0.1, 0.1)
-    spoilt = born("anti_fluff", 0.1, 0.1, 0.1, -0.1, -0.1, -0.1)
+    reformed = ancestors_of("decompose", -0.1, -0.1, -0.1, 0.1, 0.1, 0.1)
+    spoilt = ancestors_of("anti_fluff", 0.1, 0.1, 0.1, -0.1, -0.1, -0.1)
 
-    found = weights(settings, [*reformed, *spoilt])
+    by_mode = weights(settings, [*reformed, *spoilt])
 
-    assert found[MutationMode.DECOMPOSE] == 1
-    assert found[MutationMode.ANTI_FLUFF] == FLOOR
+    assert by_mode[MutationMode.DECOMPOSE] == 1
+    assert by_mode[MutationMode.ANTI_FLUFF] == FLOOR
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.1])
-def test_when_every_mode_does_harm_all_are_tried_alike(floor: float) -> None:
+def test_if_every_mode_loses_all_have_equal_weight(floor: float) -> None:
     settings = scheduling(Schedule.SUCCESS_FEEDBACK, min_mutation_weight=floor)
-    history = [one for mode in SCHEDULED for one in born(mode, -0.1, -0.2)]
+    history = [ancestor for mode in SCHEDULED for ancestor in ancestors_of(mode, -0.1, -0.2)]
 
-    found = weights(settings, history)
+    by_mode = weights(settings, history)
 
-    assert len(set(found.values())) == 1
+    assert len(set(by_mode.values())) == 1
     assert len(chosen(settings, 5, history=history)) == 5
 
 
-def test_exploration_decay_explores_first_and_then_trusts_what_was_learnt() -> None:
+def test_exploration_decay_uses_all_modes_equally_first_and_then_success() -> None:
     settings = scheduling(Schedule.EXPLORATION_DECAY, exploration_phase_ratio=0.5)
-    history = [*born("raise_bar", 0.1), *born("decompose", -0.1)]
+    history = [*ancestors_of("raise_bar", 0.1), *ancestors_of("decompose", -0.1)]
 
-    found = [weights(settings, history, generation)[MutationMode.DECOMPOSE] for generation in (1, 5, 6, 8, 10)]
+    decompose_weights = [
+        weights(settings, history, generation)[MutationMode.DECOMPOSE] for generation in (1, 5, 6, 8, 10)
+    ]
 
-    assert found[:2] == [1, 1]
-    assert found[1] > found[2] > found[3] > found[4] == FLOOR
+    assert decompose_weights[:2] == [1, 1]
+    assert decompose_weights[1] > decompose_weights[2] > decompose_weights[3] > decompose_weights[4] == FLOOR
 
 
-def test_diversity_driven_explores_only_when_the_population_has_grown_alike() -> None:
+def test_diversity_driven_prefers_exploring_modes_only_if_diversity_is_low() -> None:
     settings = scheduling(Schedule.DIVERSITY_DRIVEN, diversity_threshold=0.05)
-    history = born("raise_bar", 0.1)
+    history = ancestors_of("raise_bar", 0.1)
 
     alike, varied = (weights(settings, history, diversity=diversity) for diversity in (0.04, 0.06))
 
@@ -143,30 +151,30 @@ HISTORIES = st.lists(
     st.integers(1, 10),
     st.floats(0, 1),
 )
-def test_any_history_gives_weights_to_draw_from(
+def test_any_history_gives_valid_weights(
     settings: MutationSettings, history: list[tuple[str, float | None]], generation: int, diversity: float
 ) -> None:
-    known = [one for mode, gain in history for one in born(mode, gain)]
+    ancestors = [ancestor for mode, gain in history for ancestor in ancestors_of(mode, gain)]
 
-    found = weights(settings, known, generation, diversity)
-    modes = chosen(settings, 7, generation, history=known, diversity=diversity)
+    by_mode = weights(settings, ancestors, generation, diversity)
+    modes = chosen(settings, 7, generation, history=ancestors, diversity=diversity)
 
-    assert all(settings.min_mutation_weight <= weight <= 1 for weight in found.values())
-    assert sum(found.values()) > 0
+    assert all(settings.min_mutation_weight <= weight <= 1 for weight in by_mode.values())
+    assert sum(by_mode.values()) > 0
     assert len(modes) == 7
     assert set(modes) <= set(SCHEDULED)
 
 
-def test_modes_are_drawn_by_their_weights() -> None:
-    history = [one for mode in SCHEDULED for one in born(mode, 0.1 if mode == "raise_bar" else -0.1)]
+def test_modes_are_drawn_in_proportion_to_their_weights() -> None:
+    history = [ancestor for mode in SCHEDULED for ancestor in ancestors_of(mode, 0.1 if mode == "raise_bar" else -0.1)]
 
-    often = Counter(chosen(scheduling(Schedule.SUCCESS_FEEDBACK), 3000, history=history))
+    counts = Counter(chosen(scheduling(Schedule.SUCCESS_FEEDBACK), 3000, history=history))
 
-    assert often[MutationMode.RAISE_BAR] / 3000 == pytest.approx(1 / (1 + 5 * FLOOR), abs=0.03)
+    assert counts[MutationMode.RAISE_BAR] / 3000 == pytest.approx(1 / (1 + 5 * FLOOR), abs=0.03)
 
 
 class ByQuality(FakeVerifier):
-    """Grades by the candidate's only attribute: as it is, or turned round for criteria that begin with `wrong`."""
+    """Grades by the candidate's only attribute, reversed for criteria that start with `wrong`."""
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
         quality = attributes(request.candidate_text)["a0"]
@@ -179,7 +187,7 @@ def contrary_decomposer(request: ProposeRequest) -> Proposal:
 
 
 @pytest.mark.parametrize("racing", [False, True])
-def test_a_mode_whose_children_are_all_harmful_loses_weight_in_a_search(*, racing: bool) -> None:
+def test_a_mode_whose_children_all_lose_gets_the_minimum_weight_in_a_search(*, racing: bool) -> None:
     initializer = FakeInitializer(size=1)
     roles = Roles(initializer, ScriptedProposer(contrary_decomposer), ByQuality(), FakeJudge())
     settings = search_settings(
@@ -187,6 +195,6 @@ def test_a_mode_whose_children_are_all_harmful_loses_weight_in_a_search(*, racin
         mutation={"adaptive_mutation": "fixed"},
     )
 
-    state, _ = run(task_of(planted_prompt(8, kinds=1, seed=3), roles, settings, generations=2))
+    state, _ = run(context_of(planted_prompt(8, kinds=1, seed=3), roles, settings, generations=2))
 
     assert weights(scheduling(Schedule.SUCCESS_FEEDBACK), list(state.ancestors))[MutationMode.DECOMPOSE] == FLOOR

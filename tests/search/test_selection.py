@@ -1,4 +1,4 @@
-"""Parents are distinct, and every strategy comes to an end however few there are."""
+"""Parents are distinct, and every strategy terminates however few individuals there are."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from autosr_lib.search.selection import select_parents
 from autosr_lib.search.settings import SelectionSettings, SelectionStrategy
 from tests.fakes import rubric
 
-NOTHING = np.empty((0, 0))
+NO_CREDIT = np.empty((0, 0))
 
 
 def individual(*names: str, objective: float = 0.5) -> Individual:
@@ -24,13 +24,13 @@ def individual(*names: str, objective: float = 0.5) -> Individual:
 
 
 def population_of(size: int) -> list[Individual]:
-    """Return individuals that share nothing, best first."""
+    """Return individuals without common criteria, best first."""
     return [individual(f"c{i}", objective=1 - i / 10) for i in range(size)]
 
 
 def selecting(strategy: str, **changes: float) -> SelectionSettings:
-    told = {"tournament_size": 3, "tournament_p": 0.8, "top_k_ratio": 0.3, "diversity_weight": 0.3, **changes}
-    return SelectionSettings(selection_strategy=strategy, **told)
+    values = {"tournament_size": 3, "tournament_p": 0.8, "top_k_ratio": 0.3, "diversity_weight": 0.3, **changes}
+    return SelectionSettings(selection_strategy=strategy, **values)
 
 
 def selected(
@@ -42,7 +42,7 @@ def selected(
 ) -> list[str]:
     credit = np.zeros((len(population), 4)) if credit is None else credit
     chosen = select_parents(population, count, settings, np.random.default_rng(seed), credit)
-    return [one.rubric.criteria[0].text for one in chosen]
+    return [individual.rubric.criteria[0].text for individual in chosen]
 
 
 @given(
@@ -59,7 +59,7 @@ def selected(
     st.integers(0, 5),
     st.integers(0, 2**32 - 1),
 )
-def test_any_strategy_ends_with_distinct_parents_as_many_as_there_are(
+def test_any_strategy_gives_as_many_distinct_parents_as_possible(
     settings: SelectionSettings, size: int, count: int, pairs: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -72,7 +72,7 @@ def test_any_strategy_ends_with_distinct_parents_as_many_as_there_are(
 
 
 @pytest.mark.parametrize("strategy", SelectionStrategy)
-def test_the_same_draw_selects_the_same_parents(strategy: SelectionStrategy) -> None:
+def test_the_same_seed_selects_the_same_parents(strategy: SelectionStrategy) -> None:
     population, credit = population_of(8), np.eye(8)
 
     first, second = (selected(population, 4, selecting(strategy), 5, credit) for _ in range(2))
@@ -84,27 +84,27 @@ def test_rank_takes_the_best() -> None:
     assert selected(population_of(5), 3, selecting("rank")) == ["c0", "c1", "c2"]
 
 
-def test_a_tournament_of_all_that_the_better_always_wins_is_rank() -> None:
+def test_a_tournament_of_all_that_the_best_always_wins_equals_rank() -> None:
     settings = selecting("tournament", tournament_size=5, tournament_p=1)
 
     assert selected(population_of(5), 3, settings) == ["c0", "c1", "c2"]
 
 
-def test_a_tournament_favours_the_better_and_gives_the_others_a_chance() -> None:
+def test_a_tournament_favours_better_individuals_and_gives_others_a_chance() -> None:
     settings = selecting("tournament", tournament_size=3, tournament_p=0.8)
 
-    often = Counter(selected(population_of(5), 1, settings, seed)[0] for seed in range(400))
+    counts = Counter(selected(population_of(5), 1, settings, seed)[0] for seed in range(400))
 
-    assert often["c0"] > often["c1"] > often["c2"] > often["c4"] > 0
+    assert counts["c0"] > counts["c1"] > counts["c2"] > counts["c4"] > 0
 
 
-def test_a_tournament_that_the_better_never_wins_goes_to_the_worst_who_entered() -> None:
+def test_with_probability_zero_the_worst_entrant_wins_a_tournament() -> None:
     settings = selecting("tournament", tournament_size=4, tournament_p=0)
 
     assert selected(population_of(4), 1, settings) == ["c3"]
 
 
-def test_top_k_takes_the_unlike_among_the_best_share() -> None:
+def test_top_k_selects_different_individuals_from_the_best_share() -> None:
     twin = individual("c0", "x", "y", objective=0.99)
     population = [individual("c0", "x", objective=1.0), twin, individual("other", objective=0.7), *population_of(9)[6:]]
 
@@ -114,7 +114,7 @@ def test_top_k_takes_the_unlike_among_the_best_share() -> None:
     assert far == ["c0", "other"]
 
 
-def test_top_k_looks_no_further_than_its_share_unless_more_parents_are_asked_for() -> None:
+def test_top_k_only_exceeds_its_share_if_more_parents_are_needed() -> None:
     population = population_of(10)
 
     few = selected(population, 2, selecting("top_k", top_k_ratio=0.2, diversity_weight=1))
@@ -124,27 +124,27 @@ def test_top_k_looks_no_further_than_its_share_unless_more_parents_are_asked_for
     assert set(many) == {"c0", "c1", "c2", "c3", "c4"}
 
 
-def test_pareto_draws_by_the_pairs_that_an_individual_is_best_on() -> None:
+def test_pareto_draws_in_proportion_to_the_pairs_that_an_individual_is_best_on() -> None:
     credit = np.array([[1, 1, 1, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], dtype=float)
 
-    often = Counter(selected(population_of(4), 1, selecting("pareto"), seed, credit)[0] for seed in range(500))
+    counts = Counter(selected(population_of(4), 1, selecting("pareto"), seed, credit)[0] for seed in range(500))
 
-    assert often["c0"] == pytest.approx(300, abs=50)
-    assert often["c1"] == pytest.approx(100, abs=40)
-    assert often["c3"] == 0, "best nowhere: drawn only when no others are left"
+    assert counts["c0"] == pytest.approx(300, abs=50)
+    assert counts["c1"] == pytest.approx(100, abs=40)
+    assert counts["c3"] == 0, "best on no pair: drawn only if no others are left"
 
 
-def test_pareto_shares_a_pair_among_all_who_are_best_on_it() -> None:
+def test_pareto_divides_a_pair_among_all_that_are_best_on_it() -> None:
     credit = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=float)
 
-    often = Counter(selected(population_of(3), 1, selecting("pareto"), seed, credit)[0] for seed in range(600))
+    counts = Counter(selected(population_of(3), 1, selecting("pareto"), seed, credit)[0] for seed in range(600))
 
-    assert all(often[name] == pytest.approx(200, abs=50) for name in ("c0", "c1", "c2"))
+    assert all(counts[name] == pytest.approx(200, abs=50) for name in ("c0", "c1", "c2"))
 
 
 def test_pareto_without_any_pair_draws_evenly() -> None:
-    often = Counter(
+    counts = Counter(
         selected(population_of(2), 1, selecting("pareto"), seed, np.empty((2, 0)))[0] for seed in range(200)
     )
 
-    assert set(often) == {"c0", "c1"}
+    assert set(counts) == {"c0", "c1"}

@@ -1,4 +1,4 @@
-"""A search stops when there is nothing left to gain or to spend, and says why."""
+"""A search stops when there is nothing left to gain or to spend, and reports the reason."""
 
 import asyncio
 from dataclasses import replace
@@ -7,42 +7,43 @@ from math import isnan
 import pytest
 
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
-from autosr_lib.search.population import Individual, evaluate_rubrics
+from autosr_lib.search.context import SearchContext
+from autosr_lib.search.population import Individual
 from autosr_lib.search.roles import Proposal, ProposeRequest
-from autosr_lib.search.search import advance
-from autosr_lib.search.state import SearchContext, State, StopReason
-from autosr_lib.search.stopping import is_distinguished, settle
+from autosr_lib.search.search import advance_search
+from autosr_lib.search.state import SearchState, StopReason
+from autosr_lib.search.stopping import finish_generation, is_distinguished
 from tests.fakes import ScriptedProposer, criterion, fake_roles, prompt_with, rubric
-from tests.worlds import planted_prompt, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, run, search_settings
 
 NAN = float("nan")
 
 
-def task_with(votes: int = 1, **stop: object) -> SearchContext:
+def context_with(votes: int = 1, **stop: object) -> SearchContext:
     """Return a context over four candidates, best first; the tail is the first two."""
     settings = search_settings(
         stop=stop, grading={"num_votes": votes}, objective={"tail_fraction": 0.5, "tie_tolerance": 1e-8}
     )
-    return task_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
+    return context_of(prompt_with([4, 3, 2, 1]), fake_roles(), settings, holdout=0)
 
 
-def state_of(context: SearchContext, *votes: list[float], **said: object) -> State:
+def state_of(context: SearchContext, *votes: list[float], **fields: object) -> SearchState:
     """Return a state whose only rubric has these scores, vote by vote."""
-    one = rubric("clear")
-    bank = GradeBank(4, len(context.all_votes)).with_criteria(one.criteria, context.prepared.texts)
+    best = rubric("clear")
+    bank = GradeBank(4, len(context.all_votes)).with_criteria(best.criteria, context.prepared.texts)
     bank = bank.with_entries(
-        BankEntry(one.keys[0], i, vote, grade)
+        BankEntry(best.keys[0], i, vote, grade)
         for vote, column in enumerate(votes)
         for i, grade in enumerate(column)
         if not isnan(grade)
     )
-    evaluation = evaluate_rubrics([one], bank, context.prepared, context.votes, context.settings.grading.aggregate)[0]
-    individual = Individual(one, evaluation, "initial", 0)
-    return State(1, (individual,), individual, bank, (), **said)
+    evaluation = context.graded(bank).evaluate([best])[0]
+    individual = Individual(best, evaluation, "initial", 0)
+    return SearchState(1, (individual,), individual, bank, (), **fields)
 
 
 @pytest.mark.parametrize(
-    ("scores", "margin", "is_told_apart"),
+    ("scores", "margin", "is_distinct"),
     [
         ([0.9, 0.7, 0.5, 0.3], None, True),
         ([0.9, 0.7, 0.3, 0.5], None, True),  # (2, 3) is wrong, and does not touch the tail
@@ -53,16 +54,16 @@ def state_of(context: SearchContext, *votes: list[float], **said: object) -> Sta
         ([0.9, 0.7, 0.5, 0.3], 0.25, False),
     ],
 )
-def test_a_tail_is_distinguished_when_every_pair_that_touches_it_has_the_margin(
-    scores: list[float], margin: float | None, *, is_told_apart: bool
+def test_a_tail_is_distinguished_if_every_pair_that_touches_it_has_the_margin(
+    scores: list[float], margin: float | None, *, is_distinct: bool
 ) -> None:
-    context = task_with(distinguish_margin=margin)
+    context = context_with(distinguish_margin=margin)
 
-    assert is_distinguished(context, state_of(context, scores)) is is_told_apart
+    assert is_distinguished(context, state_of(context, scores)) is is_distinct
 
 
-def test_the_margin_must_stand_above_the_doubt_of_the_votes() -> None:
-    context = task_with(votes=2)
+def test_the_margin_must_exceed_the_uncertainty_of_the_votes() -> None:
+    context = context_with(votes=2)
     steady, shaky = [0.9, 0.7, 0.5, 0.3], [0.5, 0.9, 0.5, 0.3]
 
     sure = state_of(context, steady, [0.88, 0.72, 0.5, 0.3])
@@ -75,70 +76,70 @@ def test_the_margin_must_stand_above_the_doubt_of_the_votes() -> None:
 
 
 def test_a_prompt_without_tail_pairs_is_never_distinguished() -> None:
-    context = task_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
+    context = context_of(prompt_with([1, 1, 1, 1]), fake_roles(), search_settings(), holdout=0)
 
     assert not is_distinguished(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
 
-def test_a_prompt_stops_when_its_tail_was_distinguished_twice_running() -> None:
-    context = task_with(stop_when_distinguished=True)
-    told_apart = [0.9, 0.7, 0.5, 0.3]
+def test_a_prompt_stops_when_its_tail_is_distinguished_in_two_consecutive_generations() -> None:
+    context = context_with(stop_when_distinguished=True)
+    distinguished_scores = [0.9, 0.7, 0.5, 0.3]
 
-    once = settle(context, state_of(context, told_apart))
-    twice = settle(context, replace(once, generation=2))
-    interrupted = settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], distinguished=1))
+    once = finish_generation(context, state_of(context, distinguished_scores))
+    twice = finish_generation(context, replace(once, generation=2))
+    interrupted = finish_generation(context, state_of(context, [0.1, 0.7, 0.5, 0.3], distinguished=1))
 
     assert (once.distinguished, once.stopped) == (1, None)
     assert (twice.distinguished, twice.stopped) == (2, StopReason.DISTINGUISHED)
     assert (interrupted.distinguished, interrupted.stopped) == (0, None)
 
 
-def test_a_distinguished_prompt_goes_on_where_that_is_no_reason() -> None:
-    context = task_with(stop_when_distinguished=False)
+def test_a_distinguished_prompt_continues_if_the_setting_is_off() -> None:
+    context = context_with(stop_when_distinguished=False)
 
-    assert settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
+    assert finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3], distinguished=5)).stopped is None
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(0, None), (3, StopReason.STAGNATION), (4, None)])
-def test_a_prompt_stops_when_its_best_has_not_got_better_for_so_many_generations(
+def test_a_prompt_stops_after_the_configured_number_of_generations_without_improvement(
     limit: int, reason: StopReason | None
 ) -> None:
-    context = task_with(stagnation_generations=limit)
+    context = context_with(stagnation_generations=limit)
 
-    assert settle(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
+    assert finish_generation(context, state_of(context, [0.1, 0.7, 0.5, 0.3], stagnation=3)).stopped is reason
 
 
-def test_an_empty_purse_is_the_reason_before_all_others() -> None:
-    context = task_with(stagnation_generations=1, stop_when_distinguished=True)
+def test_an_exhausted_budget_takes_precedence_over_other_reasons() -> None:
+    context = context_with(stagnation_generations=1, stop_when_distinguished=True)
     state = state_of(context, [0.9, 0.7, 0.5, 0.3], stagnation=5, distinguished=5, stopped=StopReason.BUDGET)
 
-    assert settle(context, state).stopped is StopReason.BUDGET
+    assert finish_generation(context, state).stopped is StopReason.BUDGET
 
 
-def test_what_a_generation_came_to_is_recorded() -> None:
-    context = task_with()
+def test_the_milestone_of_a_generation_is_recorded() -> None:
+    context = context_with()
 
-    state = settle(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
+    state = finish_generation(context, state_of(context, [0.9, 0.7, 0.5, 0.3]))
 
     (milestone,) = state.history
     assert milestone.best == milestone.mean == state.best.evaluation.objective
     assert (milestone.diversity, milestone.calls) == (0, 0)
 
 
-def test_a_search_without_new_ideas_ends_by_stagnation_and_costs_nothing_afterwards() -> None:
+def test_a_search_without_new_rubrics_stops_by_stagnation_and_makes_no_more_requests() -> None:
     roles = replace(fake_roles(), proposer=ScriptedProposer(lambda request: None))
     settings = search_settings(
         stop={"stagnation_generations": 2}, evolution={"free_modes": ()}, initializer={"initial_proposals": 0}
     )
 
-    state, conclusion = run(task_of(planted_prompt(8), roles, settings, generations=6))
+    state, conclusion = run(context_of(planted_prompt(8), roles, settings, generations=6))
 
     assert conclusion.stopped is StopReason.STAGNATION
     assert (state.generation, len(state.history), state.stagnation) == (6, 3, 2)
     assert state.last_calls.total == 0
 
 
-def test_a_better_best_ends_a_stagnation() -> None:
+def test_an_improvement_ends_stagnation() -> None:
     def late(request: ProposeRequest) -> Proposal | None:
         if request.attempt // 1000 < 3:
             return None
@@ -151,43 +152,43 @@ def test_a_better_best_ends_a_stagnation() -> None:
         initializer={"initial_proposals": 0},
     )
 
-    state, _ = run(task_of(planted_prompt(8, seed=4), roles, settings, generations=5, holdout=0))
+    state, _ = run(context_of(planted_prompt(8, seed=4), roles, settings, generations=5, holdout=0))
 
     assert state.stagnation == 2
     assert state.stopped is None
 
 
-def test_a_search_that_ran_its_course_says_so() -> None:
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(noise=0.3), generations=2))
+def test_a_search_that_completes_all_generations_reports_that_reason() -> None:
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(noise=0.3), generations=2))
 
     assert (state.generation, state.stopped, conclusion.stopped) == (2, None, StopReason.GENERATIONS)
 
 
 @pytest.mark.parametrize("limit", [0, 1])
-def test_a_run_may_end_earlier_than_the_searchs_definition(limit: int) -> None:
+def test_a_run_can_search_fewer_generations_than_the_definition(limit: int) -> None:
     settings = search_settings(stop={"max_generations": limit})
 
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), settings, generations=3))
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(), settings, generations=3))
 
     assert (state.generation, len(state.history), conclusion.stopped) == (3, limit + 1, StopReason.GENERATIONS)
 
 
-def test_a_search_of_no_generations_still_has_a_best() -> None:
-    state, conclusion = run(task_of(planted_prompt(8), fake_roles(), generations=0))
+def test_a_search_without_generations_still_has_a_best_rubric() -> None:
+    state, conclusion = run(context_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert state.generation == 0
-    assert conclusion.measured_rubric.fingerprint in {one.fingerprint for one in state.population}
+    assert conclusion.measured_rubric.fingerprint in {individual.fingerprint for individual in state.population}
 
 
-def test_a_prompt_that_has_stopped_is_carried_along_unchanged() -> None:
+def test_the_population_of_a_stopped_prompt_does_not_change() -> None:
     roles = fake_roles()
-    context = task_of(planted_prompt(8), roles, generations=1)
+    context = context_of(planted_prompt(8), roles, generations=1)
     state, _ = run(context)
     stopped = replace(state, stopped=StopReason.STAGNATION)
-    asked = len(roles.verifier.requests)
+    requests_before = len(roles.verifier.requests)
 
-    carried = asyncio.run(advance(context, stopped))
+    skipped = asyncio.run(advance_search(context, stopped))
 
-    assert len(roles.verifier.requests) == asked
-    assert carried == stopped.carried()
-    assert replace(carried, generation=1, last_calls=state.last_calls, tried=state.tried, kept=state.kept) == stopped
+    assert len(roles.verifier.requests) == requests_before
+    assert skipped == stopped.skip_generation()
+    assert replace(skipped, generation=1, last_calls=state.last_calls, tried=state.tried, kept=state.kept) == stopped

@@ -18,10 +18,11 @@ from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.evaluation.settings import JudgeSetting
+from autosr_lib.search.context import SearchContext
 from autosr_lib.search.population import Ancestor, Individual
-from autosr_lib.search.search import advance, begin
+from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
-from autosr_lib.search.state import Calls, Milestone, SearchContext, State, StopReason
+from autosr_lib.search.state import Calls, Milestone, SearchState, StopReason
 from autosr_lib.storage.rows import (
     best_table,
     carried_table,
@@ -39,7 +40,7 @@ from autosr_lib.storage.rows import (
 )
 from autosr_lib.storage.tables import BEST, DATASET, POPULATION, PREFERENCES, Status
 from tests.fakes import FakeVerifier, FlakyVerifier, fake_roles, rubric
-from tests.worlds import planted_prompt, preferences_of, run, search_settings, task_of
+from tests.worlds import context_of, planted_prompt, preferences_of, run, search_settings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(),
@@ -62,11 +63,11 @@ def through_a_file(table: pa.Table) -> pa.Table:
     return pq.read_table(file)
 
 
-def again(state: State) -> State:
+def again(state: SearchState) -> SearchState:
     return read_state(through_a_file(population_table("p1", "input", state, Status.DONE)))
 
 
-def assert_same(one: State, other: State) -> None:
+def assert_same(one: SearchState, other: SearchState) -> None:
     assert replace(one, bank=other.bank) == other
     assert one.bank.entries() == other.bank.entries()
     assert one.bank.criteria == other.bank.criteria
@@ -74,11 +75,11 @@ def assert_same(one: State, other: State) -> None:
     assert (one.bank.candidates, one.bank.votes) == (other.bank.candidates, other.bank.votes)
 
 
-def states_of(context: SearchContext) -> list[State]:
-    async def go() -> list[State]:
-        states = [await begin(context)]
+def states_of(context: SearchContext) -> list[SearchState]:
+    async def go() -> list[SearchState]:
+        states = [await start_search(context)]
         for _ in range(context.structure.generations):
-            states.append(await advance(context, states[-1]))
+            states.append(await advance_search(context, states[-1]))
         return states
 
     return asyncio.run(go())
@@ -148,14 +149,14 @@ def test_the_state_after_any_generation_comes_back_from_its_table(mode: Mode, fa
             evolution={"free_modes": ("reweight", "prune", "crossover", "gather"), "population_size": 3},
             stop={"stagnation_generations": 1},
         )
-        context = task_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
+        context = context_of(planted_prompt(7, seed=seed), fake_roles(0.5, failing), told, generations=4, mode=mode)
 
         for state in states_of(context):
             assert_same(again(state), state)
 
 
 def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
-    context = task_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
+    context = context_of(planted_prompt(8, seed=2), fake_roles(), search_settings(evolution={"population_size": 1}))
 
     state = states_of(context)[-1]
 
@@ -168,18 +169,18 @@ def test_a_first_rubric_that_has_left_the_population_comes_back_too() -> None:
 @pytest.mark.parametrize("population_size", [1, 5])
 def test_rows_that_are_carried_along_are_those_of_the_carried_state(population_size: int) -> None:
     told = search_settings(evolution={"population_size": population_size})
-    state = states_of(task_of(planted_prompt(8, seed=2), fake_roles(), told))[-1]
+    state = states_of(context_of(planted_prompt(8, seed=2), fake_roles(), told))[-1]
     stored = through_a_file(population_table("p1", "before", state, Status.DONE))
 
     carried = carried_table(stored, "after", Status.INCOMPLETE)
 
-    wanted = population_table("p1", "after", state.carried(), Status.INCOMPLETE)
+    wanted = population_table("p1", "after", state.skip_generation(), Status.INCOMPLETE)
     assert carried.equals(wanted)
     assert carried.schema.equals(wanted.schema, check_metadata=True)
 
 
 def test_a_first_rubric_that_was_made_a_second_time_is_not_taken_for_the_first() -> None:
-    (state,) = states_of(task_of(planted_prompt(8), fake_roles(), generations=0))
+    (state,) = states_of(context_of(planted_prompt(8), fake_roles(), generations=0))
     twin = replace(state.initial, operator="crossover", generation=3, parents=("x", "y"), gain=0.1)
 
     renewed = replace(state, population=(twin,))
@@ -196,7 +197,7 @@ def test_what_does_not_apply_and_what_is_ungraded_come_back_as_they_are() -> Non
             return {**graded, first: Grade(None)} if "a0=0.6" in request.candidate_text else graded
 
     roles = replace(fake_roles(), verifier=Shrugging(0.2))
-    (state,) = states_of(task_of(planted_prompt(8), roles, generations=0))
+    (state,) = states_of(context_of(planted_prompt(8), roles, generations=0))
 
     assert None in {entry.value for entry in state.bank.entries()}
     assert_same(again(state), state)
@@ -204,7 +205,7 @@ def test_what_does_not_apply_and_what_is_ungraded_come_back_as_they_are() -> Non
 
 def test_grades_that_were_lost_are_still_lost_after_reading() -> None:
     roles = replace(fake_roles(), verifier=FlakyVerifier(unread=10_000))
-    (state,) = states_of(task_of(planted_prompt(6), roles, generations=0))
+    (state,) = states_of(context_of(planted_prompt(6), roles, generations=0))
 
     assert again(state).bank.entries() == state.bank.entries() == []
     assert not again(state).best.evaluation.is_complete
@@ -232,7 +233,7 @@ CRITERIA = st.builds(
 
 
 @st.composite
-def any_states(draw: st.DrawFn) -> State:
+def any_states(draw: st.DrawFn) -> SearchState:
     """Return a state of random parts; its bank knows every criterion in the words of its rubrics."""
     pool = draw(st.lists(CRITERIA, min_size=1, max_size=5, unique_by=(lambda c: c.key, lambda c: c.criterion_id)))
     bank = GradeBank(3, 2).with_criteria(pool, ("", ("", "", "")))
@@ -250,7 +251,7 @@ def any_states(draw: st.DrawFn) -> State:
     population = tuple(individual(number) for number in range(1, draw(st.integers(2, 4))))
     initial = population[0] if draw(st.booleans()) else individual(0)
     calls = st.builds(Calls, *[st.integers(0, 99)] * 7)
-    return State(
+    return SearchState(
         draw(st.integers(0, 99)),
         population,
         initial,
@@ -276,7 +277,7 @@ def any_states(draw: st.DrawFn) -> State:
 
 @settings(deadline=None, max_examples=60)
 @given(any_states())
-def test_any_state_comes_back_from_its_table(state: State) -> None:
+def test_any_state_comes_back_from_its_table(state: SearchState) -> None:
     assert_same(again(state), state)
 
 
@@ -307,7 +308,7 @@ def test_every_column_says_what_it_holds(schema: pa.Schema) -> None:
 
 
 def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
-    context = task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
+    context = context_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4))
     state, conclusion = run(context)
 
     table = best_table(
@@ -329,7 +330,7 @@ def test_the_row_of_the_best_holds_what_the_conclusion_says() -> None:
 
 
 def test_the_lineage_leads_from_the_first_rubric_to_the_best() -> None:
-    state, conclusion = run(task_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4)))
+    state, conclusion = run(context_of(planted_prompt(12, kinds=8), fake_roles(noise=0.4)))
 
     way = lineage(state, conclusion.best.individual.fingerprint)
 
@@ -341,6 +342,6 @@ def test_the_lineage_leads_from_the_first_rubric_to_the_best() -> None:
 
 
 def test_a_rubric_that_nobody_made_has_no_lineage() -> None:
-    state, _ = run(task_of(planted_prompt(8), fake_roles(), generations=0))
+    state, _ = run(context_of(planted_prompt(8), fake_roles(), generations=0))
 
     assert lineage(state, rubric("nobody").fingerprint) == []

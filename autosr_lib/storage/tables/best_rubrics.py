@@ -13,7 +13,7 @@ from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.evaluation.probes import Probe
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.search.population import Ancestor
-from autosr_lib.search.probing import Probed
+from autosr_lib.search.probing import ProbeResult
 from autosr_lib.search.state import Calls, Milestone, StopReason
 from autosr_lib.storage.tables.columns import (
     BOOL,
@@ -136,7 +136,7 @@ class BestRubricRow:
     calls: Calls
     """Requests of the complete search, without the judge's and the probes'."""
     judge_calls: int
-    probes: tuple[Probed, ...]
+    probes: tuple[ProbeResult, ...]
     """Empty where the rubric was not probed."""
     gamed_by: tuple[Probe, ...]
     """Kinds of variants whose score rises beyond the margin."""
@@ -236,7 +236,7 @@ def read_best_rubric(rows: pa.Table) -> StoredBest:
         stopped=StopReason(row["stopped"]),
         calls=Calls(**row["calls"]),
         judge_calls=row["judge_calls"],
-        probes=tuple(Probed(**{**struct, "probe": Probe(struct["probe"])}) for struct in row["probes"]),
+        probes=tuple(ProbeResult(**{**struct, "probe": Probe(struct["probe"])}) for struct in row["probes"]),
         gamed_by=tuple(map(Probe, row["gamed_by"])),
         probe_calls=row["probe_calls"],
         score_follows_length=row["score_follows_length"],

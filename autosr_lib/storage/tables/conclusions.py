@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from autosr_lib.search.conclusion import Conclusion
-from autosr_lib.search.length import NOTHING_FOLLOWS, LengthReport
+from autosr_lib.search.length import NO_LENGTH_BIAS, LengthReport
 from autosr_lib.search.population import Ancestor
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport
-from autosr_lib.search.state import State
+from autosr_lib.search.state import SearchState
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
 from autosr_lib.storage.tables.columns import RowStatus
 from autosr_lib.storage.tables.structs import rubric_rows
@@ -16,10 +16,10 @@ from autosr_lib.storage.tables.structs import rubric_rows
 def row_of_conclusion(
     row_status: RowStatus,
     prepared: PreparedPrompt,
-    state: State,
+    state: SearchState,
     conclusion: Conclusion,
     probes: ProbeReport = NOT_PROBED,
-    length: LengthReport = NOTHING_FOLLOWS,
+    length: LengthReport = NO_LENGTH_BIAS,
 ) -> BestRubricRow:
     """Return the row of a prompt whose search has ended.
 
@@ -52,7 +52,7 @@ def row_of_conclusion(
         stopped=conclusion.stopped,
         calls=state.calls + conclusion.calls,
         judge_calls=prepared.preferences.calls,
-        probes=probes.probed,
+        probes=probes.results,
         gamed_by=probes.gamed_by,
         probe_calls=probes.calls,
         score_follows_length=length.score,

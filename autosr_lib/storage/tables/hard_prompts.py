@@ -38,11 +38,11 @@ def hard_prompts_table(rows: Iterable[HardPromptRow]) -> pa.Table:
     return pa.Table.from_pylist(structs, schema=HARD_PROMPTS)
 
 
-def read_hard_prompts(table: pa.Table) -> list[HardPromptRow]:
+def read_hard_prompt_rows(table: pa.Table) -> list[HardPromptRow]:
     """Return the rows of a table; the inverse of `hard_prompts_table`.
 
     >>> row = HardPromptRow("p1", 1.5, 0.0, 0.25, is_hard=True, is_complete=True)
-    >>> read_hard_prompts(hard_prompts_table([row])) == [row]
+    >>> read_hard_prompt_rows(hard_prompts_table([row])) == [row]
     True
     """
     return [HardPromptRow(*(struct[name] for name in HARD_PROMPTS.names)) for struct in table.to_pylist()]

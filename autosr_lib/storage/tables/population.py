@@ -13,7 +13,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.search.population import Individual
-from autosr_lib.search.state import Calls, Milestone, State, StopReason
+from autosr_lib.search.state import Calls, Milestone, SearchState, StopReason
 from autosr_lib.storage.tables.columns import (
     BOOL,
     COMMON,
@@ -101,7 +101,7 @@ class PopulationStanding(NamedTuple):
     stopped: StopReason | None
 
 
-def population_table(prompt_id: str, fingerprint: str, state: State, status: Status) -> pa.Table:
+def population_table(prompt_id: str, fingerprint: str, state: SearchState, status: Status) -> pa.Table:
     """Return one row per individual, best first, and always a row of the first rubric."""
     shared = common_columns(prompt_id, fingerprint, status) | {
         "generation": state.generation,
@@ -129,7 +129,7 @@ def population_table(prompt_id: str, fingerprint: str, state: State, status: Sta
 
 
 def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
-    """Return a population's rows after a generation in which nothing was done: those of `State.carried`."""
+    """Return a population's rows after a generation in which nothing was done: those of its state after `SearchState.skip_generation`."""
     nulls = [None] * (rows.num_rows - 1)
     changed: Columns = {
         "status": [str(status)] * rows.num_rows,
@@ -156,13 +156,13 @@ def is_pruned(rows: pa.Table) -> bool:
     return "history" not in rows.column_names
 
 
-def read_state(table: pa.Table) -> State:
+def read_state(table: pa.Table) -> SearchState:
     """Return the state that a population's table holds; the inverse of `population_table`."""
     rows = table.to_pylist()
     head = rows[0]
     bank = read_bank(head["bank"], head["votes"])
     individuals = [_read_individual(row, bank) for row in rows]
-    return State(
+    return SearchState(
         generation=head["generation"],
         population=tuple(one for one, row in zip(individuals, rows, strict=True) if row["place"] is not None),
         initial=next(one for one, row in zip(individuals, rows, strict=True) if row["is_initial"]),
@@ -209,7 +209,7 @@ def _read_stop_reason(value: str | None) -> StopReason | None:
     return None if value is None else StopReason(value)
 
 
-def _individual_columns(individual: Individual, position: int | None, state: State) -> Columns:
+def _individual_columns(individual: Individual, position: int | None, state: SearchState) -> Columns:
     rubric = individual.rubric
     return {
         "place": position,

@@ -31,15 +31,11 @@ _BATCH_ROWS = 256
 
 
 class StoredPrompt(NamedTuple):
-    """A prompt of the dataset, and whether it is still in the dataset's file."""
+    """A prompt of the dataset as it is stored, without sampled candidates."""
 
     prompt: Prompt
-    status: Status
-
-    @property
-    def is_withdrawn(self) -> bool:
-        """Return whether the prompt has left the dataset's file."""
-        return self.status == Status.WITHDRAWN
+    is_withdrawn: bool
+    """Whether the prompt has left the dataset's file."""
 
 
 class PromptStatus(NamedTuple):
@@ -84,13 +80,13 @@ def prompt_batches(prompts: Iterable[Prompt], withdrawn: Iterable[Prompt] = ()) 
         yield pa.RecordBatch.from_pylist(batch, schema=PROMPTS)
 
 
-def read_prompts(rows: pa.Table | pa.RecordBatch) -> Iterator[StoredPrompt]:
+def read_stored_prompts(rows: pa.Table | pa.RecordBatch) -> Iterator[StoredPrompt]:
     """Yield the prompts of rows with all columns; the inverse of `prompt_batches`."""
     for row in rows.to_pylist():
-        yield StoredPrompt(_read_prompt(row), Status(row["status"]))
+        yield StoredPrompt(_read_prompt(row), row["status"] == Status.WITHDRAWN)
 
 
-def present_prompt_ids(rows: pa.Table) -> list[str]:
+def read_present_ids(rows: pa.Table) -> list[str]:
     """Return the ids of the prompts that are still in the dataset's file; `rows` needs `PromptStatus._fields`."""
     return [row.prompt_id for row in read_flat(PromptStatus, rows) if row.status != Status.WITHDRAWN]
 

@@ -1,0 +1,71 @@
+"""The plan of a dataset: which tables it has and what their rows depend on. Nothing is opened or asked."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from autosr_lib.backends import backend_identity
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.errors import SettingsError
+from autosr_lib.evaluation.settings import GradingSettings
+from autosr_lib.search.fingerprints import RoleIdentities, candidates_fingerprint, preferences_fingerprint
+from autosr_lib.settings import BackendName, DatasetRunSettings
+
+JUDGE_SEED = 7
+JUDGE_GRADING = GradingSettings()
+"""Grading of the judge's backend; the judge compares and never grades, so the setting is fixed."""
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """What the candidates and preferences of a dataset's prompts depend on.
+
+    Args:
+        name: of the dataset; its tables are stored under it.
+        settings: its file, reference and holdout, and who judges.
+    """
+
+    name: str
+    settings: DatasetRunSettings
+
+    @property
+    def dataset_table(self) -> str:
+        """Return the table of the prompts."""
+        return f"{self.name}/dataset"
+
+    @property
+    def candidates_table(self) -> str:
+        """Return the table of sampled candidates."""
+        return f"{self.name}/candidates"
+
+    @property
+    def preferences_table(self) -> str:
+        """Return the table of preferences."""
+        return f"{self.name}/preferences"
+
+    @cached_property
+    def identity(self) -> RoleIdentities:
+        """Return who judges and who answers prompts, by role.
+
+        Raises:
+            SettingsError: a model is asked for without a key, or a pool of models without a model backend.
+        """
+        backend, pool = self.settings.backend.resolved, self.settings.responses.response_models
+        if pool and backend is not BackendName.LLM:
+            raise SettingsError(
+                f"response_models is {list(pool)}, but the backend is {str(backend)!r}, which has no models to answer "
+                "prompts; allowed: backend 'llm', or no response_models"
+            )
+        return backend_identity(self.settings.backend, JUDGE_SEED)
+
+    @property
+    def samples_candidates(self) -> bool:
+        """Return whether models answer the prompts that have too few candidates."""
+        return bool(self.settings.responses.response_models)
+
+    def candidates_fingerprint(self, prompt: Prompt) -> str:
+        """Return the input fingerprint of a prompt's sampled candidates; `prompt` is as the dataset has it."""
+        return candidates_fingerprint(prompt, self.settings.responses, self.identity["responder"])
+
+    def preferences_fingerprint(self, prompt: Prompt) -> str:
+        """Return the input fingerprint of a prompt's preferences; `prompt` has its sampled candidates."""
+        return preferences_fingerprint(prompt, self.settings.reference, self.identity["judge"])

@@ -1,0 +1,177 @@
+"""One table filled for the prompts of a run: up-to-date rows stay, and a prompt that fails does not stop the others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from autosr_lib.backends import Backend
+from autosr_lib.domain.prompt import Prompt
+from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
+from autosr_lib.pipeline.call_records import store_calls
+from autosr_lib.pipeline.prompts import read_prompts
+from autosr_lib.pipeline.run_context import RunContext
+from autosr_lib.pipeline.sampled_candidates import UpstreamError
+from autosr_lib.results.totals import BUDGET_SPENT
+from autosr_lib.storage.partition_keys import partition_key
+from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow, read_row_status, unsuccessful_table
+from autosr_lib.storage.tables.prompts import StoredPrompt
+
+PROMPTS_AT_ONCE = 64
+"""Prompts in progress at once in a step. This bounds memory; the backend's own limit bounds its requests."""
+
+Describe = Callable[[pa.Table], Mapping[str, Any]]
+"""Returns what is published about the rows of one prompt."""
+
+
+@dataclass
+class StepResult:
+    """What became of the prompts of a run in one table, by partition key."""
+
+    handles: dict[str, StoredTable] = field(default_factory=dict)
+    computed: set[str] = field(default_factory=set)
+    """Prompts whose rows were made by this step."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Errors of the prompts that failed in this step or an earlier one."""
+    withdrawn: set[str] = field(default_factory=set)
+    descriptions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is published about the rows that were made by this step."""
+    usage: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the model calls of a prompt used: requests, tokens, cost."""
+
+    @property
+    def succeeded(self) -> dict[str, StoredTable]:
+        """Return the handles of the prompts that neither failed nor left the dataset."""
+        return {
+            key: handle for key, handle in self.handles.items() if key not in self.failed and key not in self.withdrawn
+        }
+
+
+@dataclass(frozen=True)
+class PromptTable:
+    """A table with one partition per prompt, and how its rows are made.
+
+    Args:
+        name: of the table.
+        schema: of its rows.
+        dataset: handle on the stored prompts.
+        fingerprint: returns the input fingerprint that a prompt's rows should have.
+        compute: makes the rows of a prompt with that fingerprint.
+        describe: returns what is published about rows.
+    """
+
+    name: str
+    schema: pa.Schema
+    dataset: StoredTable
+    fingerprint: Callable[[Prompt], str]
+    compute: Callable[[Prompt, str], Awaitable[pa.Table]]
+    describe: Describe | None = None
+
+    async def fill(
+        self, run: RunContext, backend: Backend, keys: Sequence[str], responders: Sequence[str] = ()
+    ) -> StepResult:
+        """Return handles on the rows of all `keys`, after making those that are missing, stale, incomplete or failed.
+
+        Rows are stored as soon as a prompt is finished, so that a killed run loses only the prompts in progress. The
+        model calls are recorded even when the step fails.
+
+        Args:
+            run: what the steps of the run share.
+            backend: opened for the step.
+            keys: partition keys of the prompts.
+            responders: the models that the step asks to answer prompts.
+
+        Raises:
+            EndpointError: the endpoint cannot be used; the run ends.
+            StorageError: a table cannot be read or written, or a key has no prompt in the dataset.
+        """
+        result = StepResult()
+        step = self.name.rpartition("/")[2]
+        prompts = read_prompts(self.dataset, keys, run.cache)
+        try:
+            async with backend.session(responders):
+                run.progress.begin(step, len(keys))
+                try:
+                    await _run_workers(
+                        self._worker(prompts, run, step, result) for _ in range(min(PROMPTS_AT_ONCE, len(keys)))
+                    )
+                finally:
+                    run.progress.end(step)
+        finally:
+            result.usage.update(store_calls(backend, run.store, run.backends.run_id, self.name))
+        if missing := [key for key in keys if key not in result.handles]:
+            raise StorageError(f"{self.name}: the dataset has no prompt {missing[0]!r}; materialize the dataset first")
+        return result
+
+    async def _worker(self, prompts: Iterator[StoredPrompt], run: RunContext, step: str, result: StepResult) -> None:
+        for stored in prompts:
+            await self._fill_prompt(stored, run, result)
+            key = partition_key(stored.prompt.prompt_id)
+            run.progress.advance(step, is_new=key in result.computed, is_failed=key in result.failed)
+
+    async def _fill_prompt(self, stored: StoredPrompt, run: RunContext, result: StepResult) -> None:
+        prompt, store = stored.prompt, run.store
+        key, fingerprint = partition_key(prompt.prompt_id), self.fingerprint(prompt)
+        result.handles[key] = store.stored(self.name, key)
+        if stored.is_withdrawn:
+            result.withdrawn.add(key)
+            if not store.exists(self.name, key):
+                row = UnsuccessfulRow(prompt.prompt_id, Status.WITHDRAWN, None, fingerprint)
+                rows = unsuccessful_table(row, self.schema)
+                store.write(self.name, key, rows)
+            return
+        if is_up_to_date(store, self.name, key, fingerprint):
+            return
+        result.computed.add(key)
+        try:
+            rows = await self.compute(prompt, fingerprint)
+        except (EndpointError, StorageError):
+            raise
+        except BudgetExhausted as error:
+            # Before a prompt has a population there is no best so far; other prompts may be answered from the cache.
+            result.failed[key] = f"{BUDGET_SPENT}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
+            result.failed[key] = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
+        if key in result.failed:
+            row = UnsuccessfulRow(prompt.prompt_id, Status.FAILED, result.failed[key], fingerprint)
+            rows = unsuccessful_table(row, self.schema)
+        if self.describe is not None:
+            result.descriptions[key] = self.describe(rows)
+        # In a thread: encoding the rows and waiting for the disk would hold up replies that are arriving.
+        await asyncio.to_thread(store.write, self.name, key, rows)
+
+
+async def _run_workers(workers: Iterable[Awaitable[None]]) -> None:
+    """Run the workers; when one fails, cancel the others and raise its error."""
+    tasks = [asyncio.ensure_future(worker) for worker in workers]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def is_up_to_date(store: TableStore, table: str, key: str, fingerprint: str) -> bool:
+    """Return whether a prompt's rows are done and have this input fingerprint."""
+    rows = store.read(table, key, RowStatus._fields)
+    if rows is None or not rows.num_rows:
+        return False
+    row_status = read_row_status(rows)
+    return row_status.status == Status.DONE and row_status.input_fingerprint == fingerprint
+
+
+def upstream_rows(handle: StoredTable) -> pa.Table:
+    """Return the rows of an earlier step.
+
+    Raises:
+        UpstreamError: the prompt failed there.
+    """
+    rows = handle.read()
+    row_status = read_row_status(rows)
+    if row_status.status == Status.FAILED:
+        raise UpstreamError(row_status.error)
+    return rows
