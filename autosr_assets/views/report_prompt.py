@@ -43,7 +43,7 @@ def shown(text: str) -> str:
     """Return a text, cut off where it is long.
 
     >>> shown("x" * 5000)[-27:]
-    ' … (5,000 characters in all)'[-27:]
+    '… (5,000 characters in all)'
     """
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … ({len(text):,} characters in all)"
 

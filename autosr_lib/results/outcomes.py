@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables.best_rubrics import BestRubricRow, StoredBest, read_best_rubric
+from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 from autosr_lib.storage.tables.columns import Status, UnsuccessfulRow, read_flat
 from autosr_lib.storage.tables.prompts import PromptText
 
@@ -33,8 +33,3 @@ def read_outcomes(store: TableStore, table: str, dataset: StoredTable) -> Iterat
         if row is None or row.status == Status.WITHDRAWN:
             row = UnsuccessfulRow(text.prompt_id, Status.FAILED, NOT_SEARCHED, None)
         yield PromptOutcome(text.prompt, row)
-
-
-def has_rubric(outcome: PromptOutcome) -> bool:
-    """Return whether the prompt has a rubric; otherwise it failed."""
-    return isinstance(outcome.row, BestRubricRow)

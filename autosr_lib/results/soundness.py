@@ -27,6 +27,7 @@ OBJECTIVE_TOLERANCE = 1e-9
 def repeated_text_fault(prompt: Prompt) -> str | None:
     """Return which candidates of a prompt have the same text.
 
+    >>> from autosr_lib.domain.prompt import Candidate
     >>> a, b = Candidate(candidate_id="a", text="yes"), Candidate(candidate_id="b", text="yes ")
     >>> repeated_text_fault(Prompt(prompt_id="p", prompt="?", candidates=(a, b)))
     "'b' has the text of 'a'"
@@ -177,6 +178,7 @@ def length_fault(*, score_follows_length: bool, criteria_follow_length: tuple[st
 def probe_rise(probed: ProbeResult) -> float | None:
     """Return how much higher a variant scores than its response; None where either is unscored.
 
+    >>> from autosr_lib.evaluation.probes import Probe
     >>> probe_rise(ProbeResult("c1", Probe.PADDED, 0.5, 0.75))
     0.25
     """

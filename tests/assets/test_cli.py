@@ -21,7 +21,7 @@ from autosr_assets.runtime.graph_names import prompts_of
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.roles import Roles
-from autosr_lib.storage.rows import Row
+from autosr_lib.storage.tables.columns import Columns
 from tests.assets.commands import Home, Said, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
 
@@ -47,7 +47,7 @@ def search(home: Home, path: str, *options: str, roles: Roles | None = None) -> 
     return home.autosr("search", path, *SMALL, *generations, *options, roles=roles or fake_roles(noise=0.3))
 
 
-def best(home: Home, name: str = "calls") -> dict[str, Row]:
+def best(home: Home, name: str = "calls") -> dict[str, Columns]:
     """Return the row of each prompt's best rubric."""
     return {key: rows[0] for key, rows in home.rows(f"{name}/best_rubrics").items()}
 
