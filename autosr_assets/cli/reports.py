@@ -74,7 +74,7 @@ class Bars:
         """End a step; its bar stays."""
 
 
-def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, paths: Mapping[str, str]) -> None:
+def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, locations: Mapping[str, str]) -> None:
     """Print the outcome of a search: the best rubrics, figures, failures, and where everything was written."""
     totals = outcome.totals
     for row in outcome.rows:
@@ -86,8 +86,8 @@ def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, paths:
     if totals.rubrics > len(outcome.rows):
         console.print(f"\nOne prompt's rubric, scores and lineage: autosr show PROMPT --name {name}", highlight=False)
     console.print()
-    for title, path in paths.items():
-        console.print(f"{title + ':':<12}{escape(path)}", highlight=False, soft_wrap=True)
+    for title, location in locations.items():
+        console.print(f"{title + ':':<12}{escape(location)}", highlight=False, soft_wrap=True)
 
 
 def totals_table(totals: Totals) -> RenderableType:

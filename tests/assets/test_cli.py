@@ -1,6 +1,7 @@
 """The command line drives the graph: once, again, in chunks, after a crash, with a prompt that fails."""
 
 import asyncio
+import inspect
 import json
 import re
 import signal
@@ -16,7 +17,9 @@ import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from autosr_assets.automation.partition_ranges import partition_ranges
-from autosr_assets.cli.options import all_settings
+from autosr_assets.cli.lazy_commands import LazyGroup, load
+from autosr_assets.cli.main import COMMANDS
+from autosr_assets.cli.options.settings import all_settings
 from autosr_assets.runtime.graph_names import prompts_of
 from autosr_lib.errors import EndpointError
 from autosr_lib.evaluation.roles import Grade, GradeRequest
@@ -445,19 +448,28 @@ def test_the_templates_can_be_copied_and_are_not_written_over(home: Home, tmp_pa
     assert first.code == 0
     assert list((tmp_path / "mine").rglob("verifier.*"))
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
 
 
 def test_the_version_is_told(home: Home) -> None:
     assert home.autosr("--version").out == f"autosr {version('autosr')}\n"
 
 
+SLOW = {"numpy", "pyarrow", "pandas", "scipy", "openai", "dagster", "jinja2", "fastapi"}
+COMMANDS_OF_ALL_GROUPS = [
+    [name, *inner]
+    for name, entry in COMMANDS.items()
+    for inner in ([[inner] for inner in entry.commands] if isinstance(entry, LazyGroup) else [[]])
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "slow"),
     [
-        (["--help"], {"pydantic", "numpy", "pyarrow", "pandas", "scipy", "openai", "dagster"}),
-        (["search", "--help"], {"numpy", "pyarrow", "pandas", "scipy", "openai", "dagster", "jinja2"}),
+        (["--help"], {"pydantic", *SLOW}),
+        *(([*command, "--help"], SLOW) for command in COMMANDS_OF_ALL_GROUPS),  # typer needs pydantic for options
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_help_is_quick_since_nothing_slow_is_imported(arguments: list[str], slow: set[str]) -> None:
     code = f"import sys; from autosr_assets.cli.main import run; run({arguments!r}); sys.stderr.write(' '.join(sys.modules))"
@@ -466,3 +478,13 @@ def test_help_is_quick_since_nothing_slow_is_imported(arguments: list[str], slow
 
     assert "Usage" in done.stdout
     assert set(done.stderr.split()) & slow == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS_OF_ALL_GROUPS, ids=" ".join)
+def test_the_work_of_a_command_takes_the_options_that_the_table_names(command: list[str]) -> None:
+    entry = COMMANDS[command[0]]
+    entry = entry.commands[command[1]] if isinstance(entry, LazyGroup) else entry
+
+    (parameter,) = inspect.signature(load(entry.run)).parameters.values()
+
+    assert parameter.annotation is load(entry.options)
