@@ -24,7 +24,7 @@ def read_outcomes(store: TableStore, table: str, dataset: StoredTable) -> Iterat
 
     A prompt that has no row in the table of best rubrics counts as failed. Each row is read once.
     """
-    texts = (text for part in dataset.read_in_parts(PromptText._fields) for text in read_flat(PromptText, part))
+    texts = (text for part in dataset.read_batches(PromptText._fields) for text in read_flat(PromptText, part))
     for text in texts:
         if text.status == Status.WITHDRAWN:
             continue
