@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from autosr_assets.automation.pruning import Generations, Pruner, Replies, Runs, days_ago
+from autosr_assets.automation.pruning import GenerationPruner, Pruner, ReplyPruner, RunPruner, days_ago
 from autosr_assets.cli.options.files import PRUNABLE, PruneOptions
 from autosr_assets.cli.shared import open_store, stdout
 from autosr_assets.runtime.home import cache_location
@@ -42,7 +42,7 @@ def prune(options: PruneOptions) -> None:
 def _pruners(days: float) -> dict[str, Pruner]:
     store, before = open_store(), days_ago(days)
     return {
-        "generations": Generations(store, before),
-        "runs": Runs(store, before),
-        "replies": Replies(open_cache(cache_location(LlmSettings().cache_dir)), before),
+        "generations": GenerationPruner(store, before),
+        "runs": RunPruner(store, before),
+        "replies": ReplyPruner(open_cache(cache_location(LlmSettings().cache_dir)), before),
     }
