@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # slow to import
     from autosr_assets.cli.launch import SearchOutcome
     from autosr_lib.evaluation.holdout import PairSummary
     from autosr_lib.results.totals import Totals
-    from autosr_lib.storage.datasets import Contents
+    from autosr_lib.storage.datasets import DatasetFindings
     from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
     from autosr_lib.storage.tables.structs import RubricRows
 
@@ -189,20 +189,22 @@ def counts_table(counts: Mapping[str, int], kinds: Sequence[str]) -> Table:
     return table
 
 
-def dataset_summary(contents: Contents, references: Mapping[str, int]) -> RenderableType:
+def dataset_summary(findings: DatasetFindings, references: Mapping[str, int]) -> RenderableType:
     """Return what a dataset contains, with its faults and warnings.
 
     Args:
-        contents: of the dataset's file.
+        findings: of the dataset's file.
         references: number of prompts by who gives their preferences.
     """
     table = plain_table()
-    table.add_row("prompts", str(contents.prompts))
-    table.add_row("candidates", f"{contents.candidates} ({contents.fewest} to {contents.most} a prompt)")
-    table.add_row("sources", str(len(contents.sources)) if contents.sources else "not given")
+    table.add_row("prompts", str(findings.prompts))
+    table.add_row(
+        "candidates", f"{findings.candidates} ({findings.fewest_candidates} to {findings.most_candidates} a prompt)"
+    )
+    table.add_row("sources", str(len(findings.sources)) if findings.sources else "not given")
     table.add_row("reference", ", ".join(f"{name}: {plural(count, 'prompt')}" for name, count in references.items()))
-    table.add_row("rejected", str(len(contents.rejected)))
-    notes = [("fault", line) for line in contents.faults] + [("warning", line) for line in contents.warnings]
+    table.add_row("rejected", str(len(findings.rejected)))
+    notes = [("fault", line) for line in findings.faults] + [("warning", line) for line in findings.warnings]
     lines = [Padding(Text(f"{kind}: {line}"), (0, 0, 0, 2)) for kind, line in notes]
     return Group(table, *lines)
 

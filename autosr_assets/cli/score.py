@@ -9,8 +9,9 @@ from autosr_assets.cli.grading import load_rubrics, progress_bar
 from autosr_assets.cli.options.grading import ScoreOptions
 from autosr_assets.cli.shared import stdout
 from autosr_lib.errors import SettingsError
-from autosr_lib.reward.responses import check_suffix, read_responses
+from autosr_lib.reward.responses import read_responses
 from autosr_lib.reward.scoring_run import Outcome, ScoringRun
+from autosr_lib.storage.row_files import check_row_suffix
 
 
 def score(options: ScoreOptions) -> None:
@@ -24,7 +25,7 @@ def score(options: ScoreOptions) -> None:
     target = options.output or responses.with_name(f"{responses.stem}.scored{responses.suffix}")
     if target.absolute() == responses.absolute():
         raise SettingsError(f"output is {target}, which is the input; give another file")
-    check_suffix(target)
+    check_row_suffix(target)
     rubrics = load_rubrics(options)
     rows = read_responses(responses)
     with progress_bar(len(rows), "responses") as advance:

@@ -148,11 +148,11 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     def dataset(context: dg.AssetExecutionContext) -> Any:
         plan, store = dataset_plan(context.resources, name), getattr(context.resources, TABLES).store
         summary = store_dataset(plan.settings, store, plan.dataset_table)
-        for line in (*summary.contents.warnings, *summary.contents.faults):
+        for line in (*summary.findings.warnings, *summary.findings.faults):
             context.log.warning(line)
         register_prompts(context.instance, name, summary.keys)
         context.add_output_metadata(dataset_metadata(summary))
-        context.set_data_version(context.asset_key, dg.DataVersion(summary.contents.sha256))
+        context.set_data_version(context.asset_key, dg.DataVersion(summary.findings.sha256))
         return store.stored(plan.dataset_table)
 
     return dataset

@@ -13,7 +13,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
-from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
+from autosr_lib.storage.datasets import DatasetFindings, DatasetReader, file_sha256
 from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
@@ -92,7 +92,7 @@ def min_candidates(settings: DatasetSettings) -> int:
 class DatasetSummary:
     """What was stored of a dataset's file."""
 
-    contents: Contents
+    findings: DatasetFindings
     path: str
     keys: list[str] = field(default_factory=list)
     """Partition keys of the prompts of the file, in its order."""
@@ -112,7 +112,7 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
     """
     reader = dataset_reader(settings)
     source = DatasetSource.of_file(settings.path, skip_invalid=settings.skip_invalid)
-    summary = DatasetSummary(reader.contents, reader.path)
+    summary = DatasetSummary(reader.findings, reader.path)
 
     def present_prompts() -> Iterator[Prompt]:
         for prompt in reader:
@@ -120,8 +120,8 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
             if len(summary.preview) < PREVIEWED_PROMPTS:
                 summary.preview.append(prompt)
             yield prompt
-        summary.contents = reader.contents
-        if source is None or source.sha256 != reader.contents.sha256:
+        summary.findings = reader.findings
+        if source is None or source.sha256 != reader.findings.sha256:
             raise DatasetError(reader.path, ["was written to while it was read; try again once it is complete"])
 
     def withdrawn_prompts() -> Iterator[Prompt]:

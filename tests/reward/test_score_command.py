@@ -174,12 +174,12 @@ def test_unknown_prompts_are_named_and_nothing_is_asked(by_model: Searched, tmp_
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.jsonl", '{"prompt_id": "p"}\n', "row 1: response is missing"),
-        ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "row 1: prompt_id is 3; must be text"),
+        ("a.jsonl", '{"prompt_id": "p"}\n', "line 1: response is missing"),
+        ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "line 1: prompt_id is 3; must be text"),
         ("a.jsonl", '{"prompt_id": "p", "response": "x", "score": 1}\n', "score is a column that scoring adds"),
-        ("a.jsonl", "[1]\n", "line 1: a list of 1 is no object"),
+        ("a.jsonl", "[1]\n", "line 1: a list of 1 is not an object"),
         ("a.jsonl", "", "holds no rows"),
-        ("a.csv", "prompt_id,response\na\n", "more or fewer cells than the header"),
+        ("a.csv", "prompt_id,response\na\n", "row 2: has 1 cell, the header has 2"),
         ("a.parquet", "no", "cannot be read"),
         ("a.txt", "no", ".txt suffix; allowed are .jsonl, .ndjson, .csv, .parquet"),
     ],
