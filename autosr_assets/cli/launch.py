@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from autosr_assets.automation.dead_runs import mark_dead_runs
 from autosr_assets.automation.partition_ranges import search_ranges
-from autosr_assets.automation.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.dagster_internals.private_names import DagsterAssetCheckFailedError
 from autosr_assets.runtime.graph_names import dataset_key, preferences_key, prompts_of
 from autosr_assets.runtime.home import dagster_home
 from autosr_assets.runtime.instance import open_instance
 from autosr_assets.runtime.run_process import process_tags
+from autosr_assets.runtime.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.steps.dataset import register_prompts
 from autosr_assets.steps.export import best_rows, export_target, is_exported
 from autosr_lib.errors import AutosrError, StorageError

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from autosr_assets.automation.incoming import Inbox
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.automation.pools import endpoint_pool
-from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.settings_config import settings_resource
@@ -22,6 +21,7 @@ from autosr_assets.runtime.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
+from autosr_assets.runtime.run_tags import dataset_tags
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts
 from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import RUN_RESOURCES, dataset_plan, dataset_runner

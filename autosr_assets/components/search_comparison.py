@@ -8,9 +8,9 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
-from autosr_assets.automation.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.runtime.graph_names import TABLES, checked_name, common_dataset, dataset_key
+from autosr_assets.runtime.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.steps.comparison import COMPARISON, compare_searches, comparison_metadata, comparison_table
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.errors import SettingsError

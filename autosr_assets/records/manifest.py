@@ -13,7 +13,7 @@ from typing import Any
 
 from upath import UPath
 
-from autosr_assets.automation.run_tags import settings_fingerprint
+from autosr_assets.runtime.run_tags import settings_fingerprint
 from autosr_lib.llm.templates import verifier_template
 from autosr_lib.pipeline.call_records import search_usage
 from autosr_lib.pipeline.dataset_storage import DatasetSource

@@ -109,7 +109,7 @@ def rows_in_order(
     store: TableStore, table: str, dataset: StoredTable, columns: Sequence[str] | None = None
 ) -> Iterator[Row]:
     """Yield the rows of a table of best rubrics, as `best_rows` does; it takes no settings."""
-    parts = dataset.read_in_parts(["prompt_id", "status", "prompt"])
+    parts = dataset.read_batches(["prompt_id", "status", "prompt"])
     for entry in (entry for part in parts for entry in part.to_pylist()):
         if entry["status"] == Status.WITHDRAWN:
             continue

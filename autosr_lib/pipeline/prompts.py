@@ -46,7 +46,7 @@ def present_prompt_ids(dataset: StoredTable) -> list[str]:
 
 
 def _cache_key(dataset: StoredTable, key: str) -> tuple[str, str, str]:
-    return "prompt", dataset.table, key
+    return "prompt", str(dataset.table), key
 
 
 def _size(prompt: Prompt) -> int:

@@ -28,7 +28,7 @@ from tests.worlds import planted_prompt
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What a command answered."""
 
     code: int
@@ -42,7 +42,7 @@ class Home:
 
     root: Path
 
-    def autosr(self, *arguments: str, roles: Roles | None = None) -> Said:
+    def autosr(self, *arguments: str, roles: Roles | None = None) -> CommandResult:
         """Run a command; with `roles`, every backend that it opens is answered by them."""
         if not (self.root / "dagster").exists():
             shutil.copytree(fresh_dagster_home(), self.root / "dagster")
@@ -55,7 +55,7 @@ class Home:
                 patch.setattr("autosr_lib.pipeline.backend_pool.open_backend", lambda *_: fake_backend(roles))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(list(arguments))
-        return Said(code, out.getvalue(), err.getvalue())
+        return CommandResult(code, out.getvalue(), err.getvalue())
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that a command finds; there is no key among them."""

@@ -11,7 +11,7 @@ from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.results.export_check import differences
 from autosr_lib.search.roles import Roles
-from tests.assets.commands import Home, Said, planted, write_prompts
+from tests.assets.commands import CommandResult, Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-def search(home: Home, prompts: list[Prompt], *options: str, roles: Roles | None = None) -> Said:
+def search(home: Home, prompts: list[Prompt], *options: str, roles: Roles | None = None) -> CommandResult:
     """Search these prompts with fake roles, in one small generation."""
     path = write_prompts(home.root.parent / "calls.json", prompts)
     return home.autosr("search", path, *SMALL, *options, roles=roles or fake_roles(noise=0.3))

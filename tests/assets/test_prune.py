@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.automation.pruning import shrunk
+from autosr_assets.automation.pruning import vacuum
 from autosr_assets.runtime.home import dagster_home
 from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
@@ -22,13 +22,13 @@ from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from tests.assets.commands import Home, Said, dataset_table, fake_backend, planted, write_prompts
+from tests.assets.commands import CommandResult, Home, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2")
 
 
-def search(home: Home, path: str, generations: int, *options: str) -> Said:
+def search(home: Home, path: str, generations: int, *options: str) -> CommandResult:
     roles = fake_roles(noise=0.3)
     return home.autosr("search", path, *SMALL, "--generations", str(generations), *options, roles=roles)
 
@@ -203,7 +203,7 @@ def test_a_database_gives_back_what_was_deleted_unless_somebody_reads_it(tmp_pat
             reader.execute("SELECT i FROM kept").fetchall()
         size = path.stat().st_size
 
-        freed = shrunk(path, patience=0.1)
+        freed = vacuum(path, timeout=0.1)
 
         assert (freed, path.stat().st_size) == ((0, size) if is_read else (size - 8192, 8192))
         assert len(writer.execute("SELECT i FROM kept").fetchall()) == 10
