@@ -7,7 +7,6 @@ from typing import NoReturn
 import numpy as np
 
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.domain.wording import plural
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.evaluation.reference import build_reference, choose_judge, gather_preferences
@@ -54,13 +53,12 @@ async def evaluate_on_labels(
         else:
             selected.append(prompt)
     if not selected:
-        raise DatasetError(
-            rubrics.export.path,
-            [
-                f"has no rubric for {plural(len(without_rubric), 'prompt')} of the dataset, and "
-                f"{plural(len(without_labels), 'prompt')} have no labels; give a dataset with ranks or qualities for its prompts"
-            ],
-        )  # fmt: skip
+        fault = (
+            "no prompt of the dataset has both a rubric in the export and labels "
+            f"({len(without_rubric)} without a rubric, {len(without_labels)} without labels); "
+            "give a dataset with ranks or qualities for the prompts of the export"
+        )
+        raise DatasetError(rubrics.export.path, [fault])
     semaphore = asyncio.Semaphore(MAX_PROMPTS_IN_FLIGHT)
 
     async def grade(prompt: Prompt) -> LabelledScores:

@@ -236,8 +236,6 @@ def _create_verifier(export: SearchExport, backend: BackendSettings, client: Mod
     if client is None:
         return heuristic_roles(export.settings.seed, backend.noise).verifier
     if export.verifier_template is None:
-        raise SettingsError(
-            f"{export.path}: run_manifest has no verifier_template; run the search again to write it"
-        )
+        raise SettingsError(f"{export.path}: run_manifest has no verifier_template; run the search again to write it")
     template = PromptTemplate(Role.VERIFIER, export.verifier_template, f"{export.path}: verifier_template")
     return LlmVerifier(client, template, Extractor(backend.llm.extraction), export.settings.grading)

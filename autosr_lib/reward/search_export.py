@@ -87,7 +87,9 @@ def read_export(path: str | UPath) -> SearchExport:
         content = parse_json(UPath(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, JsonError, ValueError, ImportError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(f"{path}: cannot be read: {reason}; allowed: the JSON that `autosr search` wrote") from error
+        raise SettingsError(
+            f"{path}: cannot be read: {reason}; allowed: the JSON that `autosr search` wrote"
+        ) from error
     if not isinstance(content, Mapping) or not isinstance(content.get("best_rubrics"), list):
         raise SettingsError(f"{path}: has no best_rubrics; allowed: the JSON that `autosr search` wrote")
     manifest = content.get("run_manifest")

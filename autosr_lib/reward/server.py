@@ -49,14 +49,18 @@ class CriterionReply(BaseModel):
     votes: list[float | None]
     reasons: list[str] = Field(description="The verifier's reason for each vote.")
     is_applicable: bool
-    measure: str | None = Field(description="The function that grades the criterion without a call; null if a model does.")
+    measure: str | None = Field(
+        description="The function that grades the criterion without a call; null if a model does."
+    )
 
 
 class ScoreReply(BaseModel):
     """A graded response."""
 
     prompt_id: str
-    score: float | None = Field(description="0..1; null is unscored: more than half of the rubric's weight has no grade.")
+    score: float | None = Field(
+        description="0..1; null is unscored: more than half of the rubric's weight has no grade."
+    )
     ungraded: float = Field(description="Share of the rubric's weight that is ungraded.")
     grades: list[CriterionReply]
 

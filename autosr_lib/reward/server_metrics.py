@@ -29,14 +29,20 @@ class ServerMetrics:
         self._registry = CollectorRegistry()
         self._requests = Counter("autosr_requests", "Requests replied to.", ["path", "status"], registry=self._registry)
         self._seconds = Histogram(
-            "autosr_request_seconds", "Seconds from request to reply.", ["path"], buckets=SECONDS_BUCKETS, registry=self._registry
+            "autosr_request_seconds",
+            "Seconds from request to reply.",
+            ["path"],
+            buckets=SECONDS_BUCKETS,
+            registry=self._registry,
         )
         self._in_flight = Gauge("autosr_in_flight", "Scoring requests that are running.", registry=self._registry)
         self._responses = Counter(
             "autosr_responses", "Graded responses, scored or unscored.", ["outcome"], registry=self._registry
         )
         self._ungraded = Counter(
-            "autosr_ungraded_weight", "Sum over responses of the ungraded share of the rubric's weight.", registry=self._registry
+            "autosr_ungraded_weight",
+            "Sum over responses of the ungraded share of the rubric's weight.",
+            registry=self._registry,
         )
         if rubrics.client is not None:
             self._registry.register(_ModelCalls(rubrics.client))
