@@ -7,7 +7,8 @@ WORKERS ?= 2
 # What runs on the lowest versions: the library, and of the graph and the server what tells most of a version in little time.
 LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/test_corpus.py \
 	tests/test_settings_merge.py $(addprefix tests/assets/test_,definitions.py io_manager.py event_log.py home.py \
-	dagster_behaviour.py partition_keys.py celery_launcher.py cli.py) $(addprefix tests/reward/test_,shapes.py rubrics.py \
+	dagster_behaviour.py dagster_internals.py celery_launcher.py cli.py dataset_and_template_commands.py search_command.py \
+	search_demo.py search_resumed.py) $(addprefix tests/reward/test_,shapes.py rubrics.py \
 	serve_command.py trainers.py)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -34,7 +35,7 @@ demo: $(READY) ## search rubrics for the demo dataset, offline, and print the be
 	@$(BIN)/autosr search --search evolutionary --backend heuristic
 
 ui: $(READY) ## open the web UI on the same home as the command line
-	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.automation.start)" \
+	@DAGSTER_HOME="$$($(BIN)/python -m autosr_assets.cli.prepare_ui)" \
 		DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS=600 DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=600 $(BIN)/dagster dev -w workspace.yaml
 
 docs: $(READY) ## build the documentation site into build/site; broken links fail

@@ -14,6 +14,7 @@ import pyarrow as pa
 from autosr_assets.runtime.home import storage_root
 from autosr_lib.errors import StorageError
 from autosr_lib.storage.store import Rows, StoredTable, TableStore
+from autosr_lib.storage.table_names import TableName
 
 PartitionRows = dict[str, StoredTable | pa.Table]
 """What a partitioned asset returns: for every partition key of its run new rows, or the handle on its stored ones."""
@@ -29,9 +30,9 @@ _LISTING_PAYS = 8
 """Partitions from which on one listing of the folder is quicker than a look for each file."""
 
 
-def table_of(key: dg.AssetKey) -> str:
+def table_of(key: dg.AssetKey) -> TableName:
     """Return the name of an asset's table."""
-    return "/".join(key.path)
+    return TableName.from_parts(key.path)
 
 
 class ParquetIOManager(dg.ConfigurableIOManager):
@@ -90,7 +91,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         return {key: store.stored(table, key) for key in keys if key in there}
 
 
-def _write(store: TableStore, table: str, key: str | None, rows: object) -> None:
+def _write(store: TableStore, table: TableName, key: str | None, rows: object) -> None:
     if isinstance(rows, StoredTable):
         if (rows.table, rows.key) != (table, key) or not store.exists(table, key):
             raise StorageError(f"{store.path(table, key)}: the handle on {rows.table} is not what is stored here")

@@ -27,10 +27,10 @@ MODULE = """
 import warnings
 warnings.simplefilter("ignore")
 from autosr_assets.cli.chosen_search import search_of_file
-from autosr_assets.cli.options import Told
+from autosr_assets.records.given_settings import GivenSettings
 from autosr_assets.cli.shared import open_store
 from autosr_lib.pipeline.progress import NoProgress
-defs = search_of_file({path!r}, None, Told({{}}, {{}}, {{}}), open_store()).definitions(NoProgress())
+defs = search_of_file({path!r}, None, GivenSettings({{}}, {{}}, {{}}), open_store()).definitions(NoProgress())
 """
 
 
@@ -40,15 +40,15 @@ def materialize(folder: Path, prompts: int) -> Path:
 
     from autosr_assets.cli.chosen_search import search_of_file
     from autosr_assets.cli.launch import Launch, RunRequest
-    from autosr_assets.cli.options import Told
     from autosr_assets.cli.shared import open_store
+    from autosr_assets.records.given_settings import GivenSettings
     from autosr_assets.runtime.home import dagster_home
     from autosr_lib.pipeline.progress import NoProgress
 
     path = write_dataset(folder / "page.jsonl", prompts)
     dagster_home()
     store = open_store()
-    launch = Launch(search_of_file(path, None, Told({}, {}, {}), store), store, NoProgress())
+    launch = Launch(search_of_file(path, None, GivenSettings({}, {}, {}), store), store, NoProgress())
     launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "dataset"])])))
     keys = tuple(f"p{number:06d}" for number in range(prompts))
     launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "preferences"])]), keys, checks=frozenset()))

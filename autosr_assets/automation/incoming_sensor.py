@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
+from autosr_assets.automation.dagster_runs import unfinished_run
 from autosr_assets.automation.incoming import Inbox, stamp_of
-from autosr_assets.automation.known_runs import unfinished_run
-from autosr_assets.automation.run_tags import ASKED_BY, INCOMING, dataset_tags
 from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
 from autosr_assets.runtime.graph_names import TABLES, dataset_key, dataset_settings_key
+from autosr_assets.runtime.run_tags import ASKED_BY, INCOMING, dataset_tags
 from autosr_lib.pipeline.dataset_storage import DatasetSource, min_candidates
 from autosr_lib.settings import DatasetRunSettings
 

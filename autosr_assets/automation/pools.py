@@ -1,4 +1,4 @@
-"""The pool of an endpoint: it keeps two runs from asking at once."""
+"""The concurrency pool of an endpoint: it keeps two runs from using the endpoint at the same time."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,21 +9,24 @@ from autosr_lib.settings import BackendName, BackendSettings
 
 
 def endpoint_pool(settings: BackendSettings) -> str | None:
-    """Return the pool of the endpoint that these settings may ask, or None where only heuristics answer.
+    """Return the pool of the endpoint that these settings may use, or None if no model is ever asked.
 
-    `dagster.yaml` gives each pool one run at a time, so that the limits of a run are the limits of the endpoint.
+    `dagster.yaml` allows each pool one run at a time, so that the limits of a run are the limits of the endpoint.
+
+    >>> endpoint_pool(BackendSettings(backend="llm", llm={"base_url": "https://example.com/v1"}))
+    'endpoint_example_com_v1'
     """
     if settings.backend in (BackendName.HEURISTIC, BackendName.MOCK):
         return None
-    place = urlsplit(settings.llm.base_url)
-    return "endpoint_" + re.sub(r"[^A-Za-z0-9]+", "_", f"{place.netloc}{place.path}").strip("_")
+    address = urlsplit(settings.llm.base_url)
+    return "endpoint_" + re.sub(r"[^A-Za-z0-9]+", "_", f"{address.netloc}{address.path}").strip("_")
 
 
-def make_pools_known(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> None:
-    """Give the pools of all assets the default limit, where they have none yet.
+def register_pools(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> None:
+    """Give the pools of all assets the default limit, if they have no limit yet.
 
-    Dagster's run queue does so by itself, but counts a pool only from its next look on (1.13): the first two runs over a new
-    endpoint would overlap. A limit that somebody gave stays; Dagster would put its default in the place of it.
+    Dagster's run queue registers pools itself, but enforces a limit only from its next iteration on (1.13): the first two
+    runs over a new endpoint would overlap. Limits that a user has set stay; Dagster's method would overwrite them.
     """
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits or instance.global_op_concurrency_default_limit is None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from autosr_assets.automation.partition_ranges import search_ranges
-from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, range_tags
 from autosr_assets.runtime.graph_names import candidates_key, prompts_of
+from autosr_assets.runtime.run_tags import ASKED_BY, EXPORT_LATER, range_tags
 from autosr_lib.pipeline.pending import PendingWork
 from autosr_lib.pipeline.search_plan import SearchPlan
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import dagster as dg
 
+from autosr_assets.automation.dagster_runs import last_run, unfinished_run
 from autosr_assets.automation.incoming_sensor import read_cursor
-from autosr_assets.automation.known_runs import last_run, unfinished_run
-from autosr_assets.automation.pools import make_pools_known
-from autosr_assets.automation.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
+from autosr_assets.automation.pools import register_pools
 from autosr_assets.automation.search_requests import SearchRequests
 from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
+from autosr_assets.runtime.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
 from autosr_assets.steps.export import is_exported
 from autosr_lib.pipeline.pending import stored_pending_work
 from autosr_lib.pipeline.search_runner import SearchRunner
@@ -45,7 +45,7 @@ def new_prompts_sensor(
 
         instance = context.instance
         if context.repository_def is not None:  # also for runs that somebody launches by hand
-            make_pools_known(instance, context.repository_def)
+            register_pools(instance, context.repository_def)
         # Also those of the command line: what they leave is asked for, and no prompt twice.
         if (run := unfinished_run(instance, {SEARCH: name})) is not None:
             return result(f"waits for run {run.run_id} of {name}")
@@ -92,7 +92,7 @@ def nightly_schedule(
         required_resource_keys=resources,
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        make_pools_known(context.instance, context.repository_def)
+        register_pools(context.instance, context.repository_def)
         if (run := unfinished_run(context.instance, {SEARCH: name})) is not None:
             return dg.SkipReason(f"run {run.run_id} of {name} has not ended")
         runner = runner_of(context.resources)

@@ -8,11 +8,11 @@ from typing import Any
 
 import dagster as dg
 
-from autosr_assets.cli.options import Told
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
+from autosr_assets.records.given_settings import GivenSettings
 from autosr_assets.runtime.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
 from autosr_assets.runtime.home import CHECKOUT
 from autosr_lib.errors import SettingsError
@@ -67,7 +67,7 @@ class ChosenSearch:
         return SearchPlan.of(dataset, self.name, self.structure, self.settings, store)
 
 
-def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -> ChosenSearch:
+def search_of_file(path: str, name: str | None, given_settings: GivenSettings, store: TableStore) -> ChosenSearch:
     """Return the search of a file: the components that a YAML would hold, made on the spot.
 
     Searches of other modes or scopes over the same file share its prompts and preferences, under names of their own.
@@ -77,11 +77,11 @@ def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -
     """
     given = name
     name = checked_name(given, "search") if given is not None else name_of_file(path)
-    structure = validate_settings(Structure, told.structure)
+    structure = validate_settings(Structure, given_settings.structure)
     dataset = validate_settings(
-        DatasetRunSettings, {"path": absolute_dataset_path(path), **nested_settings(told.dataset)}
+        DatasetRunSettings, {"path": absolute_dataset_path(path), **nested_settings(given_settings.dataset)}
     )
-    settings = validate_settings(SearchRunSettings, nested_settings(told.search))
+    settings = validate_settings(SearchRunSettings, nested_settings(given_settings.search))
     if name in names_in_defs():
         raise SettingsError(
             f"name {name!r} belongs to {DEFS.name}/; allowed: another --name, or --search to run what is defined there"
@@ -102,7 +102,7 @@ def search_of_file(path: str, name: str | None, told: Told, store: TableStore) -
     return ChosenSearch("_".join([name, *parts]), name, PromptDataset(settings=dataset), component, dataset, settings)
 
 
-def search_of_yaml(folder: str, told: Told) -> ChosenSearch:
+def search_of_yaml(folder: str, given_settings: GivenSettings) -> ChosenSearch:
     """Return the search that `defs/<folder>` defines, with this run's changes of its settings.
 
     Raises:
@@ -114,15 +114,15 @@ def search_of_yaml(folder: str, told: Told) -> ChosenSearch:
     component = searches[folder]
     if component.dataset not in datasets:
         raise SettingsError(f"dataset {component.dataset!r} of search {folder!r} is not in {DEFS}")
-    if told.structure:
-        what = ", ".join(told.structure)
+    if given_settings.structure:
+        what = ", ".join(given_settings.structure)
         raise SettingsError(
             f"{what} cannot be changed for one run of {folder!r}; allowed: in its YAML, or fewer by max_generations"
         )
     dataset = datasets[component.dataset]
-    settings, changed = _overridden(component.effective_settings, told.search)
+    settings, changed = _overridden(component.effective_settings, given_settings.search)
     component.check_settings(settings)
-    dataset_settings, dataset_changed = _overridden(dataset.current_settings(component.dataset), told.dataset)
+    dataset_settings, dataset_changed = _overridden(dataset.current_settings(component.dataset), given_settings.dataset)
     dataset.check_settings(dataset_settings)
     overrides = {
         search_settings_key(folder): {"config": changed},

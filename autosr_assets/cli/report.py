@@ -1,34 +1,32 @@
-"""The command `autosr report`."""
-
-from typing import Annotated
+"""The work of `autosr report`."""
 
 import typer
 
-from autosr_assets.cli.shared import Debug, open_store
+from autosr_assets.cli.options.results import ReportOptions
+from autosr_assets.cli.shared import open_store
+from autosr_assets.cli.stored_searches import stored_searches
+from autosr_assets.records.run_records import read_record
+from autosr_assets.steps.export import EXPORT
+from autosr_assets.views.report import write_report
 from autosr_lib.errors import SettingsError
+from autosr_lib.results.outcomes import read_outcomes
+from autosr_lib.results.summary import summarise
+from autosr_lib.storage.tables.exports import read_export
 
 
-def report(
-    name: Annotated[str, typer.Argument(help="Name of the search.")],
-    *,
-    _debug: Debug = False,
-) -> None:
-    """Write the HTML report of a search's last export again, from what is stored, and print where it is."""
-    from autosr_assets.cli.stored_searches import stored_searches  # noqa: PLC0415
-    from autosr_assets.records.run_records import read_record  # noqa: PLC0415
-    from autosr_assets.steps.export import EXPORT, rows_in_order  # noqa: PLC0415
-    from autosr_assets.views.report import Digest, write_report  # noqa: PLC0415
-    from autosr_lib.results.export import Totals  # noqa: PLC0415
+def report(options: ReportOptions) -> None:
+    """Write the HTML report of a search's last export again, from stored data, and print its path.
 
-    store = open_store()
+    Raises:
+        SettingsError: the search has no export.
+    """
+    store, name = open_store(), options.name
     rows = store.read(f"{name}/{EXPORT}")
     if rows is None:
-        known = ", ".join(stored_searches(store)) or "none yet"
-        raise SettingsError(f"name {name!r} is no search with an export; there are {known}")
-    last = rows.to_pylist()[0]
-    target, manifest = read_record(last["path"], last["run_id"])
-    totals, digest = Totals(), Digest()
+        searches = ", ".join(stored_searches(store)) or "none yet"
+        raise SettingsError(f"name {name!r} is no search with an export; there are {searches}")
+    last = read_export(rows)
+    target, manifest = read_record(last.path, last.run_id)
     dataset = store.stored(f"{manifest['dataset_name']}/dataset")
-    for row in digest.watched(rows_in_order(store, f"{name}/best_rubrics", dataset)):
-        totals.add(row)
-    typer.echo(str(write_report(store, target, manifest, totals, digest)))
+    summary = summarise(outcome.row for outcome in read_outcomes(store, f"{name}/best_rubrics", dataset))
+    typer.echo(str(write_report(store, target, manifest, summary)))

@@ -1,162 +1,133 @@
-"""The command `autosr search`, with an option for every setting."""
+"""The work of `autosr search`."""
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.main
+from rich.console import Console
 
-from autosr_assets.cli.options import Told, sorted_by_owner, told_settings, with_settings
-from autosr_assets.cli.shared import SOME_FAILED, Debug, open_store, stdout, tell_warnings
+from autosr_assets.cli.chosen_search import ChosenSearch, search_of_file, search_of_yaml
+from autosr_assets.cli.exit_codes import ExitCode
+from autosr_assets.cli.launch import Launch
+from autosr_assets.cli.options.search import SearchOptions
+from autosr_assets.cli.options.setting_values import read_setting_values
+from autosr_assets.cli.reports import Bars, counts_table, print_outcome
+from autosr_assets.cli.shared import open_store, show_warnings, stdout
+from autosr_assets.cli.spending import confirm_cost, print_estimate
+from autosr_assets.records.given_settings import GivenSettings
+from autosr_assets.records.settings_file import read_settings
+from autosr_assets.runtime.home import dagster_home
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
-from autosr_lib.search.profiles import PROFILES, profile_settings
+from autosr_lib.pipeline.expected_spending import call_shares
+from autosr_lib.pipeline.pending import KINDS
+from autosr_lib.pipeline.progress import NoProgress
+from autosr_lib.search.profiles import profile_settings
 from autosr_lib.search.settings import Mode
+from autosr_lib.storage.store import TableStore
 
-if TYPE_CHECKING:
-    from autosr_assets.cli.chosen_search import ChosenSearch
-    from autosr_lib.storage.store import TableStore
-
-ALL_SHOWN = 5
-"""Prompts up to which all best rubrics are printed."""
-
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+MAX_SHOWN = 5
+"""All best rubrics are printed if the search has at most this many prompts."""
 
 
-@app.command()
-@with_settings
-def search(
-    dataset: Annotated[str | None, typer.Argument(help="File of prompts: JSON, JSON Lines, CSV or Parquet.")] = None,
-    *,
-    name: Annotated[str | None, typer.Option(help="Name of the search; by default the file's stem.")] = None,
-    defined: Annotated[
-        str | None, typer.Option("--search", help="Run the search that this folder of autosr_assets/defs/ defines.")
-    ] = None,
-    iterations: Annotated[
-        str | None,
-        typer.Option(help="Rounds in mode iterative: its generations.", metavar="WHOLE", rich_help_panel="Structure"),
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help=f"Which defaults: {', '.join(PROFILES)}; options that are given win.")
-    ] = "default",
-    settings: Annotated[
-        Path | None,
-        typer.Option(help="File of settings, YAML or JSON; also the manifest of a run. Options that are given win."),
-    ] = None,
-    formal: Annotated[
-        bool, typer.Option("--formal", metavar="", help="Ask models, never heuristics; needs the key.")
-    ] = False,
-    chunk_size: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="WHOLE", help="Most prompts of one Dagster run. [default: 1000]", show_default=False
-        ),
-    ] = 1000,
-    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Only count what there is to do.")] = False,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", metavar="", help="Only reckon calls, tokens and cost; no model is asked.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before a search above confirm_cost.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Show Dagster's log.")] = False,
-    _debug: Debug = False,
-    **given: Any,
-) -> None:
-    """Search for the best rubric of every prompt of a dataset.
-
-    What is done already is not done again: the same command goes on where the last one ended.
-    """
-    told = _told(given, iterations=iterations, profile=profile, formal=formal, file=settings)
-    if (dataset is None) == (defined is None):
-        raise SettingsError("nothing to search; give a dataset's file, or --search with a folder of defs/, not both")
-    if defined is not None and name is not None:
-        raise SettingsError(f"name {name!r} is for a file; the search {defined!r} has its own")
-    from autosr_assets.cli.chosen_search import search_of_file, search_of_yaml  # noqa: PLC0415
-
-    store = open_store()
-    chosen = search_of_yaml(str(defined), told) if dataset is None else search_of_file(dataset, name, told, store)
-    from autosr_lib.pipeline.expected_spending import call_shares  # noqa: PLC0415
-
-    if (shares := call_shares(chosen.settings, chosen.dataset_settings)) is not None:
-        calls = f"{shares.least}" if shares.least == shares.most else f"{shares.least} to {shares.most}"
-        note = f"max_calls {shares.max_calls} gives each of {shares.prompts} prompts {calls} calls"
-        typer.echo(f"autosr: note: {note}, as max_calls_per_prompt would", err=True)
-    if dry_run:
-        _print_counts(chosen, store)
-        return
-    from autosr_assets.cli.spending import confirm_cost, print_estimate  # noqa: PLC0415
-
-    if estimate:
-        print_estimate(chosen, store)
-        return
-    confirm_cost(chosen, store, is_agreed=yes)
-    _run_search(chosen, store, chunk_size, is_verbose=verbose)
-
-
-def _told(given: Mapping[str, Any], *, iterations: str | None, profile: str, formal: bool, file: Path | None) -> Told:
-    """Return the settings that were given, with those that a file and other options stand for.
+def search(options: SearchOptions) -> None:
+    """Run a search in this process, or only count or estimate what is left to do.
 
     Raises:
-        SettingsError: heuristics are asked for, and models only.
+        AutosrError: the options, the dataset, the settings or the machine do not allow the search.
+        Exit: a prompt failed, or the user does not agree to the cost.
     """
-    known = dict(given)
-    if iterations is not None and known.get("mode") == Mode.ITERATIVE:
-        known["generations"] = iterations  # a command of the seed system may name both
-    elif iterations is not None:
-        typer.echo(f"autosr: note: iterations {iterations} changes nothing without --mode iterative", err=True)
-    if formal:
-        backend = known.get("backend") or "llm"
+    given_settings = _given_settings(options)
+    store = open_store()
+    chosen = _choose_search(options, given_settings, store)
+    _note_call_shares(chosen)
+    if options.dry_run:
+        _print_counts(chosen, store)
+    elif options.estimate:
+        print_estimate(chosen, store)
+    else:
+        confirm_cost(chosen, store, is_agreed=options.yes)
+        _run_search(chosen, store, options)
+
+
+def _given_settings(options: SearchOptions) -> GivenSettings:
+    """Return the settings that options, the settings file and the profile give, in this order of precedence.
+
+    Raises:
+        SettingsError: `--formal` is combined with a backend of heuristics, or the file cannot be used.
+    """
+    values = dict(options.setting_values)
+    if options.iterations is not None and values.get("mode") == Mode.ITERATIVE:
+        values["generations"] = options.iterations  # a command of the seed system may name both
+    elif options.iterations is not None:
+        _print_note(f"iterations {options.iterations} changes nothing without --mode iterative")
+    if options.formal:
+        backend = values.get("backend", "llm")
         if backend not in ("llm", "auto"):
             raise SettingsError(f"backend is {backend!r}, but --formal asks models; must be 'llm'")
-        known["backend"] = "llm"
-    told = told_settings(known)
-    if file is not None:
-        from autosr_assets.records.settings_file import read_settings  # noqa: PLC0415
-
-        told = read_settings(file).overlaid(told)
-    mode = Mode.ITERATIVE if told.structure.get("mode") == Mode.ITERATIVE else Mode.EVOLUTIONARY
-    usual = sorted_by_owner(profile_settings(profile, mode))
-    return usual.overlaid(told)
+        values["backend"] = "llm"
+    given_settings = read_setting_values(values)
+    if options.settings is not None:
+        given_settings = read_settings(options.settings).updated_with(given_settings)
+    mode = Mode.ITERATIVE if given_settings.structure.get("mode") == Mode.ITERATIVE else Mode.EVOLUTIONARY
+    return GivenSettings.from_dotted(profile_settings(options.profile, mode)).updated_with(given_settings)
 
 
-def _print_counts(chosen: "ChosenSearch", store: "TableStore") -> None:
-    from autosr_assets.cli.launch import Launch  # noqa: PLC0415
-    from autosr_assets.cli.reports import counts_table  # noqa: PLC0415
-    from autosr_lib.pipeline.pending import KINDS  # noqa: PLC0415
-    from autosr_lib.pipeline.progress import NoProgress  # noqa: PLC0415
+def _choose_search(options: SearchOptions, given_settings: GivenSettings, store: TableStore) -> ChosenSearch:
+    """Return the search of the dataset's file, or of the folder of `defs/`.
 
+    Raises:
+        SettingsError: none or both of them are given, or the search cannot be run with these settings.
+    """
+    if options.dataset is not None and options.defined is None:
+        return search_of_file(options.dataset, options.name, given_settings, store)
+    if options.dataset is not None or options.defined is None:
+        raise SettingsError("nothing to search; give a dataset's file, or --search with a folder of defs/, not both")
+    if options.name is not None:
+        raise SettingsError(f"name {options.name!r} is for a file; the search {options.defined!r} has its own")
+    return search_of_yaml(options.defined, given_settings)
+
+
+def _note_call_shares(chosen: ChosenSearch) -> None:
+    """Print how `max_calls` is divided among the prompts.
+
+    Raises:
+        SettingsError: the share of some prompt would not pay for a first rubric.
+    """
+    shares = call_shares(chosen.settings, chosen.dataset_settings)
+    if shares is not None:
+        calls = f"{shares.least}" if shares.least == shares.most else f"{shares.least} to {shares.most}"
+        prompts = plural(shares.prompts, "prompt")
+        _print_note(
+            f"max_calls {shares.max_calls} gives each of {prompts} {calls} calls, as max_calls_per_prompt would"
+        )
+
+
+def _print_note(note: str) -> None:
+    typer.echo(f"autosr: note: {note}", err=True)
+
+
+def _print_counts(chosen: ChosenSearch, store: TableStore) -> None:
     pending = Launch(chosen, store, NoProgress()).survey()
     console = stdout()
-    console.print(f"search {chosen.name}: {len(pending.keys)} prompts to do; nothing was run")
+    console.print(f"search {chosen.name}: {plural(len(pending.keys), 'prompt')} to do; nothing was run")
     console.print(counts_table(pending.counts, KINDS))
 
 
-def _run_search(chosen: "ChosenSearch", store: "TableStore", chunk_size: int, *, is_verbose: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    from autosr_assets.cli.launch import Launch  # noqa: PLC0415
-    from autosr_assets.cli.reports import Bars, print_outcome  # noqa: PLC0415
-    from autosr_assets.runtime.home import dagster_home  # noqa: PLC0415
-
-    tell_warnings(is_verbose=is_verbose)
+def _run_search(chosen: ChosenSearch, store: TableStore, options: SearchOptions) -> None:
+    show_warnings(is_verbose=options.verbose)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with Bars(Console(stderr=True)) as bars:
-        launch = Launch(chosen, store, bars, "DEBUG" if is_verbose else "CRITICAL")
-        outcome = launch.run(chunk_size, ALL_SHOWN + 1)
+        launch = Launch(chosen, store, bars, "DEBUG" if options.verbose else "CRITICAL")
+        outcome = launch.run(options.chunk_size, MAX_SHOWN + 1)
     if not outcome.pending.keys:
-        stdout().print(f"All {outcome.totals.done} prompts of {chosen.name} are up to date.\n")
-    if outcome.totals.done > ALL_SHOWN:
+        stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
+    if outcome.totals.rubrics > MAX_SHOWN:
         outcome.rows.clear()
-    places = {
+    locations = {
         "export": outcome.target,
         "tables": str(store.root / chosen.name),
         "web UI": f"make ui, or: DAGSTER_HOME={dagster_home()} dagster dev -w workspace.yaml",
     }
-    print_outcome(stdout(), outcome, name=chosen.name, places=places)
+    print_outcome(stdout(), outcome, name=chosen.name, locations=locations)
     if outcome.totals.failed:
-        raise typer.Exit(SOME_FAILED)
-
-
-command = typer.main.get_command(app)
+        raise typer.Exit(ExitCode.SOME_FAILED)

@@ -6,11 +6,11 @@ import signal
 
 import uvicorn
 
-from autosr_assets.cli.reward import TOKEN
 from autosr_lib.errors import SettingsError
 from autosr_lib.reward.rubrics import Rubrics
 from autosr_lib.reward.server import ServeSettings, create_app
 
+TOKEN = "AUTOSR_SERVE_TOKEN"  # noqa: S105 - the name of the variable
 PATIENCE = 60
 """Seconds that requests under way have to end by, on top of what one call of the model may take."""
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from autosr_assets.automation.incoming import Inbox
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.automation.pools import endpoint_pool
-from autosr_assets.automation.run_tags import dataset_tags
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.settings_config import settings_resource
@@ -22,6 +21,7 @@ from autosr_assets.runtime.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
+from autosr_assets.runtime.run_tags import dataset_tags
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts
 from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import RUN_RESOURCES, dataset_plan, dataset_runner
@@ -31,7 +31,9 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
-from autosr_lib.storage.tables import CANDIDATES, DATASET, PREFERENCES
+from autosr_lib.storage.tables.candidates import CANDIDATES
+from autosr_lib.storage.tables.preferences import PREFERENCES
+from autosr_lib.storage.tables.prompts import PROMPTS
 
 
 class PromptDatasetParams(BaseModel):
@@ -136,7 +138,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         key=dataset_key(name),
         group_name=name,
         description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
-        metadata=columns_metadata(DATASET),
+        metadata=columns_metadata(PROMPTS),
         io_manager_key=TABLES,
         required_resource_keys={dataset_settings_key(name), TABLES},
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.automation.pools import endpoint_pool
-from autosr_assets.automation.run_tags import search_tags
 from autosr_assets.automation.search_jobs import Times, search_jobs
 from autosr_assets.automation.search_requests import CHUNK, SearchRequests
 from autosr_assets.components.defs_folder import defined_in
@@ -16,6 +15,7 @@ from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.search_assets import SearchAssets
 from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.runtime.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
+from autosr_assets.runtime.run_tags import search_tags
 from autosr_assets.steps.runners import RUN_RESOURCES
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.profiles import profile_settings

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from autosr_assets.automation.known_runs import tag_untagged
+from autosr_assets.automation.dagster_runs import tag_untagged
 from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
 
 Model = TypeVar("Model", bound=BaseModel)

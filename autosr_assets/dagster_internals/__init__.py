@@ -50,6 +50,6 @@ No module outside this folder imports `dagster._…`, `dagster_celery` or `dagst
 
 Used elsewhere, not private by name but not documented either: `get_subset` and `execute_in_process` of a job
 (`cli/launch.py`), methods of `instance.event_log_storage` (`automation/pools.py`, `automation/pruning.py`,
-`checks/check_results.py`), and the tags of partition ranges (`automation/run_tags.py`).
+`checks/check_results.py`), and the tags of partition ranges (`runtime/run_tags.py`).
 `tests/assets/test_dagster_behaviour.py`, `test_pools.py` and `test_prune.py` pin them.
 """

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from autosr_assets.cli.options import Told
+from autosr_assets.records.given_settings import GivenSettings
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
@@ -23,7 +23,7 @@ _OF_THE_COMMAND = {"path", "output"}
 """What is read and where it goes is said on the command line."""
 
 
-def read_settings(path: Path) -> Told:
+def read_settings(path: Path) -> GivenSettings:
     """Return the settings of a file: `structure`, `settings`, `dataset_settings`, each nested or flat; all else is left.
 
     Raises:
@@ -47,4 +47,4 @@ def read_settings(path: Path) -> Told:
         }
         for group, model in _GROUPS.items()
     ]
-    return Told(*groups)
+    return GivenSettings(*groups)

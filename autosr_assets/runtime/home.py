@@ -1,7 +1,7 @@
 """Where runs read and write data, and Dagster's home.
 
 `python -m autosr_assets.runtime.home` prepares Dagster's home and prints its path. `make ui` does more
-(`automation/start.py`).
+(`cli/prepare_ui.py`).
 """
 
 import os

@@ -1,8 +1,7 @@
-"""Tables on disk: one parquet file a table, or one a table and partition, under a folder or a bucket.
+"""Tables in a folder or an object store: one Parquet file for each table, or for each partition of a table.
 
-A file is written whole under a temporary name and then moved into place, so a reader never sees half of it. The table
-`a/b` lies in `<root>/a/b.parquet`, its partitions in `<root>/a/b/<name of the key>.parquet`; a table's name is
-therefore never the beginning of another's.
+A file is written under a temporary name and then renamed, so readers never see a half-written file. The table `a/b` is
+the file `<root>/a/b.parquet`; its partitions are the files `<root>/a/b/<file name of the key>.parquet`.
 """
 
 import os
@@ -18,14 +17,15 @@ from upath import UPath
 from autosr_lib.errors import StorageError
 from autosr_lib.storage.file_names import file_name_to_key, key_to_file_name
 from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
+from autosr_lib.storage.table_names import TableName
 
 _SUFFIX = ".parquet"
 _KEY_FIELD = b"autosr.partition_key"
 _ROWS_PER_GROUP = 256
-"""Rows that are read at once when only some are wanted; a row of the dataset is a prompt with all its candidates."""
+"""Rows that are decoded at once. A row of the dataset is a prompt with all its candidates, so rows can be large."""
 
-# A partition is a few rows in dozens of columns: a dictionary, statistics and zstd's tables for each of them take most of
-# the time of writing it, and make it larger; so does Arrow's schema, which repeats what each column holds.
+# A partition is a few rows with dozens of columns. Dictionaries, statistics, zstd's tables and Arrow's schema for each
+# column would make the file larger, and writing them would take most of the time.
 _SMALL: dict[str, Any] = {
     "compression": "lz4",
     "use_dictionary": False,
@@ -39,69 +39,79 @@ Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
 class TableStore:
-    """Tables under one root, which is a folder, `memory://…` or a bucket such as `s3://…`."""
+    """Tables under one root: a folder, `memory://…`, or an object store such as `s3://…`.
+
+    A table given as text is parsed by `TableName.parse`.
+
+    >>> store = TableStore("memory://example")
+    >>> store.write("news/dataset", None, pa.table({"prompt_id": ["p1"]}))
+    >>> store.stored("news/dataset").read().to_pylist()
+    [{'prompt_id': 'p1'}]
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = storage_path(root)
 
-    def path(self, table: str, key: str | None = None) -> UPath:
-        """Return where a table, or one partition of it, is kept."""
+    def path(self, table: TableName | str, key: str | None = None) -> UPath:
+        """Return the path of a table's file, or of the file of one of its partitions."""
         folder = self._folder(table)
         if key is None:
             return folder.parent / f"{folder.name}{_SUFFIX}"
         return folder / f"{key_to_file_name(key)}{_SUFFIX}"
 
-    def exists(self, table: str, key: str | None = None) -> bool:
+    def exists(self, table: TableName | str, key: str | None = None) -> bool:
         """Return whether the table, or this partition of it, is stored."""
         path = self.path(table, key)
         with storage_errors(path, "read"):
             return bool(path.is_file())
 
-    def read(self, table: str, key: str | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """Return the rows, or None when nothing is stored."""
+    def read(
+        self, table: TableName | str, key: str | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table | None:
+        """Return the rows, or None if nothing is stored."""
         path = self.path(table, key)
         with storage_errors(path, "read"):
             return _read(path, columns)
 
     def read_where(
-        self, table: str, column: str, values: Collection[str], columns: Sequence[str] | None = None
+        self, table: TableName | str, column: str, values: Collection[str], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
-        """Yield the rows of an unpartitioned table whose `column` is one of `values`, a few hundred at a time.
+        """Yield the rows of an unpartitioned table whose `column` is one of `values`, at most 256 at a time.
 
-        Only `column` is read of the other rows, so the table may be much larger than memory.
+        Of all other rows only `column` is read, so the table may be much larger than memory.
         """
         path = self.path(table)
         wanted = frozenset(values)
         with storage_errors(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for group in range(file.num_row_groups):
-                there = file.read_row_group(group, columns=[column]).column(column).to_pylist()
-                mask = [value in wanted for value in there]
+                column_values = file.read_row_group(group, columns=[column]).column(column).to_pylist()
+                mask = [value in wanted for value in column_values]
                 if any(mask):
                     rows = file.read_row_group(group, columns=_list(columns))
                     yield rows if all(mask) else rows.filter(pa.array(mask))
 
-    def read_in_parts(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield these columns of an unpartitioned table, a few hundred rows at a time."""
+    def read_batches(self, table: TableName | str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of an unpartitioned table, at most 256 rows at a time."""
         path = self.path(table)
         with storage_errors(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=_list(columns))
 
-    def write(self, table: str, key: str | None, rows: Rows) -> None:
-        """Store the rows in place of what was there; a stream is never in memory as a whole.
+    def write(self, table: TableName | str, key: str | None, rows: Rows) -> None:
+        """Replace the stored rows; a stream is never completely in memory.
 
-        A stream that gives the file that is there already leaves it alone.
+        If a stream encodes to the bytes that are already stored, the file is left untouched.
         """
         path = self.path(table, key)
         schema: pa.Schema = rows.schema
         if key is not None:
-            mark = {_KEY_FIELD: key.encode("utf-8", "surrogatepass")}
-            schema = schema.with_metadata({**(schema.metadata or {}), **mark})
+            key_metadata = {_KEY_FIELD: key.encode("utf-8", "surrogatepass")}
+            schema = schema.with_metadata({**(schema.metadata or {}), **key_metadata})
         with storage_errors(path, "write"):
             _write(path, rows, schema)
 
-    def delete(self, table: str, key: str | None = None) -> bool:
-        """Remove the table, or one partition of it; return whether there was one."""
+    def delete(self, table: TableName | str, key: str | None = None) -> bool:
+        """Delete the table, or one partition of it; return whether it was stored."""
         path = self.path(table, key)
         with storage_errors(path, "delete"):
             try:
@@ -110,8 +120,8 @@ class TableStore:
                 return False
             return True
 
-    def keys(self, table: str) -> list[str]:
-        """Return the partition keys that are stored, sorted."""
+    def keys(self, table: TableName | str) -> list[str]:
+        """Return the keys of the stored partitions, sorted."""
         folder = self._folder(table)
         with storage_errors(folder, "list"):
             try:
@@ -121,58 +131,62 @@ class TableStore:
             return sorted(key for path in paths if (key := _key_of(path)) is not None)
 
     def scan(
-        self, table: str, columns: Sequence[str] | None = None, keys: Iterable[str] | None = None
+        self, table: TableName | str, columns: Sequence[str] | None = None, keys: Iterable[str] | None = None
     ) -> Iterator[tuple[str, pa.Table]]:
-        """Yield (key, rows) of the stored partitions, one at a time: all of them, or those of `keys` that exist."""
+        """Yield (key, rows) of stored partitions, one at a time: of all, or of those of `keys` that are stored."""
         for key in self.keys(table) if keys is None else keys:
             if (rows := self.read(table, key, columns)) is not None:
                 yield key, rows
 
-    def stored(self, table: str, key: str | None = None) -> "StoredTable":
-        """Return a handle on the table or partition; nothing is read yet."""
-        return StoredTable(self, table, key)
+    def stored(self, table: TableName | str, key: str | None = None) -> "StoredTable":
+        """Return a handle on the table or partition, without reading anything."""
+        return StoredTable(self, _table_name(table), key)
 
-    def _folder(self, table: str) -> UPath:
-        return self.root.joinpath(*(key_to_file_name(part) for part in table.split("/")))
+    def _folder(self, table: TableName | str) -> UPath:
+        return self.root.joinpath(*(key_to_file_name(part) for part in _table_name(table).parts))
 
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table or partition that is stored, not yet read."""
+    """A handle on a stored table or partition."""
 
     store: TableStore
-    table: str
+    table: TableName
     key: str | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all rows.
 
         Raises:
-            StorageError: nothing is stored there.
+            StorageError: Nothing is stored, or it cannot be read.
         """
         rows = self.store.read(self.table, self.key, columns)
         if rows is None:
-            raise self._absent()
+            raise self._missing()
         return rows
 
     def read_where(
         self, column: str, values: Collection[str], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
-        """Yield the rows whose `column` is one of `values`, a few hundred at a time; see `TableStore.read_where`."""
+        """Yield the rows whose `column` is one of `values`; see `TableStore.read_where`."""
         return self.store.read_where(self.table, column, values, columns)
 
-    def read_in_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield these columns, a few hundred rows at a time; see `TableStore.read_in_parts`.
+    def read_batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of all rows; see `TableStore.read_batches`.
 
         Raises:
-            StorageError: nothing is stored there.
+            StorageError: Nothing is stored, or it cannot be read.
         """
         if not self.store.exists(self.table):
-            raise self._absent()
-        return self.store.read_in_parts(self.table, columns)
+            raise self._missing()
+        return self.store.read_batches(self.table, columns)
 
-    def _absent(self) -> StorageError:
+    def _missing(self) -> StorageError:
         return StorageError(f"{self.store.path(self.table, self.key)}: nothing is stored here; materialize it first")
+
+
+def _table_name(table: TableName | str) -> TableName:
+    return TableName.parse(table) if isinstance(table, str) else table
 
 
 def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:
@@ -187,10 +201,11 @@ def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:
 
 
 def _key_of(path: UPath) -> str | None:
+    """Return the partition key of a file, or None for a file that the store did not write."""
     name = path.name.removesuffix(_SUFFIX)
     try:
         key = file_name_to_key(name)
-    except ValueError:  # a stranger's file is no partition of ours
+    except ValueError:
         return None
     if key is None:
         with path.open("rb") as stream:
@@ -203,13 +218,13 @@ def _write(path: UPath, rows: Rows, schema: pa.Schema) -> None:
         with atomic_write(path, if_changed=True) as file, file.open("xb") as sink:
             _encode(sink, rows, schema)
         return
-    packed = pa.BufferOutputStream()  # Arrow calls a Python file dozens of times
-    _encode(packed, rows, schema)
+    buffer = pa.BufferOutputStream()  # Arrow would call the methods of a Python file dozens of times
+    _encode(buffer, rows, schema)
     if isinstance(path, Path):
         with atomic_write(path) as file, file.open("xb") as sink:
-            sink.write(packed.getvalue())
+            sink.write(buffer.getvalue())
     else:
-        path.fs.pipe_file(path.path, packed.getvalue().to_pybytes())
+        path.fs.pipe_file(path.path, buffer.getvalue().to_pybytes())
 
 
 def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
@@ -218,7 +233,7 @@ def _encode(sink: Any, rows: Rows, schema: pa.Schema) -> None:
     with pq.ParquetWriter(sink, schema, **(_SMALL if is_small else _LARGE)) as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
-        if is_small:  # elsewhere Arrow's schema has it
+        if is_small:  # large files have the metadata in Arrow's schema
             writer.add_key_value_metadata(schema.metadata)
 
 

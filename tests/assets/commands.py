@@ -22,13 +22,13 @@ from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.settings import BackendName
-from autosr_lib.storage.rows import dataset_batches
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.prompts import prompt_batches
 from tests.worlds import planted_prompt
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What a command answered."""
 
     code: int
@@ -42,7 +42,7 @@ class Home:
 
     root: Path
 
-    def autosr(self, *arguments: str, roles: Roles | None = None) -> Said:
+    def autosr(self, *arguments: str, roles: Roles | None = None) -> CommandResult:
         """Run a command; with `roles`, every backend that it opens is answered by them."""
         if not (self.root / "dagster").exists():
             shutil.copytree(fresh_dagster_home(), self.root / "dagster")
@@ -55,7 +55,7 @@ class Home:
                 patch.setattr("autosr_lib.pipeline.backend_pool.open_backend", lambda *_: fake_backend(roles))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(list(arguments))
-        return Said(code, out.getvalue(), err.getvalue())
+        return CommandResult(code, out.getvalue(), err.getvalue())
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that a command finds; there is no key among them."""
@@ -125,7 +125,7 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
 
 def dataset_table(prompts: Sequence[Prompt], withdrawn: Sequence[Prompt] = ()) -> pa.Table:
     """Return these prompts as the stored dataset has them."""
-    return pa.Table.from_batches(dataset_batches(prompts, withdrawn))
+    return pa.Table.from_batches(prompt_batches(prompts, withdrawn))
 
 
 def planted(*ids: str, candidates: int = 8) -> list[Prompt]:

@@ -12,7 +12,7 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.definitions import shared
 from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
-from tests.assets.commands import Home, Said, planted, write_prompts
+from tests.assets.commands import CommandResult, Home, planted, write_prompts
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
 
@@ -107,7 +107,9 @@ def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searche
 def test_searches_over_different_datasets_are_refused_on_one_line(searched: tuple[Home, str]) -> None:
     home, _ = searched
 
-    said: list[Said] = [home.autosr("compare", *names) for names in (("calls", "other"), ("calls",), ("calls", "no"))]
+    said: list[CommandResult] = [
+        home.autosr("compare", *names) for names in (("calls", "other"), ("calls",), ("calls", "no"))
+    ]
 
     assert [one.code for one in said] == [2, 2, 2]
     assert said[0].err == (

@@ -164,7 +164,7 @@ def test_the_run_queue_counts_a_pool_that_is_known_and_not_yet_one_that_it_meets
     met.mkdir()
 
     assert waiting_at_the_first_look(known, is_known=True) == [False, True]
-    # Once this fails, `make_pools_known` is not needed any more.
+    # Once this fails, `register_pools` is not needed any more.
     assert waiting_at_the_first_look(met, is_known=False) == [False, False]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from autosr_assets.io_manager import PARTITION_ROWS_TYPE, ParquetIOManager, PartitionRows
 from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.table_names import TableName
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
@@ -109,7 +110,7 @@ def test_a_handle_that_is_returned_leaves_the_stored_rows_as_they_are(tmp_path: 
         ({"a": one_row("x")}, "no rows for 1 of 2 partitions of this run: 'b'"),
         ({"a": one_row("x"), "b": one_row("x"), "c": one_row("x")}, "rows for ['c'], which this run was not asked for"),
         ({"a": one_row("x"), "b": "text"}, "rows are a pyarrow table or reader, not str"),
-        ({"a": one_row("x"), "b": StoredTable(None, "other", "b")}, "is not what is stored here"),  # type: ignore[arg-type]
+        ({"a": one_row("x"), "b": StoredTable(None, TableName("", "other"), "b")}, "is not what is stored here"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_not_rows_for_every_prompt_of_the_run_is_refused(

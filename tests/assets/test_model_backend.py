@@ -16,8 +16,8 @@ from autosr_assets.definitions import shared
 from autosr_assets.records.manifest import OF_THE_RUN
 from autosr_lib.llm.call_records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.rows import Row
-from tests.assets.commands import Home, Said
+from autosr_lib.storage.tables.columns import Columns
+from tests.assets.commands import CommandResult, Home
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, blocks, chance, role_of, user_text
 
 PROJECT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ class ModelHome(Home):
             "LLM_MODEL": "scripted",
         }
 
-    def search(self, path: Path | str, *options: str) -> Said:
+    def search(self, path: Path | str, *options: str) -> CommandResult:
         return self.autosr("search", str(path), *(options or QUICK))
 
     def forget_tables(self) -> None:
@@ -54,7 +54,7 @@ class ModelHome(Home):
         for folder in ("storage", "exports", "dagster"):
             shutil.rmtree(self.root / folder)
 
-    def best(self, name: str = "demo_dataset") -> dict[str, Row]:
+    def best(self, name: str = "demo_dataset") -> dict[str, Columns]:
         return {key: rows[0] for key, rows in self.rows(f"{name}/best_rubrics").items()}
 
     def calls(self) -> pa.Table:
@@ -71,7 +71,7 @@ def without_run(export: Any) -> Any:
     return {**export, "run_manifest": told}
 
 
-def without_endpoint(rows: Mapping[str, Row]) -> dict[str, Row]:
+def without_endpoint(rows: Mapping[str, Columns]) -> dict[str, Columns]:
     """Return rows without their fingerprints, which name the endpoint."""
     return {key: {name: v for name, v in row.items() if name != "input_fingerprint"} for key, row in rows.items()}
 
@@ -105,7 +105,7 @@ def failing_for(text: str, role: str) -> Callable[[int, dict[str, Any]], Fault |
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelHome, ModelServer, Said]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelHome, ModelServer, CommandResult]:
     """Return a home in which the demo was searched once, the server it asked, and what was printed."""
     with ModelServer() as server:
         home = ModelHome(tmp_path_factory.mktemp("demo"), server.base_url)
@@ -148,7 +148,7 @@ def some_of_summeval(folder: Path, count: int) -> Path:
 
 @pytest.mark.slow
 def test_an_endpoint_that_fails_a_fifth_of_the_time_changes_no_result(
-    demo: tuple[ModelHome, ModelServer, Said], tmp_path: Path
+    demo: tuple[ModelHome, ModelServer, CommandResult], tmp_path: Path
 ) -> None:
     with ModelServer(faults=failing_a_fifth) as server:
         home = ModelHome(tmp_path, server.base_url)
@@ -239,7 +239,7 @@ def text_of(prompt_id: str) -> str:
 # --- the record --------------------------------------------------------------------------------------------------------
 
 
-def test_every_request_is_in_the_record_of_the_run(demo: tuple[ModelHome, ModelServer, Said]) -> None:
+def test_every_request_is_in_the_record_of_the_run(demo: tuple[ModelHome, ModelServer, CommandResult]) -> None:
     home, server, said = demo
 
     calls = home.calls()
@@ -258,7 +258,7 @@ def test_every_request_is_in_the_record_of_the_run(demo: tuple[ModelHome, ModelS
     assert not any(calls["cached"].to_pylist())
 
 
-def test_the_key_is_sent_and_written_nowhere(demo: tuple[ModelHome, ModelServer, Said]) -> None:
+def test_the_key_is_sent_and_written_nowhere(demo: tuple[ModelHome, ModelServer, CommandResult]) -> None:
     home, server, said = demo
 
     told = said.out + said.err
@@ -308,7 +308,7 @@ def test_a_run_from_dagster_divides_its_calls_as_the_command_line_does_in_whatev
         assert len(server.requests) == sent
 
 
-def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str, Any], key: str) -> Row:
+def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str, Any], key: str) -> Columns:
     """Return the best rubric of one prompt of the demo, from the components that a YAML of these settings makes."""
     for name, value in home.environment().items():
         patch.setenv(name, value)

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.automation.pools import make_pools_known
+from autosr_assets.automation.pools import register_pools
 from tests.assets.commands import Home, fresh_dagster_home
 
 
@@ -40,7 +40,7 @@ def test_every_pool_has_the_default_limit_and_one_that_somebody_gave_stays(insta
     instance.event_log_storage.set_concurrency_slots("two", 7)
 
     for _ in range(2):
-        make_pools_known(instance, REPOSITORY.get_repository_def())
+        register_pools(instance, REPOSITORY.get_repository_def())
 
     assert limits(instance) == {"one": 1, "two": 7}
 
@@ -48,8 +48,8 @@ def test_every_pool_has_the_default_limit_and_one_that_somebody_gave_stays(insta
 def test_where_dagster_counts_no_pools_there_is_nothing_to_make_known(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_pools_known(without_a_default := dg.DagsterInstance.ephemeral(), REPOSITORY.get_repository_def())
+    register_pools(without_a_default := dg.DagsterInstance.ephemeral(), REPOSITORY.get_repository_def())
     monkeypatch.setattr(type(instance.event_log_storage), "supports_global_concurrency_limits", False)
-    make_pools_known(instance, REPOSITORY.get_repository_def())
+    register_pools(instance, REPOSITORY.get_repository_def())
 
     assert (limits(without_a_default), limits(instance)) == ({}, {})

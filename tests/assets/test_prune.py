@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from autosr_assets.automation.pruning import shrunk
+from autosr_assets.automation.pruning import vacuum
 from autosr_assets.runtime.home import dagster_home
 from autosr_lib.llm.cache.sqlite import SqliteReplyCache
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
@@ -20,15 +20,15 @@ from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from tests.assets.commands import Home, Said, dataset_table, fake_backend, planted, write_prompts
+from autosr_lib.storage.tables.population import is_pruned, pruned_table
+from tests.assets.commands import CommandResult, Home, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2")
 
 
-def search(home: Home, path: str, generations: int, *options: str) -> Said:
+def search(home: Home, path: str, generations: int, *options: str) -> CommandResult:
     roles = fake_roles(noise=0.3)
     return home.autosr("search", path, *SMALL, "--generations", str(generations), *options, roles=roles)
 
@@ -86,7 +86,7 @@ def test_a_state_that_is_needed_is_searched_again_to_the_same(tmp_path: Path) ->
     for number in (1, 2):
         table = f"calls/generation_{number:02d}"
         for key, rows in list(store.scan(table)):
-            store.write(table, key, pruned(rows))
+            store.write(table, key, pruned_table(rows))
 
     for generations in (4, 2):  # a wider search continues from the last generation; a narrower one needs a pruned state
         assert run(pruned_root, generations) == run(complete_root, generations)
@@ -203,7 +203,7 @@ def test_a_database_gives_back_what_was_deleted_unless_somebody_reads_it(tmp_pat
             reader.execute("SELECT i FROM kept").fetchall()
         size = path.stat().st_size
 
-        freed = shrunk(path, patience=0.1)
+        freed = vacuum(path, timeout=0.1)
 
         assert (freed, path.stat().st_size) == ((0, size) if is_read else (size - 8192, 8192))
         assert len(writer.execute("SELECT i FROM kept").fetchall()) == 10

@@ -127,5 +127,5 @@ def test_the_kept_replies_are_counted_and_forgotten_where_a_search_keeps_them(tm
     assert f"{home.root / 'cache' / 'replies.sqlite'}: {kept} replies" in home.autosr("cache", "info").out
     refused = home.autosr("cache", "clear")
     assert (refused.code, f"{kept} replies" in refused.err) == (2, True)
-    assert home.autosr("cache", "clear", "--yes").out.startswith(f"{kept} replies forgotten")
+    assert home.autosr("cache", "clear", "--yes").out.startswith(f"{kept} replies deleted")
     assert ": 0 replies" in home.autosr("cache", "info").out

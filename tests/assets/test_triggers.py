@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from autosr_assets.automation.known_runs import tag_untagged, unfinished_run
+from autosr_assets.automation.dagster_runs import tag_untagged, unfinished_run
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
 from autosr_lib.domain.prompt import Prompt

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.assets.commands import Home, Said
+from tests.assets.commands import CommandResult, Home
 
 AUTOSR = Path(sys.executable).parent / "autosr"
 LONGEST = 240.0
@@ -55,13 +55,13 @@ def opened(home: Home, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def said_by(process: "subprocess.Popen[str]") -> Said:
+def said_by(process: "subprocess.Popen[str]") -> CommandResult:
     """Return what a process answered, after it has ended."""
     try:
         out, err = process.communicate(timeout=LONGEST)
     finally:
         process.kill()
-    return Said(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
 def wait_for(what: Callable[[], bool], process: BaseProcess | None = None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.assets.commands import Home, Said
+from tests.assets.commands import CommandResult, Home
 from tests.llm.server import ModelServer
 
 KEY = "sk-marked-4b1d0e77a2c95f38"
@@ -26,7 +26,7 @@ class Searched(Home):
         key = {"LLM_API_KEY": KEY, "LLM_BASE_URL": self.base_url, "LLM_MODEL": "scripted"} if self.base_url else {}
         return {**super().environment(), **key}
 
-    def search(self, *options: str, dataset: Path = DEMO) -> Said:
+    def search(self, *options: str, dataset: Path = DEMO) -> CommandResult:
         said = self.autosr("search", str(dataset), "--name", "ranked", *SMALL, *QUICK, *options)
         assert said.code == 0, said.err
         return said

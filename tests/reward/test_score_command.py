@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.assets.commands import Said
+from tests.assets.commands import CommandResult
 from tests.llm.server import Fault, ModelServer, Says, Status, user_text
 from tests.reward.searched import Searched
 
@@ -44,7 +44,7 @@ def read(path: Path) -> list[dict[str, Any]]:
             return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def score(home: Searched, *arguments: str | Path) -> Said:
+def score(home: Searched, *arguments: str | Path) -> CommandResult:
     return home.autosr("score", str(home.path), *map(str, arguments))
 
 

@@ -1,4 +1,4 @@
-"""The store keeps tables whole, and any text is a partition key."""
+"""The store replaces tables atomically, and any text is a partition key."""
 
 import os
 from collections.abc import Iterator
@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from autosr_lib.errors import StorageError
-from autosr_lib.storage.file_names import file_name_to_key, key_to_file_name
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 
 AWKWARD_KEYS = [
     "a", "A", "%41", "", ".", "..", "../../etc/passwd", "a/b", "a\\b", "C:\\x", "CON", "con", "nul", "lpt1", "-rf", "~",
     "line\nbreak", "\x00", "🦀", "\u202eevil", "é", "e\u0301", "x" * 500, "X" * 500, "é" * 300, "trailing.", "trailing ",
 ]  # fmt: skip
+
+TABLE = TableName("", "table")
+GENERATION = TableName.generation("search", 1)
+DATASET = TableName.dataset("news")
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -29,123 +31,93 @@ def rows(*values: int) -> pa.Table:
     return pa.table({"prompt_id": [f"p{value}" for value in values], "value": list(values)}, schema)
 
 
-@given(st.text())
-def test_any_text_comes_back_from_its_file_name(key: str) -> None:
-    name = key_to_file_name(key)
-
-    assert len(name) <= 120
-    assert file_name_to_key(name) == (None if "%h" in name else key)
-
-
-@given(st.lists(st.text(st.characters() | st.sampled_from("aAbB./\\% ")), min_size=2, max_size=2, unique=True))
-def test_two_keys_never_share_a_file_name_even_where_case_is_ignored(keys: list[str]) -> None:
-    first, second = (key_to_file_name(key) for key in keys)
-
-    assert first.casefold() != second.casefold()
-
-
-@given(st.text())
-def test_no_key_leaves_its_folder_or_names_a_device(key: str) -> None:
-    name = key_to_file_name(key)
-
-    assert not set(name) & set('/\\.:*?"<>| ~')
-    assert name.isascii()
-    assert name not in {"con", "nul", "aux", "prn"}
-    assert not name.startswith("-")
-
-
-def test_a_name_that_was_never_given_is_refused() -> None:
-    with pytest.raises(ValueError, match="Upper"):
-        file_name_to_key("Upper")
-
-
 def test_awkward_keys_are_stored_side_by_side_and_listed(store: TableStore) -> None:
     for number, key in enumerate(AWKWARD_KEYS):
-        store.write("search/generation_01", key, rows(number))
+        store.write(GENERATION, key, rows(number))
 
-    assert store.keys("search/generation_01") == sorted(AWKWARD_KEYS)
+    assert store.keys(GENERATION) == sorted(AWKWARD_KEYS)
     for number, key in enumerate(AWKWARD_KEYS):
-        assert store.read("search/generation_01", key) == rows(number)
+        assert store.read(GENERATION, key) == rows(number)
 
 
-def test_what_is_read_is_what_was_written_metadata_too(store: TableStore) -> None:
+def test_rows_are_read_back_with_their_metadata(store: TableStore) -> None:
     written = rows(1, 2).replace_schema_metadata({"schema_version": "3"})
 
-    store.write("t", "p", written)
-    read = store.read("t", "p")
+    store.write(TABLE, "p", written)
+    read = store.read(TABLE, "p")
 
     assert read is not None
     assert read.schema.equals(written.schema, check_metadata=True)
     assert read == written
 
 
-def test_nothing_stored_reads_as_none_and_lists_as_empty(store: TableStore) -> None:
-    assert store.read("t", "p") is None
-    assert store.read("t") is None
-    assert store.keys("t") == []
-    assert not store.exists("t", "p")
-    assert not store.delete("t", "p")
+def test_a_table_that_is_not_stored_reads_as_none_and_has_no_keys(store: TableStore) -> None:
+    assert store.read(TABLE, "p") is None
+    assert store.read(TABLE) is None
+    assert store.keys(TABLE) == []
+    assert not store.exists(TABLE, "p")
+    assert not store.delete(TABLE, "p")
 
 
 def test_a_table_without_partitions_is_one_file(store: TableStore) -> None:
-    store.write("t", None, rows(1, 2))
+    store.write(TABLE, None, rows(1, 2))
 
-    assert store.read("t", columns=["value"]) == rows(1, 2).select(["value"])
-    assert store.keys("t") == []
-    assert store.delete("t")
-    assert not store.exists("t")
+    assert store.read(TABLE, columns=["value"]) == rows(1, 2).select(["value"])
+    assert store.keys(TABLE) == []
+    assert store.delete(TABLE)
+    assert not store.exists(TABLE)
 
 
 def test_an_empty_table_keeps_its_columns(store: TableStore) -> None:
-    store.write("t", "p", rows())
+    store.write(TABLE, "p", rows())
 
-    assert store.read("t", "p") == rows()
+    assert store.read(TABLE, "p") == rows()
 
 
-def test_a_scan_reads_the_columns_of_the_partitions_that_are_there(store: TableStore) -> None:
+def test_a_scan_reads_the_columns_of_the_stored_partitions(store: TableStore) -> None:
     for number in (1, 2, 3):
-        store.write("t", f"p{number}", rows(number))
+        store.write(TABLE, f"p{number}", rows(number))
 
-    scanned = list(store.scan("t", ["value"], keys=["p3", "p1", "never"]))
+    scanned = list(store.scan(TABLE, ["value"], keys=["p3", "p1", "never"]))
 
     assert scanned == [("p3", rows(3).select(["value"])), ("p1", rows(1).select(["value"]))]
-    assert [key for key, _ in store.scan("t")] == ["p1", "p2", "p3"]
+    assert [key for key, _ in store.scan(TABLE)] == ["p1", "p2", "p3"]
 
 
-def test_a_stream_of_rows_is_stored_and_only_wanted_rows_are_read(store: TableStore) -> None:
+def test_a_stream_of_rows_is_stored_and_only_the_requested_rows_are_read(store: TableStore) -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         for start in range(0, 5000, 100):
             yield from rows(*range(start, start + 100)).to_batches()
 
-    store.write("dataset", None, pa.RecordBatchReader.from_batches(rows().schema, batches()))
-    read = list(store.stored("dataset").read_where("prompt_id", {"p7", "p4321", "never"}, ["value"]))
+    store.write(DATASET, None, pa.RecordBatchReader.from_batches(rows().schema, batches()))
+    read = list(store.stored(DATASET).read_where("prompt_id", {"p7", "p4321", "never"}, ["value"]))
 
     assert pa.concat_tables(read).column("value").to_pylist() == [7, 4321]
     assert all(part.num_rows <= 256 for part in read)
 
 
-def test_a_writer_that_dies_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
-    store.write("t", "p", rows(1))
+    store.write(TABLE, "p", rows(1))
 
     def broken() -> Iterator[pa.RecordBatch]:
         yield from rows(2).to_batches()
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        store.write("t", "p", pa.RecordBatchReader.from_batches(rows().schema, broken()))
+        store.write(TABLE, "p", pa.RecordBatchReader.from_batches(rows().schema, broken()))
 
-    assert store.read("t", "p") == rows(1)
-    assert [path.name for path in (tmp_path / "t").iterdir()] == ["p.parquet"]
+    assert store.read(TABLE, "p") == rows(1)
+    assert [path.name for path in (tmp_path / "table").iterdir()] == ["p.parquet"]
 
 
-def test_a_file_that_is_no_parquet_is_an_error_that_names_it(store: TableStore) -> None:
-    path = store.path("t", "p")
+def test_a_file_that_is_not_parquet_is_an_error_that_names_it(store: TableStore) -> None:
+    path = store.path(TABLE, "p")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"not parquet")
 
     with pytest.raises(StorageError, match=r"p\.parquet: cannot read: "):
-        store.read("t", "p")
+        store.read(TABLE, "p")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions as on POSIX")
@@ -154,18 +126,18 @@ def test_a_root_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path)
     store = TableStore(tmp_path / "file")
 
     with pytest.raises(StorageError, match=r"p\.parquet: cannot write: "):
-        store.write("t", "p", rows(1))
+        store.write(TABLE, "p", rows(1))
 
 
-def test_files_of_others_are_no_partitions(tmp_path: Path) -> None:
+def test_files_that_the_store_did_not_write_are_not_partitions(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
-    store.write("t", "p", rows(1))
-    (tmp_path / "t" / "Notes.parquet").write_bytes(b"")
-    (tmp_path / "t" / ".0123.tmp").write_bytes(b"")
+    store.write(TABLE, "p", rows(1))
+    (tmp_path / "table" / "Notes.parquet").write_bytes(b"")
+    (tmp_path / "table" / ".0123.tmp").write_bytes(b"")
 
-    assert store.keys("t") == ["p"]
+    assert store.keys(TABLE) == ["p"]
 
 
-def test_a_handle_on_nothing_says_what_to_do() -> None:
+def test_the_error_of_a_missing_table_says_what_to_do() -> None:
     with pytest.raises(StorageError, match="materialize it first"):
-        TableStore("memory://nothing").stored("t", "p").read()
+        TableStore("memory://nothing").stored(TABLE, "p").read()

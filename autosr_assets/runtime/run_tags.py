@@ -1,4 +1,4 @@
-"""What a run is about, as tags to filter runs by."""
+"""Tags of Dagster runs: what a run is about, to filter runs by."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,21 @@ from autosr_lib.search.settings import Structure
 from autosr_lib.settings import SearchRunSettings
 
 NO_RETRY = {"dagster/max_retries": "0"}
-"""Of a run in our own process: the daemon could not start it again, and the same command goes on where it ended."""
+"""For runs in our own process: the daemon could not restart them, and the same command continues where they stopped."""
 
 DATASET, SEARCH = "autosr/dataset", "autosr/search"
 ASKED_BY, INCOMING = "autosr/asked_by", "incoming file"
-"""What made a run that nobody started by hand."""
+"""What caused a run that nobody started by hand."""
 EXPORT_LATER = {"autosr/export": "later"}
-"""Of a run over one of several ranges of prompts."""
+"""For runs over one of several ranges of prompts: the export is written after the last one."""
 
 
 def dataset_tags(dataset: str) -> dict[str, str]:
-    """Return the tags of a run over a dataset."""
+    """Return the tags of a run over a dataset.
+
+    >>> dataset_tags("demo")
+    {'autosr/dataset': 'demo'}
+    """
     return {DATASET: dataset}
 
 
@@ -32,12 +36,16 @@ def search_tags(dataset: str, search: str, structure: Structure, settings: Searc
 
 
 def settings_fingerprint(structure: Structure, settings: SearchRunSettings) -> str:
-    """Return the name of a search's settings, wherever its export goes."""
+    """Return the fingerprint of a search's settings; the location of its export is not part of it."""
     return fingerprint(structure.model_dump(mode="json"), settings.model_dump(mode="json", exclude={"output"}))
 
 
 def range_tags(keys: Sequence[str]) -> dict[str, str]:
-    """Return the tags of a run over the partitions from the first of `keys` to the last."""
+    """Return the tags of a run over the partitions from the first of `keys` to the last.
+
+    >>> range_tags(["a", "b", "c"])
+    {'dagster/asset_partition_range_start': 'a', 'dagster/asset_partition_range_end': 'c'}
+    """
     return {
         "dagster/asset_partition_range_start": keys[0],
         "dagster/asset_partition_range_end": keys[-1],

@@ -1,0 +1,20 @@
+"""Exit codes of `autosr`."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means."""
+
+    DONE = 0
+    INTERNAL_ERROR = 1
+    """A fault of autosr."""
+    USER_ERROR = 2
+    """The command, its data or the machine must be fixed; the message says how."""
+    SOME_FAILED = 3
+    """Some prompts failed; the results of the others are stored."""
+    CHECK_FAILED = 4
+    INTERRUPTED = 130
+    """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
