@@ -19,16 +19,16 @@ from autosr_assets.runtime.instance import open_instance
 from autosr_assets.runtime.run_process import process_tags
 from autosr_assets.runtime.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.steps.dataset import register_prompts
-from autosr_assets.steps.export import best_rows, export_target, is_exported
+from autosr_assets.steps.export import best_outcomes, export_target, is_exported
 from autosr_lib.errors import AutosrError, StorageError
 from autosr_lib.pipeline.dataset_storage import DatasetSource, dataset_reader, withdrawn_ids
 from autosr_lib.pipeline.pending import PendingWork, pending_work, stored_pending_work
 from autosr_lib.pipeline.progress import Progress
-from autosr_lib.pipeline.prompts import StoredPrompt
-from autosr_lib.results.export import Totals
-from autosr_lib.storage.rows import Row
+from autosr_lib.results.totals import Totals
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
+from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SearchOutcome:
     """The result of a search."""
 
     totals: Totals
-    rows: list[Row]
+    rows: list[BestRubricRow]
     """The best rubrics of the first prompts."""
     target: str
     """Where the export is."""
@@ -188,10 +188,10 @@ class Launch:
             raise cause from error
 
     def _outcome(self, pending: PendingWork, shown: int) -> SearchOutcome:
-        totals, rows = Totals(), list[Row]()
-        for row in best_rows(self.plan, self.store):
+        totals, rows = Totals(), list[BestRubricRow]()
+        for _, row in best_outcomes(self.plan, self.store):
             totals.add(row)
-            if row["status"] != Status.FAILED and len(rows) < shown:
+            if isinstance(row, BestRubricRow) and len(rows) < shown:
                 rows.append(row)
         return SearchOutcome(totals, rows, str(export_target(self.plan)), pending)
 

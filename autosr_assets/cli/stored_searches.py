@@ -7,8 +7,8 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.storage.file_names import file_name_to_key
 from autosr_lib.storage.files import storage_errors
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 
 TABLE = "best_rubrics"
 
@@ -18,7 +18,7 @@ class FoundRow:
     """A prompt's best rubric."""
 
     search: str
-    row: Row
+    row: StoredBest
     others: tuple[str, ...]
     """Other searches that have the prompt."""
 
@@ -48,7 +48,7 @@ def best_row(store: TableStore, prompt_id: str, search: str | None) -> FoundRow:
         raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_close(store, searched, prompt_id)}")
     having.sort(key=lambda name: store.path(f"{name}/{TABLE}", key).stat().st_mtime, reverse=True)
     rows = store.stored(f"{having[0]}/{TABLE}", key).read()
-    return FoundRow(having[0], rows.to_pylist()[0], tuple(having[1:]))
+    return FoundRow(having[0], read_best_rubric(rows), tuple(having[1:]))
 
 
 def _close(store: TableStore, searches: list[str], prompt_id: str) -> str:

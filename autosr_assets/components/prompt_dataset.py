@@ -31,7 +31,9 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
-from autosr_lib.storage.tables import CANDIDATES, DATASET, PREFERENCES
+from autosr_lib.storage.tables.candidates import CANDIDATES
+from autosr_lib.storage.tables.preferences import PREFERENCES
+from autosr_lib.storage.tables.prompts import PROMPTS
 
 
 class PromptDatasetParams(BaseModel):
@@ -136,7 +138,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         key=dataset_key(name),
         group_name=name,
         description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
-        metadata=columns_metadata(DATASET),
+        metadata=columns_metadata(PROMPTS),
         io_manager_key=TABLES,
         required_resource_keys={dataset_settings_key(name), TABLES},
         backfill_policy=dg.BackfillPolicy.single_run(),

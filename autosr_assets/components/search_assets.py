@@ -19,13 +19,15 @@ from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
-from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.pipeline.search_plan import generation_asset, hard_prompts_asset
 from autosr_lib.pipeline.search_runner import SearchRunner
+from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
 from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import BEST, HARD_PROMPTS, POPULATION
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, read_best_rubric
+from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
+from autosr_lib.storage.tables.population import POPULATION
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class SearchAssets:
                     deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
                     partitions_def=prompts_of(dataset),
                     description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
-                    metadata=columns_metadata(BEST),
+                    metadata=columns_metadata(BEST_RUBRICS),
                     **common,
                 ),
                 dg.AssetSpec(
@@ -153,6 +155,7 @@ class SearchAssets:
         def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
             runner = self.runner(context.resources)
             failed: dict[str, str] = {}
+            summary: SearchSummary | None = None
             if best in context.selected_asset_keys:
                 result = run_until_complete(runner.best_rubrics(context.partition_keys))
                 failed, usage = result.failed, result.usage
@@ -161,11 +164,12 @@ class SearchAssets:
                     (_materialized(best, key, handle, usage.get(key, {})) for key, handle in result.succeeded.items()),
                 )
             if export in context.selected_asset_keys:
-                path, metadata = export_search(runner.plan, runner.run.store, context.run.run_id)
-                tags = {"dagster/data_version": metadata["run_manifest"].value["rubrics_sha256"]}
-                context.log_event(dg.AssetMaterialization(export, metadata=metadata, tags=tags))
-                context.log.info("wrote %s", path)
-            yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys)
+                written = export_search(runner.plan, runner.run.store, context.run.run_id)
+                summary = written.summary
+                tags = {"dagster/data_version": summary.totals.rubrics_sha256}
+                context.log_event(dg.AssetMaterialization(export, metadata=written.metadata, tags=tags))
+                context.log.info("wrote %s", written.path)
+            yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys, summary)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
 
@@ -176,10 +180,10 @@ def _materialized(
     asset: dg.AssetKey, key: str, stored: StoredTable, used: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
     """Return the record of one good prompt; its data version is what its rubric depends on and says."""
-    row = stored.read().to_pylist()[0]
-    version = fingerprint(row["input_fingerprint"], row["rubric"])
+    row = read_best_rubric(stored.read())
+    assert isinstance(row, BestRubricRow)  # noqa: S101 - it is only called for prompts that did not fail
     return dg.AssetMaterialization(
-        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": version}
+        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": row.data_version}
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
-from autosr_lib.results.comparison import Comparison, compare
-from autosr_lib.results.run_results import read_manifests, read_run
+from autosr_lib.results.comparison import Comparison, compare_results
+from autosr_lib.results.run_results import read_manifests, read_run_results
 from autosr_lib.storage.store import TableStore
 
 Manifest = Mapping[str, Any]
@@ -80,7 +80,7 @@ def difference(store: TableStore, first: Manifest, second: Manifest) -> RunDiffe
     ours, theirs = dict(_flat(first)), dict(_flat(second))
     names = [*ours, *(name for name in theirs if name not in ours)]
     asked = {name: (ours.get(name), theirs.get(name)) for name in names if ours.get(name) != theirs.get(name)}
-    results = compare(read_run(store, first["run_id"])[1], read_run(store, second["run_id"])[1])
+    results = compare_results(read_run_results(store, first["run_id"]), read_run_results(store, second["run_id"]))
     # Who judges matters only where somebody had to.
     judged = any(one["totals"]["judge_calls"] for one in (first, second))
     decisive = (*_HELD_OUT_BY, "backend.roles.judge") if judged else _HELD_OUT_BY

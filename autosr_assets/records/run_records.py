@@ -9,10 +9,10 @@ from upath import UPath
 from autosr_assets.records.manifest import OF_THE_RUN, Manifest, says_the_same
 from autosr_assets.records.reproduce import reproduce_script
 from autosr_lib.errors import StorageError
-from autosr_lib.results.run_results import keep_run
+from autosr_lib.results.run_results import store_run
 from autosr_lib.storage.files import atomic_write, storage_errors, storage_path
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.run_results import PromptResult
 
 
 def record_path(target: UPath, run_id: str, suffix: str = "manifest.json") -> UPath:
@@ -54,7 +54,7 @@ def read_record(path: str, run_id: str) -> tuple[UPath, Manifest]:
     return target, manifest
 
 
-def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: Iterable[Row]) -> None:
+def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: Iterable[PromptResult]) -> None:
     """Write a run's manifest and script beside its export, and its results into the table of runs.
 
     Raises:
@@ -62,7 +62,7 @@ def keep_record(store: TableStore, target: UPath, manifest: Manifest, results: I
     """
     path = record_path(target, manifest["run_id"])
     script = record_path(target, manifest["run_id"], "reproduce.sh")
-    keep_run(store, manifest, results)
+    store_run(store, manifest, results)
     # The manifest last: one that is there says that all of the record is.
     for record, text in (
         (script, reproduce_script(manifest, target.name.removesuffix(".json"))),

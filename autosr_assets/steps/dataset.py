@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.runtime.graph_names import prompts_of
-from autosr_assets.views.metadata import cell, table
+from autosr_assets.views.metadata import table
+from autosr_assets.views.rubric_text import cell
 from autosr_lib.pipeline.dataset_storage import DatasetSummary
 
 _KEYS_PER_REQUEST = 20_000

@@ -16,9 +16,8 @@ from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
 from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import DATASET
+from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_stored_prompts
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 """The checkout; in an installed wheel, the folder of packages."""
@@ -129,10 +128,10 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
         ids = withdrawn_ids(store, table, set(summary.keys))
         summary.withdrawn = len(ids)
         for rows in store.read_where(table, "prompt_id", ids) if ids else ():
-            yield from map(read_prompt, rows.to_pylist())
+            yield from (prompt for prompt, _ in read_stored_prompts(rows))
 
-    batches = dataset_batches(present_prompts(), withdrawn_prompts())
-    schema = DATASET if source is None else source.in_schema(DATASET)
+    batches = prompt_batches(present_prompts(), withdrawn_prompts())
+    schema = PROMPTS if source is None else source.in_schema(PROMPTS)
     store.write(table, None, pa.RecordBatchReader.from_batches(schema, batches))
     return summary
 

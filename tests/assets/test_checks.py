@@ -10,6 +10,7 @@ import pytest
 from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.results.export_check import differences
+from autosr_lib.results.outcomes import read_outcomes
 from autosr_lib.search.roles import Roles
 from tests.assets.commands import CommandResult, Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
@@ -154,16 +155,16 @@ def test_an_export_that_somebody_changed_is_found(home: Home) -> None:
     export = json.loads(text)
     path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
 
-    stored = home.rows("calls/best_rubrics")
-    rows = [{**stored[one.prompt_id][0], "prompt": one.prompt} for one in prompts]
-    assert "b" in dict(differences(path, rows))
+    outcomes = list(read_outcomes(home.store, "calls/best_rubrics", home.store.stored("calls/dataset")))
+    assert [outcome.prompt for outcome in outcomes] == [prompt.prompt for prompt in prompts]
+    assert "b" in dict(differences(path, outcomes))
 
     path.write_text(text)
-    assert dict(differences(path, rows)) == {}
-    assert dict(differences(path, rows[:1])) == {"b": "is in the export and not in the tables"}
-    assert list(dict(differences(path, [*rows, rows[0]]))) == ["a"]
-    assert list(differences(path.with_name("other.json"), rows)) == [
-        ("", f"{path.with_name('other.json')} is not there")
+    assert dict(differences(path, outcomes)) == {}
+    assert dict(differences(path, outcomes[:1])) == {"b": "is in the export but not in the tables"}
+    assert list(dict(differences(path, [*outcomes, outcomes[0]]))) == ["a"]
+    assert list(differences(path.with_name("other.json"), outcomes)) == [
+        ("", f"{path.with_name('other.json')} does not exist")
     ]
 
 

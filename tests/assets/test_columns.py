@@ -7,7 +7,7 @@ import pytest
 
 from autosr_assets.definitions import defs
 from autosr_assets.views.columns import columns_metadata
-from autosr_lib.storage.tables import BEST
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS
 
 
 def _columns(metadata: Any) -> dict[str, dg.TableColumn]:
@@ -29,4 +29,4 @@ def test_every_table_of_the_graph_names_its_columns_and_says_what_they_hold() ->
     [("best", "struct"), ("best.objective", "double"), ("rubric", "list<struct>"), ("gamed_by", "list<string>")],
 )
 def test_a_column_inside_another_stands_after_a_dot(name: str, kind: str) -> None:
-    assert _columns(columns_metadata(BEST))[name].type == kind
+    assert _columns(columns_metadata(BEST_RUBRICS))[name].type == kind

@@ -8,6 +8,7 @@ import pytest
 from autosr_assets.views import report as reports
 from autosr_assets.views.report import verdict
 from autosr_lib.evaluation.holdout import HoldoutCount, HoldoutSummary, PairCount, summarise_holdout
+from autosr_lib.results import summary
 from autosr_lib.search.roles import Roles
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
@@ -83,7 +84,7 @@ def test_of_many_prompts_those_that_changed_most_are_told_in_full_and_all_are_in
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = page(home)
-    monkeypatch.setattr(reports, "TOLD_IN_FULL", 1)
+    monkeypatch.setattr(summary, "DETAILED_PROMPTS", 1)
 
     home.autosr("report", "planted")
 
@@ -123,9 +124,9 @@ def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
     ("unseen", "remembered", "said"),
     [
         ((2, 1.0, 2.0), 2.0, "more than chance explains"),
-        ((2, 1.0, 1.0), 2.0, "cannot be told from chance"),
+        ((2, 1.0, 1.0), 2.0, "is not significant"),
         ((2, 2.0, 1.0), 2.0, "worse than the first ones"),
-        ((0, 0.0, 0.0), 2.0, "nothing here is free of what was remembered"),
+        ((0, 0.0, 0.0), 2.0, "no figure here is free of remembered labels"),
         ((2, 1.0, 2.0), 4.0, "visible labels alone earn as much"),
     ],
 )
