@@ -21,6 +21,7 @@ from autosr_lib.domain.wording import plural
 if TYPE_CHECKING:  # slow to import
     from autosr_assets.cli.launch import SearchOutcome
     from autosr_lib.evaluation.holdout import PairSummary
+    from autosr_lib.results.summary import SearchSummary
     from autosr_lib.results.totals import Totals
     from autosr_lib.storage.datasets import DatasetFindings
     from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
@@ -72,6 +73,9 @@ class Bars:
 
     def end(self, step: str) -> None:
         """End a step; its bar stays."""
+
+    def exported(self, summary: SearchSummary) -> None:
+        """Show nothing: the outcome of the search is printed at the end."""
 
 
 def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, locations: Mapping[str, str]) -> None:

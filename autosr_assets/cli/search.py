@@ -118,11 +118,9 @@ def _run_search(chosen: ChosenSearch, store: TableStore, options: SearchOptions)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with Bars(Console(stderr=True)) as bars:
         launch = Launch(chosen, store, bars, "DEBUG" if options.verbose else "CRITICAL")
-        outcome = launch.run(options.chunk_size, MAX_SHOWN + 1)
+        outcome = launch.run(options.chunk_size, MAX_SHOWN)
     if not outcome.pending.keys:
         stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
-    if outcome.totals.rubrics > MAX_SHOWN:
-        outcome.rows.clear()
     locations = {
         "export": outcome.target,
         "tables": str(store.root / chosen.name),

@@ -14,6 +14,8 @@ from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import report_path, write_report
 from autosr_assets.views.search_charts import search_charts
 from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.pipeline.row_cache import RowCache
+from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export import write_export
 from autosr_lib.results.outcomes import PromptOutcome, read_outcomes
@@ -34,19 +36,19 @@ class WrittenExport(NamedTuple):
     summary: SearchSummary
 
 
-def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> WrittenExport:
+def export_search(plan: SearchPlan, run: RunContext, run_id: str) -> WrittenExport:
     """Write the export of a search in the order of its dataset, with its report; each row is read once.
 
     An export with new contents gets a record beside it; one with the same contents keeps the record that it has.
     """
-    target = export_target(plan)
+    store, target = run.store, export_target(plan)
     last = _last_export(plan, store)
     last_run = last.run_id if last and last.path == str(target) else None
 
     def manifest_of(totals: Totals) -> Manifest:
         return with_its_record(target, run_manifest(run_id, plan, store, totals), last_run)
 
-    summary, manifest = write_export(target, best_outcomes(plan, store), manifest_of)
+    summary, manifest = write_export(target, best_outcomes(plan, store, run.cache), manifest_of)
     if manifest["run_id"] == run_id:
         keep_record(store, target, manifest, summary.results)
     row = ExportRow(
@@ -54,6 +56,7 @@ def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> WrittenEx
     )
     store.write(plan.table(EXPORT), None, export_table(row))
     write_report(store, target, manifest, summary)
+    run.progress.exported(summary)
     charts = {
         name: picture(name.replace("_", " "), svg)
         for name, svg in search_charts(summary.histories, summary.totals.holdout).items()
@@ -89,9 +92,18 @@ def _last_export(plan: SearchPlan, store: TableStore) -> ExportRow | None:
     return None if rows is None else read_export(rows)
 
 
-def best_outcomes(plan: SearchPlan, store: TableStore) -> Iterator[PromptOutcome]:
-    """Yield the outcome of every prompt of a search, in the order of the dataset."""
-    return read_outcomes(store, plan.best_table, store.stored(plan.dataset.dataset_table))
+def best_outcomes(plan: SearchPlan, store: TableStore, cache: RowCache | None = None) -> Iterator[PromptOutcome]:
+    """Yield the outcome of every prompt of a search, in the order of the dataset.
+
+    Rows that the run has made are taken from its `cache`, which has no use for them afterwards.
+    """
+    rows_in_memory = RowCache() if cache is None else cache
+    return read_outcomes(
+        store,
+        plan.best_table,
+        store.stored(plan.dataset.dataset_table),
+        lambda prompt_id: rows_in_memory.pop((plan.best_table, prompt_id)),
+    )
 
 
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:

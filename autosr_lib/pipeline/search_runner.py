@@ -18,6 +18,7 @@ from autosr_lib.pipeline.dataset_runner import DatasetRunner
 from autosr_lib.pipeline.hard_prompts import HardPrompts, choose_hard_prompts, read_hard_prompts
 from autosr_lib.pipeline.prompt_table import Describe, PromptTable, StepResult, upstream_rows
 from autosr_lib.pipeline.run_context import RunContext
+from autosr_lib.pipeline.sampled_candidates import UpstreamError
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.search.conclusion import conclude_search
 from autosr_lib.search.context import SearchContext
@@ -27,9 +28,9 @@ from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import advance_search, is_over, start_search
 from autosr_lib.search.settings import Scope
 from autosr_lib.search.state import SearchState, StopReason
-from autosr_lib.storage.partition_keys import partition_key
+from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
 from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, best_rubric_table
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, best_rubric_table, read_best_rubric
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_status
 from autosr_lib.storage.tables.conclusions import row_of_conclusion
 from autosr_lib.storage.tables.population import (
@@ -146,11 +147,26 @@ class SearchRunner:
             is_complete = population.is_complete and not conclusion.calls.ungraded and probes.is_complete
             row_status = RowStatus(Status.DONE if is_complete else Status.INCOMPLETE, None, fingerprint)
             length = find_length_bias(context, conclusion)
-            return best_rubric_table(row_of_conclusion(row_status, context.prepared, state, conclusion, probes, length))
+            row = row_of_conclusion(row_status, context.prepared, state, conclusion, probes, length)
+            rows = best_rubric_table(row)
+            self.run.cache.put((self.plan.best_table, prompt.prompt_id), rows, rows.get_total_buffer_size())
+            return rows
 
         return await self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe).fill(
             self.run, self.backend, keys
         )
+
+    def best_row(self, key: str) -> BestRubricRow:
+        """Return the best rubric of a prompt that has one, from the run's cache or its table.
+
+        Raises:
+            UpstreamError: the prompt failed.
+        """
+        rows: pa.Table | None = self.run.cache.get((self.plan.best_table, prompt_id_of(key)))
+        row = read_best_rubric(self.run.store.stored(self.plan.best_table, key).read() if rows is None else rows)
+        if not isinstance(row, BestRubricRow):
+            raise UpstreamError(row.error or row.status)
+        return row
 
     def _hard_prompts(self, number: int) -> HardPrompts | None:
         """Return the prompts that generation `number` evolves, or None for all."""

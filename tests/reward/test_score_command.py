@@ -86,7 +86,7 @@ def test_what_is_scored_already_is_not_asked_again_and_what_is_new_is(
         assert (again.code, more.code) == (0, 0), again.err + more.err
         assert sent_again == sent > 0
         assert "0 responses graded now; 4 before" in again.out
-        assert "1 responses graded now; 4 before" in more.out
+        assert "1 response graded now; 4 before" in more.out
         assert read(tmp_path / f"out{suffix}")[:4] == first
 
 
@@ -103,7 +103,7 @@ def test_a_budget_that_is_spent_ends_it_with_what_is_done_and_the_same_command_g
 
         assert short.code == 3
         assert f"{done} of 8 rows are scored" in short.out
-        assert f"{8 - done} rows were not asked: max_calls of the run is 3" in short.out
+        assert f"{8 - done} rows not graded: max_calls of the run is 3" in short.out
         assert 0 < done < 8
         assert rest.code == 0, rest.err
         assert f"{8 - done} responses graded now; {done} before" in rest.out
@@ -123,7 +123,7 @@ def test_a_killed_run_loses_nothing_that_it_had(by_model: Searched, tmp_path: Pa
 
     said = score(by_model, given)
 
-    assert "1 responses graded now; 2 before" in said.out
+    assert "1 response graded now; 2 before" in said.out
     assert read(tmp_path / "in.scored.jsonl") == whole
     assert not journal.exists()
 
@@ -142,8 +142,8 @@ def test_an_unscored_response_is_null_counted_and_asked_again(by_model: Searched
         second = score(by_model, given, "--base-url", server.base_url)
 
     assert [one is None for one in scores] == [False, True, False]
-    assert "1 unscored, and asked again next time" in first.out
-    assert "1 responses graded now; 2 before" in second.out
+    assert "1 unscored, to be graded again by the next run" in first.out
+    assert "1 response graded now; 2 before" in second.out
     assert all(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
 
 
@@ -153,7 +153,7 @@ def test_an_endpoint_that_is_away_is_told_in_one_line(by_model: Searched, tmp_pa
         said = score(by_model, given, "--base-url", server.base_url)
 
     assert said.code == 3
-    assert "2 rows were not asked" in said.out
+    assert "2 rows not graded" in said.out
     assert "Traceback" not in said.err
 
 
@@ -167,7 +167,7 @@ def test_unknown_prompts_are_named_and_nothing_is_asked(by_model: Searched, tmp_
     assert refused.code == 2
     assert "has no rubric for prompt_id 'nobody'; has no rubric for prompt_id 'noone'" in refused.err
     assert skipped.code == 0
-    assert "2 skipped, whose prompt has no rubric" in skipped.out
+    assert "2 skipped because their prompt has no rubric" in skipped.out
     assert [row["score"] is None for row in read(tmp_path / "in.scored.jsonl")] == [False, False, True, True]
 
 
@@ -202,7 +202,7 @@ def test_equal_responses_are_asked_once(by_model: Searched, tmp_path: Path) -> N
 
     said = score(by_model, given)
 
-    assert "5 of 5 rows are scored; 1 responses graded now" in said.out
+    assert "5 of 5 rows are scored; 1 response graded now" in said.out
 
 
 def test_offline_rubrics_score_without_a_key(offline: Searched, tmp_path: Path) -> None:
@@ -218,5 +218,5 @@ def test_rubrics_are_written_in_the_shapes_of_others(shape: str, offline: Search
     refused = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "x"), "--shape", "circle")
 
     assert said.code == 0, said.err
-    assert said.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics are in ")
+    assert said.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics written to ")
     assert (refused.code, refused.err) == (2, "autosr: shape is 'circle'; must be one of points, verifiers\n")
