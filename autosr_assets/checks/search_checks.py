@@ -92,7 +92,7 @@ class _Checked:
 
     @property
     def findings(self) -> Findings:
-        """Return what was found wrong."""
+        """Return the faults that were found."""
         return self.summary.findings
 
     def result(

@@ -22,8 +22,8 @@ CANDIDATES = pa.schema(
         *COMMON,
         field("candidates", list_of(*CANDIDATE), "Sampled for the prompt; none where it has enough of its own."),
         field("calls", INT, "Requests to the models of the pool, cached or not."),
-        field("failed", INT, "Samples that brought no response; asked again in the next run."),
-        field("repeated", INT, "Responses that were dropped, since their text was there already."),
+        field("failed", INT, "Samples without a response; requested again in the next run."),
+        field("repeated", INT, "Responses that were dropped because another candidate has the same text."),
     ]
 )
 CALL_COLUMNS = ("calls",)

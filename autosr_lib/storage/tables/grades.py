@@ -12,10 +12,10 @@ from autosr_lib.storage.tables.structs import CRITERION, DETAILS, CriterionRow, 
 
 BANK = list_of(
     *CRITERION,
-    field("weight", FLOAT, "The weight that it was written with; 1 is the mean of its rubric."),
+    field("weight", FLOAT, "The weight that it was proposed with; 1 is the mean of its rubric."),
     *DETAILS,
     field("grades", pa.list_(FLOAT), "0..1, candidate by candidate, vote by vote; null: not graded."),
-    field("not_applicable", pa.list_(INT), "Places in `grades` that are not applicable."),
+    field("not_applicable", pa.list_(INT), "Positions in `grades` that are not applicable."),
 )
 
 

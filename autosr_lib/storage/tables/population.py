@@ -1,6 +1,6 @@
 """The tables `initial_rubrics` and `generation_NN`: one row is one individual of a prompt's population.
 
-The row of position 0 also holds what belongs to the whole state: its calls, history, ancestors and grade bank.
+The row of position 0 also holds what belongs to the complete state: its calls, history, ancestors and grade bank.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ COUNTS = list_of(field("operator", STRING, "What made them."), field("count", IN
 POPULATION = pa.schema(
     [
         *COMMON,
-        field("place", INT, "Place in the population, 0 the best; null for the first rubric once it has left."),
+        field("place", INT, "Position in the population, 0 is the best; null for the first rubric once it has left."),
         field("is_initial", BOOL, "Whether this is the first rubric."),
         field("fingerprint", STRING, "The rubric's fingerprint."),
         field("operator", STRING, "What made it: initial, preset, or a mutation mode."),
@@ -56,17 +56,17 @@ POPULATION = pa.schema(
         *EVALUATION,
         field("criteria", list_of(*CRITERION, SHARE), "The rubric; `bank` has the details of its criteria."),
         field("generation", INT, "The generation that this table is the state after."),
-        field("stopped", STRING, "Why the prompt is not searched any further; null while it is."),
-        field("stagnation", INT, "Generations since the best got better."),
-        field("distinguished", INT, "Generations in a row in which the best told the whole tail apart."),
-        field("calls", pa.struct(CALLS), "Requests since the start; on the row of place 0 only."),
-        field("last_calls", pa.struct(CALLS), "Requests of this generation; on the row of place 0 only."),
-        field("tried", COUNTS, "Children made in this generation; on the row of place 0 only."),
-        field("kept", COUNTS, "Those that survived it; on the row of place 0 only."),
-        field("ancestors", list_of(*ANCESTOR), "Every rubric ever made; on the row of place 0 only."),
-        field("history", list_of(*MILESTONE), "Generation 0, 1, …; on the row of place 0 only."),
-        field("votes", INT, "Votes that the grades have room for; on the row of place 0 only."),
-        field("bank", BANK, "Every criterion that was ever graded; on the row of place 0 only."),
+        field("stopped", STRING, "Why the search of the prompt has ended; null while it continues."),
+        field("stagnation", INT, "Generations since the best objective rose."),
+        field("distinguished", INT, "Generations in a row in which the best rubric distinguished all of the tail."),
+        field("calls", pa.struct(CALLS), "Requests since the start; only on the row of place 0."),
+        field("last_calls", pa.struct(CALLS), "Requests of this generation; only on the row of place 0."),
+        field("tried", COUNTS, "Children made in this generation; only on the row of place 0."),
+        field("kept", COUNTS, "Those that survived the generation; only on the row of place 0."),
+        field("ancestors", list_of(*ANCESTOR), "Every rubric ever made; only on the row of place 0."),
+        field("history", list_of(*MILESTONE), "Generation 0, 1, …; only on the row of place 0."),
+        field("votes", INT, "Votes that the grades have room for; only on the row of place 0."),
+        field("bank", BANK, "Every criterion that was ever graded; only on the row of place 0."),
     ]
 )
 HEAD_COLUMNS = ("history", "last_calls", "criteria", "tried", "kept", "stopped")

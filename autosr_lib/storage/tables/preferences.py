@@ -15,9 +15,9 @@ PREFERENCES = pa.schema(
         field("second", STRING, "Another candidate."),
         field("verdict", STRING, "Which is better: first, second, or tie."),
         field("forward", STRING, "The judge's answer to (first, second); null for labels."),
-        field("backward", STRING, "The judge's answer to (second, first), told as (first, second)."),
+        field("backward", STRING, "The judge's answer to (second, first), expressed in the order (first, second)."),
         field("touches_hidden", BOOL, "Whether a candidate of the pair is held out from the search."),
-        field("calls", INT, "Requests to the judge for the whole prompt; the same on all rows."),
+        field("calls", INT, "Requests to the judge for all pairs of the prompt; the same on all rows."),
         field("unjudged", INT, "Pairs of the prompt without a readable answer; the same on all rows."),
     ]
 )

@@ -18,7 +18,7 @@ from autosr_lib.storage.tables.columns import BOOL, FLOAT, INT, STRING, STRINGS,
 METADATA = pa.map_(STRING, STRING)
 SHARE = field("weight", FLOAT, "Share of the rubric, 0..1; the weights of a rubric sum to 1.")
 CRITERION = [
-    field("criterion_key", STRING, "Name of what the criterion says; grades are kept by it."),
+    field("criterion_key", STRING, "Hash of the criterion's content; grades are stored under it."),
     field("criterion_id", STRING, "The criterion's id within its rubric."),
     field("text", STRING, "The statement."),
 ]
@@ -49,21 +49,21 @@ CALLS = [
     field("proposer", INT, "Requests to the proposer."),
     field("verifier", INT, "Requests to the verifier."),
     field("failed", INT, "Requests whose reply could not be read."),
-    field("ungraded", INT, "Grades that were asked for and not given."),
-    field("saved_by_bank", INT, "Verifier requests that whole rubrics would have needed beyond those made."),
-    field("saved_by_racing", INT, "Verifier requests spared because their criteria had been dropped."),
+    field("ungraded", INT, "Grades that were requested and not received."),
+    field("saved_by_bank", INT, "Further verifier requests that grading complete rubrics would have needed."),
+    field("saved_by_racing", INT, "Verifier requests saved because their criteria had been dropped."),
 ]
 ANCESTOR = [
     field("fingerprint", STRING, "The rubric's fingerprint."),
-    field("operator", STRING, "What made it."),
-    field("generation", INT, "When it was made."),
+    field("operator", STRING, "The operator that made it."),
+    field("generation", INT, "The generation in which it was made."),
     field("parents", STRINGS, "Fingerprints of its parents."),
     field("objective", FLOAT, "Its objective on the search's votes."),
     field("gain", FLOAT, "Objective above its best parent's; null for the first rubric."),
     field(
         "weights",
         list_of(field("criterion_key", STRING, "A criterion."), field("weight", FLOAT, "Its share, 0..1.")),
-        "What it is made of; `bank` has the texts.",
+        "Its criteria with their weights; `bank` has the texts.",
     ),
 ]
 MILESTONE = [
