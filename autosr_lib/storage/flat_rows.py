@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from autosr_lib.storage.raw_prompts import LABELS, RawPrompt
@@ -189,6 +190,7 @@ def _field_values(prompt_rows: _PromptRows, row: FlatRow) -> list[tuple[_Field, 
     return list(values.items())
 
 
+@lru_cache(maxsize=1024)  # called for each cell
 def _field_of(column: str) -> _Field:
     if column in PROMPT_FIELDS:
         return _Field("prompt", column)

@@ -9,8 +9,7 @@ import io
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,8 +24,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Some programs write this mark at the start of a UTF-8 file."""
 
 
-@dataclass(frozen=True)
-class JsonLine:
+class JsonLine(NamedTuple):
     """A line of a JSON Lines file: its value, or the fault that makes it unreadable."""
 
     location: str
@@ -34,8 +32,7 @@ class JsonLine:
     fault: str = ""
 
 
-@dataclass(frozen=True)
-class CsvRow:
+class CsvRow(NamedTuple):
     """A row of a CSV file: its cells, and a fault if there are more or fewer of them than columns."""
 
     location: str
