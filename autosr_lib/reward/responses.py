@@ -14,7 +14,7 @@ from autosr_lib.storage.strict_json import preview
 Row: TypeAlias = dict[str, Any]
 """A response with its `prompt_id` and all other columns of its file."""
 
-MAX_FAULTS = 1000
+_MAX_FAULTS = 1000
 """Faults of a file that are collected; a file with more of them is refused all the same."""
 
 _GRADES = pa.list_(
@@ -51,7 +51,7 @@ def read_responses(path: Path) -> list[Row]:
     if not rows:
         faults = ["holds no rows; give at least one"]
     if faults:
-        raise DatasetError(str(path), faults[:MAX_FAULTS])
+        raise DatasetError(str(path), faults[:_MAX_FAULTS])
     return rows
 
 

@@ -14,8 +14,8 @@ from autosr_lib.storage.strict_json import (
     preview,
 )
 
-PROMPT_KEYS = ("prompt_id", "prompt", "candidates", "metadata")
-CANDIDATE_KEYS = ("candidate_id", "text", "source", "metadata")
+_PROMPT_KEYS = ("prompt_id", "prompt", "candidates", "metadata")
+_CANDIDATE_KEYS = ("candidate_id", "text", "source", "metadata")
 _OR_SAMPLE = ", or response_models that answer the prompt"
 
 
@@ -57,10 +57,10 @@ def _check_prompt(raw: RawPrompt, min_candidates: int, first_locations: dict[str
     findings = _PromptFindings(list(raw.faults))
     if not isinstance(raw.fields, Mapping):
         if not raw.faults:
-            keys = ", ".join(PROMPT_KEYS)
+            keys = ", ".join(_PROMPT_KEYS)
             findings.faults.append(f"{location}: {preview(raw.fields)} is not a mapping; a prompt has {keys}")
         return CheckedPrompt(location, None, tuple(findings.faults), ())
-    _check_keys(raw.fields, prefix, PROMPT_KEYS, findings)
+    _check_keys(raw.fields, prefix, _PROMPT_KEYS, findings)
     prompt_id = _read_id(raw.fields, "prompt_id", prefix, first_locations, findings)
     text = _read_text(raw.fields, "prompt", prefix, findings)
     candidates = _read_candidates(raw.fields.get("candidates"), raw, min_candidates, findings)
@@ -100,11 +100,11 @@ def _read_candidate(
     value: object, prefix: str, first_locations: dict[str, str], findings: _PromptFindings
 ) -> Candidate | None:
     if not isinstance(value, Mapping):
-        keys = ", ".join(CANDIDATE_KEYS)
+        keys = ", ".join(_CANDIDATE_KEYS)
         findings.faults.append(f"{_location(prefix)}: {preview(value)} is not a mapping; a candidate has {keys}")
         return None
     faults_before = len(findings.faults)
-    _check_keys(value, prefix, CANDIDATE_KEYS, findings)
+    _check_keys(value, prefix, _CANDIDATE_KEYS, findings)
     candidate_id = _read_id(value, "candidate_id", prefix, first_locations, findings)
     text = _read_text(value, "text", prefix, findings, may_be_empty=True)
     source = _read_text(value, "source", prefix, findings, may_be_empty=True) if value.get("source") is not None else ""

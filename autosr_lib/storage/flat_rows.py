@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 from autosr_lib.storage.raw_prompts import LABELS, RawPrompt
 from autosr_lib.storage.strict_json import preview
 
-PROMPT_FIELDS = ("prompt_id", "prompt")
-CANDIDATE_FIELDS = ("candidate_id", "text", "source")
-REQUIRED_COLUMNS = ("prompt_id", "prompt", "candidate_id", "text")
-NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_PROMPT_FIELDS = ("prompt_id", "prompt")
+_CANDIDATE_FIELDS = ("candidate_id", "text", "source")
+_REQUIRED_COLUMNS = ("prompt_id", "prompt", "candidate_id", "text")
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _LONGEST_INTEGER = 18
 """Digits of an integer that certainly fits 64 bits; longer ones are read as floats."""
 
@@ -68,7 +68,7 @@ def find_column_faults(columns: Sequence[str], needs_candidates: bool = True) ->
     >>> find_column_faults(["prompt_id", "prompt", "text"])
     ['column candidate_id: is missing; a row needs prompt_id, prompt, candidate_id, text']
     """
-    required = REQUIRED_COLUMNS if needs_candidates or {"candidate_id", "text"} & set(columns) else PROMPT_FIELDS
+    required = _REQUIRED_COLUMNS if needs_candidates or {"candidate_id", "text"} & set(columns) else _PROMPT_FIELDS
     missing = [name for name in required if name not in columns]
     faults = [f"column {name}: is missing; a row needs {', '.join(required)}" for name in missing]
     if len(missing) == len(required):
@@ -192,9 +192,9 @@ def _field_values(prompt_rows: _PromptRows, row: FlatRow) -> list[tuple[_Field, 
 
 @lru_cache(maxsize=1024)  # called for each cell
 def _field_of(column: str) -> _Field:
-    if column in PROMPT_FIELDS:
+    if column in _PROMPT_FIELDS:
         return _Field("prompt", column)
-    if column in CANDIDATE_FIELDS:
+    if column in _CANDIDATE_FIELDS:
         return _Field("candidate", column)
     if column.startswith("prompt_metadata."):
         return _Field("prompt_metadata", column.removeprefix("prompt_metadata."))
@@ -203,7 +203,7 @@ def _field_of(column: str) -> _Field:
 
 def _number(text: str) -> int | float | str:
     """Return the number that `text` is, or `text` itself, which the check of labels then reports."""
-    if not NUMBER.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         return text
     digits = text.strip().lstrip("+-")
     return int(text) if digits.isdecimal() and len(digits) <= _LONGEST_INTEGER else float(text)

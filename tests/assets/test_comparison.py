@@ -93,7 +93,7 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
 
 def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
-    home.store.delete("calls_iterative/best_rubrics", "b")
+    home.store.path("calls_iterative/best_rubrics", "b").unlink()
 
     found = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
     shown = home.autosr("compare", "calls", "calls_iterative").out
