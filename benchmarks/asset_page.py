@@ -1,7 +1,7 @@
-"""How long the web UI's page of an asset takes with many partitions: what it asks, through GraphQL.
+"""Time of the web UI's asset page with many partitions, measured by its GraphQL query.
 
-Run `python -m benchmarks.asset_page --prompts 10000`. The prompts are registered and their preferences materialized in one
-range run, as the command line does.
+Run `python -m benchmarks.asset_page --prompts 10000`. The prompts are registered and their preferences are materialized in
+one range run, as the command line does it.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
-from benchmarks.measuring import home, machine, write_dataset
+from benchmarks.measuring import benchmark_home, describe_machine, write_dataset
 
 PAGE = """
 query Page($key: AssetKeyInput!) {
@@ -22,8 +22,8 @@ query Page($key: AssetKeyInput!) {
   } }
 }
 """
-"""What the asset page asks about a partitioned asset."""
-MODULE = """
+"""The query of the page of a partitioned asset."""
+DEFINITIONS = """
 import warnings
 warnings.simplefilter("ignore")
 from autosr_assets.cli.chosen_search import search_of_file
@@ -34,8 +34,8 @@ defs = search_of_file({path!r}, None, GivenSettings({{}}, {{}}, {{}}), open_stor
 """
 
 
-def materialize(folder: Path, prompts: int) -> Path:
-    """Materialize the preferences of so many prompts, and return the file that defines the graph."""
+def materialize_preferences(folder: Path, prompts: int) -> Path:
+    """Materialize the preferences of `prompts` prompts, and return the module with the definitions."""
     import dagster as dg
 
     from autosr_assets.cli.chosen_search import search_of_file
@@ -53,37 +53,40 @@ def materialize(folder: Path, prompts: int) -> Path:
     keys = tuple(f"p{number:06d}" for number in range(prompts))
     launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "preferences"])]), keys, checks=frozenset()))
     module = folder / "definitions_of_page.py"
-    module.write_text(MODULE.format(path=path))
+    module.write_text(DEFINITIONS.format(path=path))
     return module
 
 
-def page_seconds(module: Path, asset: list[str]) -> tuple[list[float], int]:
-    """Return how long the page takes, six times, and the materialized partitions that it shows."""
+def measure_page(module: Path, asset: list[str]) -> tuple[list[float], int]:
+    """Return the seconds that each of six requests takes, and the number of materialized partitions that the page shows."""
     import dagster as dg
     from dagster_graphql.test.utils import define_out_of_process_context, execute_dagster_graphql
 
     with dg.DagsterInstance.get() as instance, define_out_of_process_context(str(module), "defs", instance) as context:
-        times, shown = [], 0
+        seconds, materialized = [], 0
         for _ in range(6):
             started = time.perf_counter()
             result = execute_dagster_graphql(context, PAGE, {"key": {"path": asset}})
-            times.append(time.perf_counter() - started)
-            shown = result.data["assetNodeOrError"]["partitionStats"]["numMaterialized"]
-    return times, shown
+            seconds.append(time.perf_counter() - started)
+            materialized = result.data["assetNodeOrError"]["partitionStats"]["numMaterialized"]
+    return seconds, materialized
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, nargs="+", default=[1000, 10_000])
-    asked = parser.parse_args()
-    print(f"{machine()}\n\n| partitions | asset page, the first time | then, median of 5 |\n|---|---|---|", flush=True)
-    for prompts in asked.prompts:
-        with home() as (folder, variables):
+    arguments = parser.parse_args()
+    print(
+        f"{describe_machine()}\n\n| partitions | asset page, first request | next 5 requests, median |\n|---|---|---|",
+        flush=True,
+    )
+    for prompts in arguments.prompts:
+        with benchmark_home() as (folder, variables):
             os.environ.update(variables)
             os.environ.pop("LLM_API_KEY")
-            times, shown = page_seconds(materialize(folder, prompts), ["page", "preferences"])
-        print(f"| {shown} | {times[0]:.2f} s | {statistics.median(times[1:]):.2f} s |", flush=True)
+            seconds, materialized = measure_page(materialize_preferences(folder, prompts), ["page", "preferences"])
+        print(f"| {materialized} | {seconds[0]:.2f} s | {statistics.median(seconds[1:]):.2f} s |", flush=True)
 
 
 if __name__ == "__main__":

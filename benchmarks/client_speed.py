@@ -25,7 +25,7 @@ from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.llm.endpoint.client import ModelClient
 from autosr_lib.llm.roles import llm_roles
 from autosr_lib.llm.settings import LlmSettings
-from benchmarks.measuring import machine
+from benchmarks.measuring import describe_machine
 from tests.llm.server import ModelServer
 
 CRITERIA = tuple(Criterion(criterion_id=f"c{n}", text=f"The response covers point {n}.", weight=1) for n in (1, 2, 3))
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--endpoints", nargs="+", default=["64:0.05", "256:0.2", "32:1"])
     options = parser.parse_args()
-    print(f"{machine()}; {options.calls} calls, median of {options.rounds} alternating rounds\n")
+    print(f"{describe_machine()}; {options.calls} calls, median of {options.rounds} alternating rounds\n")
     print(
         "| | bare: CPU ms per call | ours | ratio | limit, calls/s | bare | ours | wall, ours/bare | cached: calls/s, CPU ms |"
     )

@@ -1,12 +1,12 @@
-"""What Dagster and storage cost for one prompt in one asset, beside a bare chain of 15 assets in the same run.
+"""Cost of Dagster and storage for each prompt and asset, compared with a bare chain of 15 assets.
 
-Run `python -m benchmarks.dagster_cost --prompts 1000`; with `--postgres` every command has a Postgres of its own, the bare
-chain with Dagster's own storage and ours with that of `deploy/dagster.yaml`; with `--storage FILE` the homes get that
-dagster.yaml. Rounds are taken in turn and their medians told.
+Run `python -m benchmarks.dagster_cost --prompts 1000`. With `--postgres` each command has its own Postgres: the bare chain
+uses Dagster's storage, and our search that of `deploy/dagster.yaml`. With `--storage FILE` all homes get that dagster.yaml.
+Rounds alternate, and the table shows their medians.
 
-The bare chain does nothing: fifteen `-> None` assets over the same partitions, one range run, on Dagster's defaults. Ours
-is `autosr search` with 12 generations, which is fifteen assets over prompts too; what the search itself takes is measured
-on the same prompts without Dagster and taken off, and so is what the command takes over one prompt.
+The bare chain has fifteen empty assets over the same partitions, in one range run, on Dagster's defaults. Our search is
+`autosr search` with 12 generations, which also has fifteen assets over prompts. The cost of the search itself is measured
+on the same prompts without Dagster and subtracted, and so is the cost of the command for one prompt.
 """
 
 import argparse
@@ -18,11 +18,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measuring import Used, autosr, home, machine, used_by, write_dataset
+from benchmarks.measuring import (
+    ResourceUse,
+    autosr_command,
+    benchmark_home,
+    describe_machine,
+    measure_command,
+    write_dataset,
+)
 
 ASSETS = 15
 GENERATIONS = ASSETS - 3
-BARE = """
+BARE_CHAIN = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import dagster as dg
@@ -30,8 +37,8 @@ prompts = dg.DynamicPartitionsDefinition(name="prompts")
 def link(number):
     @dg.asset(name=f"a{number:02d}", deps=[f"a{number - 1:02d}"] if number else [], partitions_def=prompts,
               backfill_policy=dg.BackfillPolicy.single_run())
-    def one() -> None: ...
-    return one
+    def empty() -> None: ...
+    return empty
 keys = [f"p{n:06d}" for n in range(int(sys.argv[1]))]
 with dg.DagsterInstance.get() as instance:
     instance.add_dynamic_partitions("prompts", keys)
@@ -40,15 +47,13 @@ with dg.DagsterInstance.get() as instance:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     assert job.execute_in_process(instance=instance, tags=tags, run_config=quiet).success
 """
-
-
 POSTGRES_ADDRESS = "AUTOSR_POSTGRES_URL"
 
 
 @contextmanager
-def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a home whose Dagster keeps its records as that dagster.yaml says, or in a Postgres that is the home's own."""
-    with home() as (folder, variables), ExitStack() as servers:
+def home_with_storage(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a home with this text as its dagster.yaml; if that names Postgres, the home has a Postgres of its own."""
+    with benchmark_home() as (folder, variables), ExitStack() as servers:
         if storage and POSTGRES_ADDRESS in storage:
             from tests.distributed.services import postgres, with_driver
 
@@ -59,28 +64,28 @@ def stored_in(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
         yield folder, variables
 
 
-def bare(prompts: int, storage: str | None) -> Used:
-    """Return what the bare chain used, less what it uses over one prompt."""
-    used = []
+def measure_bare_chain(prompts: int, storage: str | None) -> ResourceUse:
+    """Return what the bare chain used, minus what it uses for one prompt."""
+    uses = []
     for count in (prompts, 1):
-        with stored_in(storage) as (folder, variables):
-            command = [sys.executable, "-c", BARE, str(count), str(ASSETS)]
-            used.append(used_by(command, {**variables, "DAGSTER_HOME": str(folder / "dagster")}))
-    return used[0] - used[1]
+        with home_with_storage(storage) as (folder, variables):
+            command = [sys.executable, "-c", BARE_CHAIN, str(count), str(ASSETS)]
+            uses.append(measure_command(command, {**variables, "DAGSTER_HOME": str(folder / "dagster")}))
+    return uses[0] - uses[1]
 
 
-def ours(prompts: int, storage: str | None, *options: str) -> Used:
-    """Return what `autosr search` used, less what it uses over one prompt."""
-    used = []
+def measure_search(prompts: int, storage: str | None, *options: str) -> ResourceUse:
+    """Return what `autosr search` used, minus what it uses for one prompt."""
+    uses = []
     for count in (prompts, 1):
-        with stored_in(storage) as (folder, variables):
+        with home_with_storage(storage) as (folder, variables):
             path = write_dataset(folder / "d.jsonl", count)
-            used.append(used_by(autosr("search", path, "--backend", "heuristic", *options), variables))
-    return used[0] - used[1]
+            uses.append(measure_command(autosr_command("search", path, "--backend", "heuristic", *options), variables))
+    return uses[0] - uses[1]
 
 
-def searched_alone(path: str, generations: int) -> None:
-    """Search the prompts of a file with the library only, in the graph's order: a generation of all, then the next."""
+def search_by_library(path: str, generations: int) -> None:
+    """Search the prompts of a file without Dagster, in the order of the graph: generation by generation."""
     from autosr_lib.evaluation.reference import gather_preferences
     from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
     from autosr_lib.heuristic import heuristic_roles
@@ -94,29 +99,34 @@ def searched_alone(path: str, generations: int) -> None:
 
     async def search() -> None:
         roles, settings, structure = heuristic_roles(7), SearchSettings(), Structure(generations=generations)
-        under_way = []
+        searches = []
         for prompt in read_dataset(path).prompts:
-            known = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
-            prepared = PreparedPrompt.of(prompt, known, HoldoutSettings(), settings.objective)
+            preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
+            prepared = PreparedPrompt.of(prompt, preferences, HoldoutSettings(), settings.objective)
             context = SearchContext(prepared, roles, settings, structure)
-            under_way.append((context, await start_search(context)))
+            searches.append((context, await start_search(context)))
         for _ in range(generations):
-            under_way = [(context, await advance_search(context, state)) for context, state in under_way]
-        for context, state in under_way:
+            searches = [(context, await advance_search(context, state)) for context, state in searches]
+        for context, state in searches:
             await probe_rubric(context, state, await conclude_search(context, state))
 
     asyncio.run(search())
 
 
-def alone(prompts: int, generations: int) -> Used:
-    """Return what the search itself used, less what it uses over one prompt."""
-    used = []
+def measure_library(prompts: int, generations: int) -> ResourceUse:
+    """Return what the search by the library used, minus what it uses for one prompt."""
+    uses = []
     for count in (prompts, 1):
-        with home() as (folder, variables):
+        with benchmark_home() as (folder, variables):
             path = write_dataset(folder / "d.jsonl", count)
-            code = f"from benchmarks.dagster_cost import searched_alone; searched_alone({path!r}, {generations})"
-            used.append(used_by([sys.executable, "-c", code], variables))
-    return used[0] - used[1]
+            code = f"from benchmarks.dagster_cost import search_by_library; search_by_library({path!r}, {generations})"
+            uses.append(measure_command([sys.executable, "-c", code], variables))
+    return uses[0] - uses[1]
+
+
+BARE, SEARCH, LIBRARY = "bare chain", "ours, the search included", "the search alone"
+STOPPED_SEARCH = "all stopped after the first population, the search included"
+STOPPED_LIBRARY = "the search alone, all stopped"
 
 
 def main() -> None:
@@ -125,50 +135,60 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--storage", type=Path, default=None, help="a dagster.yaml for all homes")
-    parser.add_argument("--postgres", action="store_true", help="a Postgres of its own for every home")
+    parser.add_argument("--postgres", action="store_true", help="a separate Postgres for each home")
     parser.add_argument("--stopped", action="store_true", help="also measure rows of prompts that have stopped")
-    asked = parser.parse_args()
-    named = asked.storage.read_text() if asked.storage else None
-    theirs, storage = _in_postgres() if asked.postgres else (named, named)
-    prompts, told = asked.prompts, ("--generations", str(GENERATIONS))
-    print(f"{machine()}; {prompts} prompts, {ASSETS} assets, median of {asked.rounds} rounds in turn")
-    print(f"records of Dagster in {'Postgres' if asked.postgres else asked.storage or 'SQLite'}\n")
-    steps: dict[str, Callable[[], Used]] = {
-        "bare chain": lambda: bare(prompts, theirs),
-        "ours, the search included": lambda: ours(prompts, storage, *told),
-        "the search alone": lambda: alone(prompts, GENERATIONS),
-    }
-    if asked.stopped:
-        steps["all stopped after the first population, the search included"] = lambda: ours(
-            prompts, storage, *told, "--max-generations", "0"
-        )
-        steps["the search alone, all stopped"] = lambda: alone(prompts, 0)
+    arguments = parser.parse_args()
+    print(f"{describe_machine()}; prompts: {arguments.prompts}; {ASSETS} assets; median of {arguments.rounds} rounds")
+    print(f"Dagster's records in {'Postgres' if arguments.postgres else arguments.storage or 'SQLite'}\n")
     started = time.perf_counter()
-    found: dict[str, list[Used]] = {name: [] for name in steps}
-    for _ in range(asked.rounds):
-        for name, measure in steps.items():
-            found[name].append(measure())
-    found["ours, Dagster and storage"] = _less(found, "ours, the search included", "the search alone")
-    if asked.stopped:
-        found["ours, all stopped, Dagster and storage"] = _less(found, *list(steps)[3:])
-    print("| ms for a prompt in an asset | CPU | wall | of the bare chain: CPU | wall |\n|---|---|---|---|---|")
-    for name, rounds in found.items():
-        cpu, wall = (1000 * median(used[i] for used in rounds) / prompts / ASSETS for i in (1, 0))
-        shares = [
-            median(used[i] / chain[i] for used, chain in zip(rounds, found["bare chain"], strict=True)) for i in (1, 0)
-        ]
-        print(f"| {name} | {cpu:.1f} | {wall:.1f} | {shares[0]:.2f} | {shares[1]:.2f} |")
+    measured = _measure(arguments)
+    measured["ours, Dagster and storage"] = _subtract(measured[SEARCH], measured[LIBRARY])
+    if arguments.stopped:
+        stopped = _subtract(measured[STOPPED_SEARCH], measured[STOPPED_LIBRARY])
+        measured["ours, all stopped, Dagster and storage"] = stopped
+    _print_table(measured, arguments.prompts)
     print(f"\nmeasured in {time.perf_counter() - started:.0f} s")
 
 
-def _in_postgres() -> tuple[str, str]:
+def _measure(arguments: argparse.Namespace) -> dict[str, list[ResourceUse]]:
+    """Return what each step used in each round."""
+    given_storage = arguments.storage.read_text() if arguments.storage else None
+    bare_storage, storage = _postgres_storages() if arguments.postgres else (given_storage, given_storage)
+    prompts, options = arguments.prompts, ("--generations", str(GENERATIONS))
+    steps: dict[str, Callable[[], ResourceUse]] = {
+        BARE: lambda: measure_bare_chain(prompts, bare_storage),
+        SEARCH: lambda: measure_search(prompts, storage, *options),
+        LIBRARY: lambda: measure_library(prompts, GENERATIONS),
+    }
+    if arguments.stopped:
+        steps[STOPPED_SEARCH] = lambda: measure_search(prompts, storage, *options, "--max-generations", "0")
+        steps[STOPPED_LIBRARY] = lambda: measure_library(prompts, 0)
+    measured: dict[str, list[ResourceUse]] = {name: [] for name in steps}
+    for _ in range(arguments.rounds):
+        for name, measure in steps.items():
+            measured[name].append(measure())
+    return measured
+
+
+def _postgres_storages() -> tuple[str, str]:
+    """Return the dagster.yaml of Dagster's own Postgres storage, and of ours."""
     from tests.distributed.services import DAGSTERS_OWN, DEPLOYED
 
     return DAGSTERS_OWN, DEPLOYED
 
 
-def _less(found: dict[str, list[Used]], whole: str, part: str) -> list[Used]:
-    return [one - other for one, other in zip(found[whole], found[part], strict=True)]
+def _subtract(uses: list[ResourceUse], parts: list[ResourceUse]) -> list[ResourceUse]:
+    return [use - part for use, part in zip(uses, parts, strict=True)]
+
+
+def _print_table(measured: dict[str, list[ResourceUse]], prompts: int) -> None:
+    print("| ms for a prompt in an asset | CPU | wall | of the bare chain: CPU | wall |\n|---|---|---|---|---|")
+    for name, rounds in measured.items():
+        cpu, wall = (1000 * median(use[i] for use in rounds) / prompts / ASSETS for i in (1, 0))
+        cpu_share, wall_share = (
+            median(use[i] / bare[i] for use, bare in zip(rounds, measured[BARE], strict=True)) for i in (1, 0)
+        )
+        print(f"| {name} | {cpu:.1f} | {wall:.1f} | {cpu_share:.2f} | {wall_share:.2f} |")
 
 
 if __name__ == "__main__":

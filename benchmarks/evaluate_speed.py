@@ -17,7 +17,7 @@ from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.evaluation.settings import Aggregate, HoldoutSettings, JudgeSetting, ObjectiveSettings
 from autosr_lib.search.graded_prompt import GradedPrompt
 from autosr_lib.search.prepared_prompt import PreparedPrompt
-from benchmarks.measuring import machine
+from benchmarks.measuring import describe_machine
 
 CRITERIA, CANDIDATES = 8, 16
 
@@ -58,7 +58,7 @@ def main() -> None:
     case, rng = case_of(), np.random.default_rng(3)
     criteria = [Criterion(criterion_id=f"c{n}", text=f"Point {n}.", weight=1) for n in range(4 * CRITERIA)]
     graded = GradedPrompt(bank_of(criteria), case, (0,), Aggregate.MEAN)
-    print(f"{machine()}; median of {asked.rounds} rounds\n")
+    print(f"{describe_machine()}; median of {asked.rounds} rounds\n")
     print("| rubrics in a batch | CPU microseconds a rubric, median |\n|---|---|")
     for size in (1, 8, 64, 512):
         rubrics = [

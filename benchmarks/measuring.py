@@ -1,4 +1,4 @@
-"""What the benchmarks of speed share: datasets to search, and what a command used."""
+"""Shared by the speed benchmarks: datasets to search, a temporary home, and the resources that a command uses."""
 
 import json
 import os
@@ -17,21 +17,22 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "examples" / "demo_dataset_with_rank.json"
 
 
-class Used(NamedTuple):
-    """What a command took, as the operating system counted it."""
+class ResourceUse(NamedTuple):
+    """What a command used, as the operating system counted it."""
 
     wall: float
+    """Seconds from start to end."""
     cpu: float
-    """Seconds of user and system together."""
+    """Seconds of user and system time."""
     peak: float
-    """Most memory, MiB."""
+    """Peak memory in MiB."""
 
-    def __sub__(self, other: "Used") -> "Used":
-        return Used(self.wall - other.wall, self.cpu - other.cpu, self.peak)
+    def __sub__(self, other: "ResourceUse") -> "ResourceUse":
+        return ResourceUse(self.wall - other.wall, self.cpu - other.cpu, self.peak)
 
 
-def used_by(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Used:
-    """Return what a command used; its output goes to a file that is shown if it fails."""
+def measure_command(command: Sequence[str], environment: Mapping[str, str] | None = None) -> ResourceUse:
+    """Run a command and return what it used; if it fails, exit with the end of its output."""
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - commands of the benchmarks
@@ -43,50 +44,58 @@ def used_by(command: Sequence[str], environment: Mapping[str, str] | None = None
         if process.returncode:
             output.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output.read()[-3000:]}")
-    return Used(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return ResourceUse(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def autosr(*arguments: str) -> list[str]:
-    """Return the command line of `autosr`, as a user types it."""
+def autosr_command(*arguments: str) -> list[str]:
+    """Return the command line of `autosr` with these arguments."""
     return [str(Path(sys.executable).parent / "autosr"), *arguments]
 
 
 def write_dataset(path: Path, prompts: int, candidates: int = 8) -> str:
-    """Write ranked prompts whose responses are made of the sentences of the example's, and return the path.
+    """Write ranked prompts whose responses are made of sentences of the example dataset, and return the path.
 
-    Texts differ from prompt to prompt, so that nothing is answered from a cache that a user's run would not have.
+    Texts differ from prompt to prompt, so that caches help no more than they help a user.
     """
-    known = json.loads(SOURCE.read_text(encoding="utf-8"))["prompts"]
+    examples = json.loads(SOURCE.read_text(encoding="utf-8"))["prompts"]
     with path.open("w", encoding="utf-8") as file:
         for number in range(prompts):
             rng = random.Random(number)
-            source = known[number % len(known)]
-            sentences = [s for one in source["candidates"] for s in one["text"].replace("\n", " ").split(". ") if s]
+            example = examples[number % len(examples)]
+            sentences = [
+                sentence
+                for candidate in example["candidates"]
+                for sentence in candidate["text"].replace("\n", " ").split(". ")
+                if sentence
+            ]
             texts = [". ".join(rng.sample(sentences, min(len(sentences), 8))) for _ in range(candidates)]
-            row = {
+            prompt = {
                 "prompt_id": f"p{number:06d}",
-                "prompt": f"{source['prompt']} (case {number})",
+                "prompt": f"{example['prompt']} (case {number})",
                 "candidates": [
-                    {"candidate_id": f"c{place}", "text": f"{text}. ({place})", "metadata": {"rank": place + 1}}
-                    for place, text in enumerate(texts)
+                    {"candidate_id": f"c{index}", "text": f"{text}. ({index})", "metadata": {"rank": index + 1}}
+                    for index, text in enumerate(texts)
                 ],
             }
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json.dumps(prompt, ensure_ascii=False) + "\n")
     return str(path)
 
 
 @contextmanager
-def home(keep: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a folder and the variables that make it the home of every command; removed in the end unless it is `keep`."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = keep or Path(made)
+def benchmark_home(keep: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a folder, and the environment variables that make it the home of a command.
+
+    The folder is removed at the end, unless it is `keep`.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         variables = {"AUTOSR_HOME": str(folder), "AUTOSR_STORAGE": "", "DAGSTER_HOME": "", "LLM_API_KEY": ""}
         yield folder, {**variables, "DAGSTER_DISABLE_TELEMETRY": "1"}
 
 
-def machine() -> str:
-    """Return the machine and the day, for the table."""
+def describe_machine() -> str:
+    """Return the processor, Python's version, the time and the load, as the head of a table of results."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
     )

@@ -1,7 +1,7 @@
-"""Most memory that reading a dataset takes, as the dataset grows.
+"""Peak memory of reading datasets of growing size.
 
-Run `python -m benchmarks.memory --sizes 1000 10000 100000`. Each command is a process of its own, as a user starts it: a check of
-the file, a look at what there is to do, and the asset `dataset`, which stores the prompts and registers them.
+Run `python -m benchmarks.memory --sizes 1000 10000 100000`. Each command runs in a process of its own: `autosr validate`,
+`autosr search --dry-run`, and the asset `dataset`, which stores and registers the prompts.
 """
 
 import argparse
@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measuring import autosr, home, machine, used_by, write_dataset
+from benchmarks.measuring import autosr_command, benchmark_home, describe_machine, measure_command, write_dataset
 
-ASSET = """
+DATASET_ASSET = """
 import sys
 from autosr_assets.cli.chosen_search import search_of_file
 from autosr_assets.cli.launch import Launch, RunRequest
@@ -26,11 +26,11 @@ Launch(search, store, NoProgress()).execute(RunRequest(frozenset([dataset_key(se
 
 
 def commands(path: str) -> dict[str, Sequence[str]]:
-    """Return what is measured, by name."""
+    """Return the measured commands over the dataset at `path`, by name."""
     return {
-        "`autosr validate`": autosr("validate", path),
-        "`autosr search --dry-run`": autosr("search", path, "--backend", "heuristic", "--dry-run"),
-        "the asset `dataset`": [sys.executable, "-c", ASSET, path],
+        "`autosr validate`": autosr_command("validate", path),
+        "`autosr search --dry-run`": autosr_command("search", path, "--backend", "heuristic", "--dry-run"),
+        "the asset `dataset`": [sys.executable, "-c", DATASET_ASSET, path],
     }
 
 
@@ -38,19 +38,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     names = list(commands(""))
-    print(f"{machine()}; 8 candidates a prompt; peak MiB (CPU s)\n")
+    print(f"{describe_machine()}; 8 candidates a prompt; peak MiB (CPU s)\n")
     print("| prompts | file, MB | " + " | ".join(names) + " |\n|" + "---|" * (2 + len(names)), flush=True)
-    for prompts in asked.sizes:
-        with home() as (folder, variables):
+    for prompts in arguments.sizes:
+        with benchmark_home() as (folder, variables):
             path = write_dataset(folder / f"n{prompts}.jsonl", prompts)
-            size, used = (
-                Path(path).stat().st_size,
-                {name: used_by(told, variables) for name, told in commands(path).items()},
-            )
-        told = " | ".join(f"{used[name].peak:.0f} ({used[name].cpu:.1f})" for name in names)
-        print(f"| {prompts} | {size / 1e6:.0f} | {told} |", flush=True)
+            size = Path(path).stat().st_size
+            use = {name: measure_command(command, variables) for name, command in commands(path).items()}
+        cells = " | ".join(f"{use[name].peak:.0f} ({use[name].cpu:.1f})" for name in names)
+        print(f"| {prompts} | {size / 1e6:.0f} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import tempfile
 from pathlib import Path
 
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from benchmarks.client_speed import WORDS, measure_bare_client, sent_body, serve_endpoint
-from benchmarks.measuring import autosr, home, machine, used_by, write_dataset
+from benchmarks.measuring import autosr_command, benchmark_home, describe_machine, measure_command, write_dataset
 
 
 def calls_of(folder: Path) -> tuple[int, int]:
@@ -19,7 +20,7 @@ def calls_of(folder: Path) -> tuple[int, int]:
     store = TableStore(folder / "storage")
     requests = cached = 0
     for run in (folder / "storage" / "calls").iterdir():
-        for _, rows in store.scan(f"calls/{run.name}", ["requests", "cached"]):
+        for _, rows in store.scan(TableName.calls(run.name), ["requests", "cached"]):
             requests += sum(rows["requests"].to_pylist())
             cached += sum(rows["cached"].to_pylist())
     return requests, cached
@@ -27,18 +28,18 @@ def calls_of(folder: Path) -> tuple[int, int]:
 
 def measure(concurrency: int, latency: float, prompts: int) -> None:
     """Print one row of the table."""
-    with home() as (folder, variables), serve_endpoint(latency, answers_all_roles=True) as base_url:
+    with benchmark_home() as (folder, variables), serve_endpoint(latency, answers_all_roles=True) as base_url:
         options = ["--backend", "llm", "--base-url", base_url, "--max-concurrency", str(concurrency), "--yes"]
         variables["LLM_API_KEY"] = "k"
         single = write_dataset(folder / "single.jsonl", 1)
-        startup = used_by(autosr("search", single, *options), variables)
+        startup = measure_command(autosr_command("search", single, *options), variables)
         path = write_dataset(folder / "d.jsonl", prompts)
         before, _ = calls_of(folder)
-        first = used_by(autosr("search", path, *options), variables)
+        first = measure_command(autosr_command("search", path, *options), variables)
         requests = calls_of(folder)[0] - before
         # Removes the tables, but keeps the cached replies.
         (folder / "storage").rename(folder / "storage-of-before")
-        repeated = used_by(autosr("search", path, *options), variables)
+        repeated = measure_command(autosr_command("search", path, *options), variables)
         repeated_requests, cached = calls_of(folder)
         body = sent_body(Path(tempfile.mkdtemp(dir=folder)))
         bare_speed = asyncio.run(
@@ -62,7 +63,7 @@ def main() -> None:
         "--endpoints", nargs="+", default=["64:0.05", "256:0.2"], help="concurrent requests : seconds per request"
     )
     arguments = parser.parse_args()
-    print(f"{machine()}; without the startup time of the command\n")
+    print(f"{describe_machine()}; without the startup time of the command\n")
     print(
         "| | requests | minimum s | bare s | ours s | ours / the longer | bare: CPU s | ours | repeated, all cached: s |"
     )

@@ -21,7 +21,7 @@ from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import EvolutionSettings, SearchSettings, Structure
 from autosr_lib.search.state import SearchState
-from benchmarks.measuring import machine
+from benchmarks.measuring import describe_machine
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_search import NO_HOLDOUT
 from benchmarks.planted_world import World, WorldSettings
@@ -168,7 +168,7 @@ def main() -> None:
         seeds = range(asked.first_seed, asked.first_seed + count)
         return [World(WorldSettings(seed=seed, candidates=12, noise=0.6)) for seed in seeds]
 
-    print(f"{machine()}\n")
+    print(f"{describe_machine()}\n")
     worlds = worlds_of(asked.worlds)
     print(f"{asked.worlds} worlds, {asked.concurrency} requests at once\n")
     print("| | true tail accuracy | calls a prompt | seconds a prompt | against ours |")

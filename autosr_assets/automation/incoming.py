@@ -9,7 +9,7 @@ from upath import UPath
 from autosr_assets.runtime.home import data_home
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
-from autosr_lib.storage.dataset_formats import READERS
+from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES
 from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.files import storage_errors, storage_path
 
@@ -93,7 +93,7 @@ def _age(file: UPath) -> tuple[float, str]:
 
 def _is_file_of(dataset: str, name: str) -> bool:
     stem, dot, suffix = name.rpartition(".")
-    return stem == dataset and f"{dot}{suffix}".lower() in READERS
+    return stem == dataset and f"{dot}{suffix}".lower() in DATASET_SUFFIXES
 
 
 def _listed(folder: UPath) -> list[UPath]:

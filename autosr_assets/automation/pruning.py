@@ -23,9 +23,9 @@ from autosr_assets.runtime.home import dagster_home
 from autosr_assets.runtime.instance import open_instance
 from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.search.settings import Scope
-from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import Status, read_status
+from autosr_lib.storage.tables.population import is_pruned, pruned_table
 
 _IDS_PER_QUERY = 500
 """Storage ids in one query; SQLite allows 32,766 variables."""
@@ -79,7 +79,7 @@ class GenerationPruner:
         for table, key in self._files():
             path = self._store.path(table, key)
             size = path.stat().st_size
-            self._store.write(table, key, pruned(self._store.stored(table, key).read()))
+            self._store.write(table, key, pruned_table(self._store.stored(table, key).read()))
             freed += size - path.stat().st_size
         return freed
 
@@ -94,7 +94,7 @@ class GenerationPruner:
             path.name for path in (self._store.root / search).iterdir() if path.name.startswith("generation_")
         )
         best = f"{search}/best_rubrics"
-        done = [key for key, rows in self._store.scan(best, ["status"]) if rows["status"][0].as_py() == Status.DONE]
+        done = [key for key, rows in self._store.scan(best, ["status"]) if read_status(rows) == Status.DONE]
         old = [key for key in done if self._store.path(best, key).stat().st_mtime < self._before]
         for folder in folders[:-1]:  # a search with more generations would continue from the last one
             table = f"{search}/{folder}"

@@ -20,13 +20,13 @@ from autosr_lib.results.soundness import (
 )
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import read_preferences, read_prompt
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import Status, read_status
+from autosr_lib.storage.tables.preferences import PREFERENCE_COLUMNS, read_preferences
+from autosr_lib.storage.tables.prompts import read_stored_prompts
 
 NAMED = 20
 """Prompts that a result names; the others are counted."""
-_PREFERENCE_COLUMNS = ["status", "judge", "first", "second", "verdict", "forward", "backward", "calls", "unjudged"]
 
 
 def faults_metadata(faults: Mapping[str, str]) -> dict[str, Any]:
@@ -106,14 +106,14 @@ def _preferences_are_consistent(name: str) -> dg.AssetChecksDefinition:
         table = "/".join(preferences_key(name).path)
         known, faults = Consistency(), dict[str, str]()
         for prompt_id in present_prompt_ids(_dataset(context, name)):
-            rows = _store(context).read(table, partition_key(prompt_id), _PREFERENCE_COLUMNS)
-            if rows is None or rows["status"][0].as_py() not in (Status.DONE, Status.INCOMPLETE):
+            rows = _store(context).read(table, partition_key(prompt_id), PREFERENCE_COLUMNS)
+            if rows is None or read_status(rows) not in (Status.DONE, Status.INCOMPLETE):
                 continue
             if (fault := known.add(read_preferences(rows))) is not None:
                 faults[prompt_id] = fault
         figures = {"flip_rate": known.flip_rate, "intransitive_share": known.intransitive_share}
         return dg.AssetCheckResult(
-            passed=known.is_fine,
+            passed=known.is_consistent,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={
                 "judged_pairs": known.judged,
@@ -129,7 +129,7 @@ def _prompts(context: dg.AssetCheckExecutionContext, name: str) -> Iterator[Prom
     """Yield the prompts that have not left the dataset, a few hundred in memory at a time, as a search sees them."""
     dataset, samples = _dataset(context, name), dataset_runner(context.resources, name).samples
     for rows in dataset.read_where("prompt_id", present_prompt_ids(dataset)):
-        yield from (samples.add_to(read_prompt(row)) for row in rows.to_pylist())
+        yield from (samples.add_to(prompt) for prompt, _ in read_stored_prompts(rows))
 
 
 def _dataset(context: dg.AssetCheckExecutionContext, name: str) -> StoredTable:

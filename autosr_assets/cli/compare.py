@@ -3,7 +3,7 @@
 from autosr_assets.cli.comparison_view import comparison_json, comparison_view
 from autosr_assets.cli.options.results import CompareOptions
 from autosr_assets.cli.shared import open_store, print_json, stdout
-from autosr_assets.records.recorded_runs import one_dataset_of
+from autosr_assets.records.recorded_runs import dataset_of_all
 from autosr_assets.steps.comparison import compare_searches
 
 
@@ -14,7 +14,7 @@ def compare(options: CompareOptions) -> None:
         SettingsError: a search has no recorded run, or they are over different datasets.
     """
     store = open_store()
-    comparison = compare_searches(store, one_dataset_of(store, options.searches), options.searches)
+    comparison = compare_searches(store, dataset_of_all(store, options.searches), options.searches)
     if options.as_json:
         print_json(comparison_json(comparison))
     else:

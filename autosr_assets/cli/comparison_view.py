@@ -10,11 +10,11 @@ from rich.text import Text
 
 from autosr_assets.cli.reports import plain_table
 from autosr_assets.cli.run_view import format_share
-from autosr_assets.steps.comparison import Compared
+from autosr_assets.steps.comparison import ComparedSearches
 from autosr_lib.evaluation.holdout import PairSummary
 
 
-def comparison_view(comparison: Compared) -> RenderableType:
+def comparison_view(comparison: ComparedSearches) -> RenderableType:
     """Return the figures of each search, and each search compared with the first."""
     figures = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     figures.add_column("search", no_wrap=True)
@@ -23,7 +23,7 @@ def comparison_view(comparison: Compared) -> RenderableType:
     for search in comparison.searches:
         accuracies = ["" if summary is None else str(summary.best) for summary in (search.unseen, search.touching)]
         spent = (f"{search.spent.tokens:,}", f"${search.spent.cost:,.2f}")
-        rubrics = format_share(search.done, comparison.prompts)
+        rubrics = format_share(search.rubrics, comparison.prompts)
         figures.add_row(escape(search.name), rubrics, *map(escape, accuracies), f"{search.calls:,}", *spent)
     differences = plain_table()
     for name, difference in comparison.differences.items():
@@ -39,14 +39,14 @@ def comparison_view(comparison: Compared) -> RenderableType:
     return Group(figures, Text(), differences, note)
 
 
-def comparison_json(comparison: Compared) -> dict[str, Any]:
+def comparison_json(comparison: ComparedSearches) -> dict[str, Any]:
     """Return the same for a script."""
     return {
         "prompts": comparison.prompts,
         "searches": [
             {
                 "search": search.name,
-                "rubrics": search.done,
+                "rubrics": search.rubrics,
                 "unseen_accuracy": None if search.unseen is None else search.unseen.best._asdict(),
                 "touching_accuracy": None if search.touching is None else search.touching.best._asdict(),
                 "calls": search.calls,

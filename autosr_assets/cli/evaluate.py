@@ -9,7 +9,7 @@ from autosr_assets.cli.grading import load_rubrics, progress_bar
 from autosr_assets.cli.options.grading import EvalOptions
 from autosr_assets.cli.shared import stdout
 from autosr_assets.views.evaluation_report import evaluation_view, write_html
-from autosr_lib.reward.labelled import evaluate_rubrics
+from autosr_lib.reward.evaluate import evaluate_on_labels
 from autosr_lib.storage.datasets import read_dataset
 
 
@@ -23,7 +23,7 @@ def evaluate(options: EvalOptions) -> None:
     dataset = read_dataset(str(options.dataset))
     rubrics = load_rubrics(options)
     with progress_bar(len(dataset.prompts), "prompts") as advance:
-        evaluation = asyncio.run(evaluate_rubrics(rubrics, dataset.prompts, advance))
+        evaluation = asyncio.run(evaluate_on_labels(rubrics, dataset.prompts, advance))
     if options.html is not None:
         write_html(options.html, evaluation, rubrics=str(options.rubrics), dataset=str(options.dataset))
     if options.as_json:

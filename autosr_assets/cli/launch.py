@@ -19,16 +19,17 @@ from autosr_assets.runtime.instance import open_instance
 from autosr_assets.runtime.run_process import process_tags
 from autosr_assets.runtime.run_tags import NO_RETRY, range_tags, search_tags
 from autosr_assets.steps.dataset import register_prompts
-from autosr_assets.steps.export import best_rows, export_target, is_exported
+from autosr_assets.steps.export import best_outcomes, export_target, is_exported
 from autosr_lib.errors import AutosrError, StorageError
 from autosr_lib.pipeline.dataset_storage import DatasetSource, dataset_reader, withdrawn_ids
 from autosr_lib.pipeline.pending import PendingWork, pending_work, stored_pending_work
 from autosr_lib.pipeline.progress import Progress
-from autosr_lib.pipeline.prompts import StoredPrompt
-from autosr_lib.results.export import Totals
-from autosr_lib.storage.rows import Row
+from autosr_lib.results.summary import SearchSummary, summarise
+from autosr_lib.results.totals import Totals
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
+from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class SearchOutcome:
     """The result of a search."""
 
     totals: Totals
-    rows: list[Row]
-    """The best rubrics of the first prompts."""
+    rows: list[BestRubricRow]
+    """The best rubrics, if they are few; otherwise none."""
     target: str
     """Where the export is."""
     pending: PendingWork
@@ -53,6 +54,35 @@ class RunRequest:
     """Partition keys of the range, for the assets that have partitions."""
     checks: frozenset[dg.AssetCheckKey] | None = None
     """By default all checks of the assets."""
+
+
+class ExportWatcher:
+    """Passes progress on, and keeps the summary of the export that a run wrote."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.summary: SearchSummary | None = None
+
+    def expect(self, total: int) -> None:
+        """Pass on how many prompts all runs cover."""
+        self._progress.expect(total)
+
+    def begin(self, step: str, total: int) -> None:
+        """Pass on that a step begins."""
+        self._progress.begin(step, total)
+
+    def advance(self, step: str, *, is_new: bool, is_failed: bool) -> None:
+        """Pass on that a prompt is finished."""
+        self._progress.advance(step, is_new=is_new, is_failed=is_failed)
+
+    def end(self, step: str) -> None:
+        """Pass on that a step has ended."""
+        self._progress.end(step)
+
+    def exported(self, summary: SearchSummary) -> None:
+        """Keep the summary of an export."""
+        self.summary = summary
+        self._progress.exported(summary)
 
 
 class Launch:
@@ -74,7 +104,7 @@ class Launch:
         """
         self.search = search
         self.store = store
-        self.progress = progress
+        self.progress = ExportWatcher(progress)
         self.log_level = log_level
         self.plan = search.plan(store)
 
@@ -97,7 +127,7 @@ class Launch:
 
         Args:
             chunk_size: most prompts of one run.
-            shown: number of prompts whose best rubrics are returned.
+            shown: most prompts whose best rubrics are returned.
 
         Raises:
             AutosrError: nothing more can be done; the message says why.
@@ -188,12 +218,10 @@ class Launch:
             raise cause from error
 
     def _outcome(self, pending: PendingWork, shown: int) -> SearchOutcome:
-        totals, rows = Totals(), list[Row]()
-        for row in best_rows(self.plan, self.store):
-            totals.add(row)
-            if row["status"] != Status.FAILED and len(rows) < shown:
-                rows.append(row)
-        return SearchOutcome(totals, rows, str(export_target(self.plan)), pending)
+        # The run that wrote the export has read all rows; where there was nothing to do they are read here.
+        summary = self.progress.summary or summarise(row for _, row in best_outcomes(self.plan, self.store))
+        rows = summary.detailed if summary.totals.rubrics <= shown else []
+        return SearchOutcome(summary.totals, rows, str(export_target(self.plan)), pending)
 
     @cached_property
     def _instance(self) -> dg.DagsterInstance:

@@ -6,10 +6,12 @@ from autosr_assets.cli.options.results import ReportOptions
 from autosr_assets.cli.shared import open_store
 from autosr_assets.cli.stored_searches import stored_searches
 from autosr_assets.records.run_records import read_record
-from autosr_assets.steps.export import EXPORT, rows_in_order
-from autosr_assets.views.report import Digest, write_report
+from autosr_assets.steps.export import EXPORT
+from autosr_assets.views.report import write_report
 from autosr_lib.errors import SettingsError
-from autosr_lib.results.export import Totals
+from autosr_lib.results.outcomes import read_outcomes
+from autosr_lib.results.summary import summarise
+from autosr_lib.storage.tables.exports import read_export
 
 
 def report(options: ReportOptions) -> None:
@@ -23,10 +25,8 @@ def report(options: ReportOptions) -> None:
     if rows is None:
         searches = ", ".join(stored_searches(store)) or "none yet"
         raise SettingsError(f"name {name!r} is no search with an export; there are {searches}")
-    last = rows.to_pylist()[0]
-    target, manifest = read_record(last["path"], last["run_id"])
-    totals, digest = Totals(), Digest()
+    last = read_export(rows)
+    target, manifest = read_record(last.path, last.run_id)
     dataset = store.stored(f"{manifest['dataset_name']}/dataset")
-    for row in digest.watched(rows_in_order(store, f"{name}/best_rubrics", dataset)):
-        totals.add(row)
-    typer.echo(str(write_report(store, target, manifest, totals, digest)))
+    summary = summarise(outcome.row for outcome in read_outcomes(store, f"{name}/best_rubrics", dataset))
+    typer.echo(str(write_report(store, target, manifest, summary)))

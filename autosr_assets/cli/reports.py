@@ -1,8 +1,10 @@
 """What the command line prints: the outcome of a search, one prompt's rubric, a dataset's summary."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -13,30 +15,38 @@ from rich.text import Text
 from rich.tree import Tree
 
 from autosr_assets.views.lineage import Step, lineage_tree
+from autosr_assets.views.rubric_text import best_scores_first, heaviest_first, score_text, shown_measure
+from autosr_lib.domain.wording import plural
 
-Row = Mapping[str, Any]
+if TYPE_CHECKING:  # slow to import
+    from autosr_assets.cli.launch import SearchOutcome
+    from autosr_lib.evaluation.holdout import PairSummary
+    from autosr_lib.results.summary import SearchSummary
+    from autosr_lib.results.totals import Totals
+    from autosr_lib.storage.datasets import DatasetFindings
+    from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
+    from autosr_lib.storage.tables.structs import RubricRows
 
 SHOWN_FAILURES = 20
-_CALLS = ("initializer", "proposer", "verifier")
 
 
 class Bars:
-    """A progress bar a step; a step that is run in several chunks has one all the same."""
+    """One progress bar per step, also where a step runs in several chunks."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
             console=console,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._told: dict[str, Counter[str]] = {}
+        self._counts: dict[str, Counter[str]] = {}
         self._expected = 0
 
-    def __enter__(self) -> "Bars":
+    def __enter__(self) -> Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,29 +54,32 @@ class Bars:
             self._bars.stop()
 
     def expect(self, total: int) -> None:
-        """All runs together are over this many prompts."""
+        """Announce that all runs together process this many prompts."""
         self._expected = total
 
     def begin(self, step: str, total: int) -> None:
-        """A step begins, over `total` prompts."""
-        self._bars.start()  # not before, for bars leave a line even where there are none
+        """Show the bar of a step over `total` prompts."""
+        self._bars.start()  # not earlier: rich prints an empty line even without any bar
         if step not in self._tasks:
-            self._told[step] = Counter()
-            self._tasks[step] = self._bars.add_task(step, total=max(total, self._expected), told="")
+            self._counts[step] = Counter()
+            self._tasks[step] = self._bars.add_task(step, total=max(total, self._expected), counts="")
 
     def advance(self, step: str, *, is_new: bool, is_failed: bool) -> None:
-        """A prompt is through: computed or already there, failed or not."""
-        told = self._told[step]
-        told["failed" if is_failed else "new" if is_new else "unchanged"] += 1
-        said = ", ".join(f"{told[kind]} {kind}" for kind in ("failed", "unchanged") if told[kind])
-        self._bars.update(self._tasks[step], advance=1, told=said)
+        """Count a prompt that was processed: computed or unchanged, failed or not."""
+        counts = self._counts[step]
+        counts["failed" if is_failed else "new" if is_new else "unchanged"] += 1
+        text = ", ".join(f"{counts[kind]} {kind}" for kind in ("failed", "unchanged") if counts[kind])
+        self._bars.update(self._tasks[step], advance=1, counts=text)
 
     def end(self, step: str) -> None:
-        """A step has ended."""
+        """End a step; its bar stays."""
+
+    def exported(self, summary: SearchSummary) -> None:
+        """Show nothing: the outcome of the search is printed at the end."""
 
 
-def print_outcome(console: Console, outcome: Any, *, name: str, places: Mapping[str, str]) -> None:
-    """Print what a search came to: the best rubrics, figures, failures, and where everything lies."""
+def print_outcome(console: Console, outcome: SearchOutcome, *, name: str, locations: Mapping[str, str]) -> None:
+    """Print the outcome of a search: the best rubrics, figures, failures, and where everything was written."""
     totals = outcome.totals
     for row in outcome.rows:
         console.print(best_panel(row))
@@ -74,35 +87,35 @@ def print_outcome(console: Console, outcome: Any, *, name: str, places: Mapping[
     console.print(totals_table(totals))
     if totals.failed:
         console.print(failures(totals.failed))
-    if totals.done > len(outcome.rows):
+    if totals.rubrics > len(outcome.rows):
         console.print(f"\nOne prompt's rubric, scores and lineage: autosr show PROMPT --name {name}", highlight=False)
     console.print()
-    for what, place in places.items():
-        console.print(f"{what + ':':<12}{escape(place)}", highlight=False, soft_wrap=True)
+    for title, location in locations.items():
+        console.print(f"{title + ':':<12}{escape(location)}", highlight=False, soft_wrap=True)
 
 
-def totals_table(totals: Any) -> RenderableType:
-    """Return the figures of a whole search, as its export has them."""
+def totals_table(totals: Totals) -> RenderableType:
+    """Return the figures of a complete search, as its export has them."""
     table = plain_table()
-    table.add_row("prompts", f"{totals.prompts}: {totals.done} with a rubric, {len(totals.failed)} failed")
+    table.add_row("prompts", f"{totals.prompts}: {totals.rubrics} with a rubric, {len(totals.failed)} failed")
     if totals.incomplete:
-        table.add_row(
-            "incomplete", f"{totals.incomplete}: something stayed unanswered and is asked again in the next run"
-        )
-    for what, figure in accuracy_lines(totals):
-        table.add_row(what, figure)
-    calls = [f"{role} {totals.calls.get(role, 0)}" for role in _CALLS] + [f"judge {totals.judge_calls}"]
-    table.add_row("calls", ", ".join(calls))
-    spared = {"bank": totals.calls.get("saved_by_bank", 0), "racing": totals.calls.get("saved_by_racing", 0)}
-    if any(spared.values()):
-        table.add_row("calls saved", ", ".join(f"by the {how} {count}" for how, count in spared.items()))
-    stopped = ", ".join(f"{reason} {count}" for reason, count in sorted(totals.stopped.items()))
-    table.add_row("stopped by", stopped or "nothing was searched")
+        table.add_row("incomplete", f"{totals.incomplete}: some requests were not answered; the next run repeats them")
+    for title, figure in accuracy_lines(totals):
+        table.add_row(title, figure)
+    calls = totals.calls
+    table.add_row(
+        "calls",
+        f"initializer {calls.initializer}, proposer {calls.proposer}, verifier {calls.verifier}, "
+        f"judge {totals.judge_calls}",
+    )
+    if calls.saved_by_bank or calls.saved_by_racing:
+        table.add_row("calls saved", f"by the bank {calls.saved_by_bank}, by the racing {calls.saved_by_racing}")
+    table.add_row("stopped by", totals.stop_counts or "nothing was searched")
     return table
 
 
-def accuracy_lines(totals: Any) -> list[tuple[str, str]]:
-    """Return the held-out accuracy as (name, figure): of the first and the best rubrics, with 95% intervals."""
+def accuracy_lines(totals: Totals) -> list[tuple[str, str]]:
+    """Return the held-out accuracy of the first and the best rubrics as (title, figure), with 95% intervals."""
     summary = totals.holdout
     if summary is None:
         return [("held-out accuracy", "none: no prompt has 4 candidates, or nothing was held out")]
@@ -112,56 +125,56 @@ def accuracy_lines(totals: Any) -> list[tuple[str, str]]:
 
 
 def failures(failed: Mapping[str, str]) -> RenderableType:
-    """Return the prompts that failed with their errors, one a line."""
+    """Return the prompts that failed with their errors, one per line."""
     lines = [
         f"  {escape(name)}: {escape(' '.join(error.split()))}" for name, error in list(failed.items())[:SHOWN_FAILURES]
     ]
     more = [f"  and {len(failed) - SHOWN_FAILURES} more"] if len(failed) > SHOWN_FAILURES else []
-    return Text.from_markup("\n".join([f"[bold red]{len(failed)} prompts failed[/]", *lines, *more]))
+    return Text.from_markup("\n".join([f"[bold red]{plural(len(failed), 'prompt')} failed[/]", *lines, *more]))
 
 
-def best_panel(row: Row, *, lineage: bool = False) -> RenderableType:
-    """Return a prompt's best rubric, its scores, and perhaps where it comes from."""
-    head = Text.from_markup(f"[bold]{escape(row['prompt_id'])}[/]")
-    best, initial = row["best"]["objective"], row["initial"]["objective"]
+def best_panel(row: BestRubricRow, *, show_lineage: bool = False) -> RenderableType:
+    """Return a prompt's best rubric and its candidates' scores, and the rubric's lineage if that is wanted."""
+    head = Text.from_markup(f"[bold]{escape(row.prompt_id)}[/]")
     head.append(
-        f"  objective {initial:.3f} → {best:.3f}, {row['generations']} generations, stopped by {row['stopped']}"
-        + ("" if row["status"] == "done" else f", {row['status']}")
+        f"  objective {row.initial.objective:.3f} → {row.best.objective:.3f}, "
+        f"{plural(row.generations, 'generation')}, stopped by {row.stopped}"
+        + ("" if row.is_complete else f", {row.status}")
     )
-    parts: list[RenderableType] = [head, rubric_table(row["rubric"]), score_table(row)]
-    if lineage:
+    parts: list[RenderableType] = [head, rubric_table(row.rubric), score_table(row.candidate_scores)]
+    if show_lineage:
         parts.append(Text("\nlineage"))
-        parts.append(lineage_view(lineage_tree(row["lineage"])))
+        parts.append(lineage_view(lineage_tree(row.lineage)))
     return Group(*parts)
 
 
-def rubric_table(criteria: Sequence[Row]) -> Table:
-    """Return a rubric, the heaviest criterion first."""
+def rubric_table(criteria: RubricRows) -> Table:
+    """Return a rubric as a table, the heaviest criterion first."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("weight", justify="right")
     table.add_column("criterion", overflow="fold")
-    for one in sorted(criteria, key=lambda one: -one["weight"]):
-        text = Text(one["text"])
-        if one["measure"] and one["measure"] not in one["text"]:
-            text.append(f" ({one['measure']})", style="dim")
-        table.add_row(f"{one['weight']:.0%}", text)
+    for criterion in heaviest_first(criteria):
+        text = Text(criterion.text)
+        if measure := shown_measure(criterion):
+            text.append(f" ({measure})", style="dim")
+        table.add_row(f"{criterion.weight:.0%}", text)
     return table
 
 
-def score_table(row: Row) -> Table:
-    """Return every candidate's score, the best first."""
+def score_table(scores: Iterable[CandidateScore]) -> Table:
+    """Return every candidate's score as a table, the best first."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("score", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("", style="dim")
-    for one in sorted(row["candidate_scores"], key=lambda one: -(-1 if one["score"] is None else one["score"])):
-        score = "unscored" if one["score"] is None else f"{one['score']:.3f}"
-        table.add_row(score, escape(one["candidate_id"]), "held out" if one["is_hidden"] else "")
+    for score in best_scores_first(scores):
+        hidden = "held out" if score.is_hidden else ""
+        table.add_row(score_text(score.score), escape(score.candidate_id), hidden)
     return table
 
 
 def lineage_view(steps: Iterable[Step]) -> Tree:
-    """Return the way from the first rubric to the best as a tree."""
+    """Return a lineage as a tree."""
     tree = Tree("", hide_root=True)
 
     def grow(branch: Tree, children: Iterable[Step]) -> None:
@@ -173,33 +186,40 @@ def lineage_view(steps: Iterable[Step]) -> Tree:
 
 
 def counts_table(counts: Mapping[str, int], kinds: Sequence[str]) -> Table:
-    """Return how many prompts are missing, failed, stale, incomplete, done, withdrawn."""
+    """Return how many prompts are missing, failed, stale, incomplete, done and withdrawn."""
     table = plain_table()
     for kind in kinds:
         table.add_row(str(kind), str(counts.get(kind, 0)))
     return table
 
 
-def dataset_summary(dataset: Any, references: Mapping[str, int]) -> RenderableType:
-    """Return what a dataset holds, from its `Contents`, and what is to be said about it."""
+def dataset_summary(findings: DatasetFindings, references: Mapping[str, int]) -> RenderableType:
+    """Return what a dataset contains, with its faults and warnings.
+
+    Args:
+        findings: of the dataset's file.
+        references: number of prompts by who gives their preferences.
+    """
     table = plain_table()
-    table.add_row("prompts", str(dataset.prompts))
-    table.add_row("candidates", f"{dataset.candidates} ({dataset.fewest} to {dataset.most} a prompt)")
-    table.add_row("sources", str(len(dataset.sources)) if dataset.sources else "not given")
-    table.add_row("reference", ", ".join(f"{name}: {count} prompts" for name, count in references.items()))
-    table.add_row("rejected", str(len(dataset.rejected)))
-    notes = [("fault", line) for line in dataset.faults] + [("warning", line) for line in dataset.warnings]
+    table.add_row("prompts", str(findings.prompts))
+    table.add_row(
+        "candidates", f"{findings.candidates} ({findings.fewest_candidates} to {findings.most_candidates} a prompt)"
+    )
+    table.add_row("sources", str(len(findings.sources)) if findings.sources else "not given")
+    table.add_row("reference", ", ".join(f"{name}: {plural(count, 'prompt')}" for name, count in references.items()))
+    table.add_row("rejected", str(len(findings.rejected)))
+    notes = [("fault", line) for line in findings.faults] + [("warning", line) for line in findings.warnings]
     lines = [Padding(Text(f"{kind}: {line}"), (0, 0, 0, 2)) for kind, line in notes]
     return Group(table, *lines)
 
 
-def _accuracy(pooled: Any, which: str) -> str:
-    figures = f"initial {pooled.initial}, best {pooled.best}, gain {pooled.gain.in_points} points"
-    return f"{figures} ({pooled.pairs} pairs {which}, {pooled.prompts} prompts)"
+def _accuracy(summary: PairSummary, which: str) -> str:
+    figures = f"initial {summary.initial}, best {summary.best}, gain {summary.gain.in_points} points"
+    return f"{figures} ({plural(summary.pairs, 'pair')} {which}, {plural(summary.prompts, 'prompt')})"
 
 
 def plain_table() -> Table:
-    """Return a table of names and what is to be said of them."""
+    """Return an empty table of names and values, without a heading."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

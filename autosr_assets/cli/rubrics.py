@@ -3,9 +3,9 @@
 import typer
 
 from autosr_assets.cli.options.grading import ExportRubricsOptions
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
-from autosr_lib.reward.exported import read_export
-from autosr_lib.reward.rubrics import known_which
+from autosr_lib.reward.search_export import parse_rubric_choice, read_export
 from autosr_lib.reward.shapes import Shape, write_shape
 
 
@@ -17,6 +17,6 @@ def export_rubrics(options: ExportRubricsOptions) -> None:
     """
     if options.shape not in set(Shape):
         raise SettingsError(f"shape is {options.shape!r}; must be one of {', '.join(Shape)}")
-    export, which = read_export(str(options.rubrics)), known_which(options.which)
-    count = write_shape(export, which, Shape(options.shape), options.target)
-    typer.echo(f"{count} rubrics are in {options.target}")
+    export, choice = read_export(str(options.rubrics)), parse_rubric_choice(options.which)
+    count = write_shape(export, choice, Shape(options.shape), options.target)
+    typer.echo(f"{plural(count, 'rubric')} written to {options.target}")

@@ -31,7 +31,7 @@ def difference_json(difference: RunDifference) -> dict[str, Any]:
     return {
         "first": difference.first["run_id"],
         "second": difference.second["run_id"],
-        "told": {name: {"first": values[0], "second": values[1]} for name, values in difference.asked.items()},
+        "told": {name: {"first": values[0], "second": values[1]} for name, values in difference.settings.items()},
         "results": {
             "prompts": results.prompts,
             "only_first": results.only_first,
@@ -46,12 +46,12 @@ def difference_json(difference: RunDifference) -> dict[str, Any]:
 
 def _settings_view(difference: RunDifference) -> RenderableType:
     titles = [_title(difference.first), _title(difference.second)]
-    if not difference.asked:
+    if not difference.settings:
         return Text(f"{titles[0]} and {titles[1]} had the same settings")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("setting", *titles):
         table.add_column(title, overflow="fold")
-    for name, values in difference.asked.items():
+    for name, values in difference.settings.items():
         table.add_row(escape(name), *(escape(format_setting(value)) for value in values))
     return table
 

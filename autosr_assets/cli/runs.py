@@ -4,7 +4,7 @@ from autosr_assets.cli.options.results import DiffRunsOptions, ListRunsOptions, 
 from autosr_assets.cli.run_difference_view import difference_json, difference_view
 from autosr_assets.cli.run_view import run_view, runs_table
 from autosr_assets.cli.shared import open_store, print_json, stdout
-from autosr_assets.records.recorded_runs import all_manifests, difference, find_run, two_runs
+from autosr_assets.records.recorded_runs import all_manifests, compare_runs, find_run, runs_to_compare
 
 
 def list_runs(options: ListRunsOptions) -> None:
@@ -43,7 +43,7 @@ def diff_runs(options: DiffRunsOptions) -> None:
         SettingsError: one of them is not recorded, or there is nothing to compare with.
     """
     store = open_store()
-    run_difference = difference(store, *two_runs(all_manifests(store), options.first, options.second))
+    run_difference = compare_runs(store, *runs_to_compare(all_manifests(store), options.first, options.second))
     if options.as_json:
         print_json(difference_json(run_difference))
     else:

@@ -8,9 +8,11 @@ from autosr_assets.cli.exit_codes import ExitCode
 from autosr_assets.cli.grading import load_rubrics, progress_bar
 from autosr_assets.cli.options.grading import ScoreOptions
 from autosr_assets.cli.shared import stdout
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
-from autosr_lib.reward.responses import check_suffix, read_responses
-from autosr_lib.reward.scoring_run import Outcome, ScoringRun
+from autosr_lib.reward.responses import read_responses
+from autosr_lib.reward.scoring_run import ScoringOutcome, ScoringRun
+from autosr_lib.storage.row_files import check_row_suffix
 
 
 def score(options: ScoreOptions) -> None:
@@ -24,28 +26,28 @@ def score(options: ScoreOptions) -> None:
     target = options.output or responses.with_name(f"{responses.stem}.scored{responses.suffix}")
     if target.absolute() == responses.absolute():
         raise SettingsError(f"output is {target}, which is the input; give another file")
-    check_suffix(target)
+    check_row_suffix(target)
     rubrics = load_rubrics(options)
     rows = read_responses(responses)
     with progress_bar(len(rows), "responses") as advance:
         outcome = ScoringRun(rubrics, rows, target, advance, skip_unknown=options.skip_unknown).run()
     _print_outcome(outcome, target, rubrics.skew)
-    if outcome.left:
+    if outcome.not_graded:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _print_outcome(outcome: Outcome, target: Path, skew: str | None) -> None:
+def _print_outcome(outcome: ScoringOutcome, target: Path, skew: str | None) -> None:
     console = stdout()
-    counts = [f"{outcome.rows - outcome.left - outcome.skipped} of {outcome.rows} rows are scored"]
-    counts += [f"{outcome.asked} responses graded now", f"{outcome.known} before"]
+    counts = [f"{outcome.rows - outcome.not_graded - outcome.skipped} of {outcome.rows} rows are scored"]
+    counts += [f"{plural(outcome.graded, 'response')} graded now", f"{outcome.reused} before"]
     if outcome.unscored:
-        counts.append(f"{outcome.unscored} unscored, and asked again next time")
+        counts.append(f"{outcome.unscored} unscored, to be graded again by the next run")
     if outcome.skipped:
-        counts.append(f"{outcome.skipped} skipped, whose prompt has no rubric")
+        counts.append(f"{outcome.skipped} skipped because their prompt has no rubric")
     console.print("; ".join(counts), markup=False, soft_wrap=True)
-    if outcome.left:
+    if outcome.not_graded:
         console.print(
-            f"{outcome.left} rows were not asked: {outcome.ended_by}; the same command goes on from there",
+            f"{plural(outcome.not_graded, 'row')} not graded: {outcome.stopped_by}; run the same command again to continue",
             markup=False, soft_wrap=True,
         )  # fmt: skip
     if skew is not None:

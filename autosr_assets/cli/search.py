@@ -118,16 +118,14 @@ def _run_search(chosen: ChosenSearch, store: TableStore, options: SearchOptions)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     with Bars(Console(stderr=True)) as bars:
         launch = Launch(chosen, store, bars, "DEBUG" if options.verbose else "CRITICAL")
-        outcome = launch.run(options.chunk_size, MAX_SHOWN + 1)
+        outcome = launch.run(options.chunk_size, MAX_SHOWN)
     if not outcome.pending.keys:
-        stdout().print(f"All {outcome.totals.done} prompts of {chosen.name} are up to date.\n")
-    if outcome.totals.done > MAX_SHOWN:
-        outcome.rows.clear()
+        stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
     locations = {
         "export": outcome.target,
         "tables": str(store.root / chosen.name),
         "web UI": f"make ui, or: DAGSTER_HOME={dagster_home()} dagster dev -w workspace.yaml",
     }
-    print_outcome(stdout(), outcome, name=chosen.name, places=locations)
+    print_outcome(stdout(), outcome, name=chosen.name, locations=locations)
     if outcome.totals.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -3,8 +3,8 @@
 from autosr_assets.cli.options.results import ShowOptions
 from autosr_assets.cli.reports import best_panel, failures
 from autosr_assets.cli.shared import open_store, stdout
-from autosr_assets.cli.stored_searches import best_row
-from autosr_lib.storage.tables import Status
+from autosr_assets.cli.stored_searches import find_best
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 
 
 def show(options: ShowOptions) -> None:
@@ -13,11 +13,11 @@ def show(options: ShowOptions) -> None:
     Raises:
         SettingsError: there is no such search or prompt.
     """
-    best = best_row(open_store(), options.prompt, options.name)
+    best = find_best(open_store(), options.prompt, options.name)
     console = stdout()
-    others = f" (also in: {', '.join(best.others)})" if best.others else ""
+    others = f" (also in: {', '.join(best.other_searches)})" if best.other_searches else ""
     console.print(f"search {best.search}{others}", style="dim")
-    if best.row["status"] in (Status.FAILED, Status.WITHDRAWN):
-        console.print(failures({options.prompt: best.row["error"] or best.row["status"]}))
+    if isinstance(best.row, BestRubricRow):
+        console.print(best_panel(best.row, show_lineage=True))
     else:
-        console.print(best_panel(best.row, lineage=True))
+        console.print(failures({options.prompt: best.row.error or best.row.status}))

@@ -1,4 +1,4 @@
-"""The searches that have left rows in the storage, found without Dagster."""
+"""The searches that have rows in the storage, found without Dagster."""
 
 import difflib
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.storage.file_names import file_name_to_key
 from autosr_lib.storage.files import storage_errors
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 
 TABLE = "best_rubrics"
 
 
 @dataclass(frozen=True)
-class FoundRow:
-    """A prompt's best rubric."""
+class FoundBest:
+    """The stored row of a prompt's best rubric."""
 
     search: str
-    row: Row
-    others: tuple[str, ...]
-    """Other searches that have the prompt."""
+    row: StoredBest
+    other_searches: tuple[str, ...]
+    """Other searches that have the prompt, the latest first."""
 
 
 def stored_searches(store: TableStore) -> list[str]:
@@ -32,27 +32,28 @@ def stored_searches(store: TableStore) -> list[str]:
     return sorted(name for folder in folders if (name := file_name_to_key(folder.name)) is not None)
 
 
-def best_row(store: TableStore, prompt_id: str, search: str | None) -> FoundRow:
+def find_best(store: TableStore, prompt_id: str, search: str | None) -> FoundBest:
     """Return the row of a prompt's best rubric, of the search that wrote it last unless one is named.
 
     Raises:
-        SettingsError: there is no such search or prompt; names those that come close.
+        SettingsError: there is no such search or prompt; the message names similar prompts.
     """
-    known = stored_searches(store)
-    if search is not None and search not in known:
-        raise SettingsError(f"name {search!r} is no stored search; there are {', '.join(known) or 'none yet'}")
-    searched = known if search is None else [search]
+    searches = stored_searches(store)
+    if search is not None and search not in searches:
+        raise SettingsError(f"name {search!r} is no stored search; there are {', '.join(searches) or 'none yet'}")
+    candidates = searches if search is None else [search]
     key = partition_key(prompt_id)
-    having = [name for name in searched if store.exists(f"{name}/{TABLE}", key)]
-    if not having:
-        raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_close(store, searched, prompt_id)}")
-    having.sort(key=lambda name: store.path(f"{name}/{TABLE}", key).stat().st_mtime, reverse=True)
-    rows = store.stored(f"{having[0]}/{TABLE}", key).read()
-    return FoundRow(having[0], rows.to_pylist()[0], tuple(having[1:]))
+    matching = [name for name in candidates if store.exists(f"{name}/{TABLE}", key)]
+    if not matching:
+        raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_suggestion(store, candidates, prompt_id)}")
+    matching.sort(key=lambda name: store.path(f"{name}/{TABLE}", key).stat().st_mtime, reverse=True)
+    rows = store.stored(f"{matching[0]}/{TABLE}", key).read()
+    return FoundBest(matching[0], read_best_rubric(rows), tuple(matching[1:]))
 
 
-def _close(store: TableStore, searches: list[str], prompt_id: str) -> str:
+def _suggestion(store: TableStore, searches: list[str], prompt_id: str) -> str:
+    """Return similar prompt ids, or some that exist."""
     ids = sorted({prompt_id_of(key) for name in searches for key in store.keys(f"{name}/{TABLE}")})
-    if close := difflib.get_close_matches(prompt_id, ids, n=3, cutoff=0.4):
-        return f"did you mean {' or '.join(map(repr, close))}?"
+    if similar := difflib.get_close_matches(prompt_id, ids, n=3, cutoff=0.4):
+        return f"did you mean {' or '.join(map(repr, similar))}?"
     return f"there are {', '.join(map(repr, ids[:3]))} …" if ids else "nothing has been searched yet"

@@ -28,4 +28,4 @@ def validate(options: ValidateOptions) -> None:
     )
     console = stdout()
     console.print(f"{reader.path}: fit for a search", markup=False, soft_wrap=True)
-    console.print(dataset_summary(reader.contents, references))
+    console.print(dataset_summary(reader.findings, references))

@@ -31,7 +31,9 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.settings import DatasetRunSettings
-from autosr_lib.storage.tables import CANDIDATES, DATASET, PREFERENCES
+from autosr_lib.storage.tables.candidates import CANDIDATES
+from autosr_lib.storage.tables.preferences import PREFERENCES
+from autosr_lib.storage.tables.prompts import PROMPTS
 
 
 class PromptDatasetParams(BaseModel):
@@ -136,7 +138,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
         key=dataset_key(name),
         group_name=name,
         description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
-        metadata=columns_metadata(DATASET),
+        metadata=columns_metadata(PROMPTS),
         io_manager_key=TABLES,
         required_resource_keys={dataset_settings_key(name), TABLES},
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -146,11 +148,11 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     def dataset(context: dg.AssetExecutionContext) -> Any:
         plan, store = dataset_plan(context.resources, name), getattr(context.resources, TABLES).store
         summary = store_dataset(plan.settings, store, plan.dataset_table)
-        for line in (*summary.contents.warnings, *summary.contents.faults):
+        for line in (*summary.findings.warnings, *summary.findings.faults):
             context.log.warning(line)
         register_prompts(context.instance, name, summary.keys)
         context.add_output_metadata(dataset_metadata(summary))
-        context.set_data_version(context.asset_key, dg.DataVersion(summary.contents.sha256))
+        context.set_data_version(context.asset_key, dg.DataVersion(summary.findings.sha256))
         return store.stored(plan.dataset_table)
 
     return dataset

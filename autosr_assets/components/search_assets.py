@@ -19,13 +19,14 @@ from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
-from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.pipeline.search_plan import generation_asset, hard_prompts_asset
 from autosr_lib.pipeline.search_runner import SearchRunner
+from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
-from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import BEST, HARD_PROMPTS, POPULATION
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow
+from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
+from autosr_lib.storage.tables.population import POPULATION
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class SearchAssets:
                     deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
                     partitions_def=prompts_of(dataset),
                     description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
-                    metadata=columns_metadata(BEST),
+                    metadata=columns_metadata(BEST_RUBRICS),
                     **common,
                 ),
                 dg.AssetSpec(
@@ -152,35 +153,45 @@ class SearchAssets:
         )
         def best_rubrics(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
             runner = self.runner(context.resources)
-            failed: dict[str, str] = {}
+            failed: Mapping[str, str] = {}
+            summary: SearchSummary | None = None
             if best in context.selected_asset_keys:
-                result = run_until_complete(runner.best_rubrics(context.partition_keys))
-                failed, usage = result.failed, result.usage
-                log_materializations(
-                    context,
-                    (_materialized(best, key, handle, usage.get(key, {})) for key, handle in result.succeeded.items()),
-                )
+                failed = _search_best(context, best, runner)
             if export in context.selected_asset_keys:
-                path, metadata = export_search(runner.plan, runner.run.store, context.run.run_id)
-                tags = {"dagster/data_version": metadata["run_manifest"].value["rubrics_sha256"]}
-                context.log_event(dg.AssetMaterialization(export, metadata=metadata, tags=tags))
-                context.log.info("wrote %s", path)
-            yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys)
+                summary = _write_export(context, export, runner)
+            yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys, summary)
             if failed:
                 raise dg.Failure(failure_text(failed), allow_retries=False)
 
         return best_rubrics
 
 
-def _materialized(
-    asset: dg.AssetKey, key: str, stored: StoredTable, used: Mapping[str, Any]
-) -> dg.AssetMaterialization:
-    """Return the record of one good prompt; its data version is what its rubric depends on and says."""
-    row = stored.read().to_pylist()[0]
-    version = fingerprint(row["input_fingerprint"], row["rubric"])
-    return dg.AssetMaterialization(
-        asset, partition=key, metadata={**best_metadata(row), **used}, tags={"dagster/data_version": version}
+def _search_best(context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner) -> Mapping[str, str]:
+    """Choose the best rubrics, log a materialization of each, and return the errors of the prompts that failed."""
+    result = run_until_complete(runner.best_rubrics(context.partition_keys))
+    log_materializations(
+        context,
+        (_materialized(asset, key, runner.best_row(key), result.usage.get(key, {})) for key in result.succeeded),
     )
+    return result.failed
+
+
+def _materialized(
+    asset: dg.AssetKey, key: str, row: BestRubricRow, usage: Mapping[str, Any]
+) -> dg.AssetMaterialization:
+    """Return the materialization of a prompt's best rubric."""
+    return dg.AssetMaterialization(
+        asset, partition=key, metadata={**best_metadata(row), **usage}, tags={"dagster/data_version": row.data_version}
+    )
+
+
+def _write_export(context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner) -> SearchSummary:
+    """Write the export, log its materialization, and return what its rows add up to."""
+    written = export_search(runner.plan, runner.run, context.run.run_id)
+    tags = {"dagster/data_version": written.summary.totals.rubrics_sha256}
+    context.log_event(dg.AssetMaterialization(asset, metadata=written.metadata, tags=tags))
+    context.log.info("wrote %s", written.path)
+    return written.summary
 
 
 def failure_text(failed: Mapping[str, str], shown: int = 20) -> str:

@@ -11,10 +11,11 @@ from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.runtime.graph_names import TABLES, checked_name, common_dataset, dataset_key
 from autosr_assets.runtime.run_tags import ASKED_BY, dataset_tags
-from autosr_assets.steps.comparison import COMPARISON, compare_searches, comparison_metadata, comparison_table
+from autosr_assets.steps.comparison import compare_searches, compared_table, comparison_metadata
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.storage.tables.run_results import COMPARISON
 
 
 class SearchComparisonParams(BaseModel):
@@ -92,7 +93,7 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
         def comparison(context: dg.AssetExecutionContext) -> pa.Table:
             found = compare_searches(getattr(context.resources, TABLES).store, dataset, searches)
             context.add_output_metadata(comparison_metadata(found))
-            return comparison_table(found)
+            return compared_table(found)
 
         sensor = dg.AutomationConditionSensorDefinition(
             f"{dataset}_{name}",

@@ -18,7 +18,7 @@ from autosr_lib.llm.templates import verifier_template
 from autosr_lib.pipeline.call_records import search_usage
 from autosr_lib.pipeline.dataset_storage import DatasetSource
 from autosr_lib.pipeline.search_plan import SearchPlan
-from autosr_lib.results.export import Totals, totals_json
+from autosr_lib.results.totals import Totals, totals_json
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import InitializerSettings, InitializerStrategy
 from autosr_lib.settings import BackendName

@@ -1,65 +1,76 @@
-"""The runs on record: found by what people call them, and set side by side."""
+"""The runs on record: selected by id or by search, and compared with each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autosr_assets.runtime.graph_names import common_dataset
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
-from autosr_lib.results.comparison import Comparison, compare
-from autosr_lib.results.run_results import read_manifests, read_run
+from autosr_lib.results.comparison import Comparison, compare_results
+from autosr_lib.results.run_results import read_manifests, read_run_results
 from autosr_lib.storage.store import TableStore
 
 Manifest = Mapping[str, Any]
 
-_ASKED = (
+_COMPARED_FIELDS = (
     "search", "dataset", "dataset_sha256", "preset_rubrics_sha256", "structure", "settings", "dataset_settings", "backend",
     "method_version", "version", "git", "python", "packages",
 )  # fmt: skip
-_HELD_OUT_BY = ("dataset_sha256", "dataset_settings.holdout", "dataset_settings.reference")
-_SHOWN = 3
+"""Fields of a manifest that can explain different results."""
+_HOLDOUT_FIELDS = ("dataset_sha256", "dataset_settings.holdout", "dataset_settings.reference")
+"""Fields that decide which pairs are held out and how they are ordered."""
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class RunDifference:
-    """What differed between two runs, in what was asked and in what it came to."""
+    """What differs between two runs: their settings and their results."""
 
     first: Manifest
     second: Manifest
-    asked: Mapping[str, tuple[Any, Any]]
-    """By dotted name, what each was told; None where it was not."""
+    settings: Mapping[str, tuple[Any, Any]]
+    """By dotted name, the values of the first and the second run; None where a run does not have it."""
     results: Comparison
     is_paired: bool
-    """Whether the same candidates were held out, by the same reference: only then are accuracies differences."""
+    """Whether both held out the same candidates and used the same reference, so that accuracies are comparable."""
 
 
-def find_run(manifests: Sequence[Manifest], told: str) -> Manifest:
-    """Return the run of an id, of the beginning of one, or of a search: its latest, with `~1` the one before.
+def find_run(manifests: Sequence[Manifest], name: str) -> Manifest:
+    """Return the run with an id, with the beginning of an id, or the latest of a search; `SEARCH~1` is the one before.
+
+    Args:
+        manifests: of the runs on record, the latest first.
+        name: id, beginning of an id, or search.
 
     Raises:
-        SettingsError: there is none, or several ids begin so.
+        SettingsError: no run matches, or several ids begin with the name.
+
+    >>> find_run([{"run_id": "4f2a", "search": "demo"}, {"run_id": "9c01", "search": "demo"}], "demo~1")["run_id"]
+    '9c01'
     """
-    name, _, back = told.partition("~")
-    of_search = [one for one in manifests if one["search"] == name]
+    search, _, back = name.partition("~")
+    of_search = [manifest for manifest in manifests if manifest["search"] == search]
     if of_search and (not back or back.isdecimal()):
         if int(back or 0) < len(of_search):
             return of_search[int(back or 0)]
         raise SettingsError(
-            f"run {told!r}: the search {name!r} has {len(of_search)} runs; allowed: up to ~{len(of_search) - 1}"
+            f"run {name!r}: the search {search!r} has {plural(len(of_search), 'run')}; "
+            f"allowed: up to ~{len(of_search) - 1}"
         )
-    found = [one for one in manifests if one["run_id"].startswith(told)]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(one["run_id"][:8] for one in (found or manifests)[:_SHOWN])
-    if found:
-        raise SettingsError(f"run {told!r} begins the ids of {len(found)} runs: {known}; allowed: more of the id")
-    searches = ", ".join(sorted({one["search"] for one in manifests}))
-    allowed = f"an id such as {known}, or a search: {searches}" if manifests else "none yet: nothing has been exported"
-    raise SettingsError(f"run {told!r} is not on record; allowed: {allowed}")
+    matching = [manifest for manifest in manifests if manifest["run_id"].startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    ids = ", ".join(manifest["run_id"][:8] for manifest in (matching or manifests)[:_MOST_NAMED])
+    if matching:
+        raise SettingsError(f"run {name!r} begins the ids of {len(matching)} runs: {ids}; allowed: more of the id")
+    searches = ", ".join(sorted({manifest["search"] for manifest in manifests}))
+    allowed = f"an id such as {ids}, or a search: {searches}" if manifests else "none yet: nothing has been exported"
+    raise SettingsError(f"run {name!r} is not on record; allowed: {allowed}")
 
 
-def two_runs(manifests: Sequence[Manifest], first: str | None, second: str | None) -> tuple[Manifest, Manifest]:
-    """Return the two runs that are to be compared: by default the latest, and the one of its search before.
+def runs_to_compare(manifests: Sequence[Manifest], first: str | None, second: str | None) -> tuple[Manifest, Manifest]:
+    """Return the two runs to compare; by default the latest run and the previous one of its search.
 
     Raises:
         SettingsError: one of them is not on record, or there is nothing to compare with.
@@ -70,22 +81,24 @@ def two_runs(manifests: Sequence[Manifest], first: str | None, second: str | Non
         if not manifests:
             raise SettingsError("no run is on record yet; first: autosr search")
         return find_run(manifests, f"{manifests[0]['search']}~1"), manifests[0]
-    one = find_run(manifests, first)
-    latest = find_run(manifests, one["search"])
-    return (find_run(manifests, f"{one['search']}~1"), one) if latest is one else (one, latest)
+    run = find_run(manifests, first)
+    latest = find_run(manifests, run["search"])
+    return (find_run(manifests, f"{run['search']}~1"), run) if latest is run else (run, latest)
 
 
-def difference(store: TableStore, first: Manifest, second: Manifest) -> RunDifference:
-    """Return what differed between two runs."""
-    ours, theirs = dict(_flat(first)), dict(_flat(second))
-    names = [*ours, *(name for name in theirs if name not in ours)]
-    asked = {name: (ours.get(name), theirs.get(name)) for name in names if ours.get(name) != theirs.get(name)}
-    results = compare(read_run(store, first["run_id"])[1], read_run(store, second["run_id"])[1])
-    # Who judges matters only where somebody had to.
-    judged = any(one["totals"]["judge_calls"] for one in (first, second))
-    decisive = (*_HELD_OUT_BY, "backend.roles.judge") if judged else _HELD_OUT_BY
-    is_paired = not any(name == part or name.startswith(f"{part}.") for name in asked for part in decisive)
-    return RunDifference(first, second, asked, results, is_paired)
+def compare_runs(store: TableStore, first: Manifest, second: Manifest) -> RunDifference:
+    """Return what differs between two runs."""
+    in_first, in_second = dict(_flat_fields(first)), dict(_flat_fields(second))
+    names = [*in_first, *(name for name in in_second if name not in in_first)]
+    settings = {
+        name: (in_first.get(name), in_second.get(name)) for name in names if in_first.get(name) != in_second.get(name)
+    }
+    results = compare_results(read_run_results(store, first["run_id"]), read_run_results(store, second["run_id"]))
+    # The judge matters only if it was asked.
+    was_judged = any(manifest["totals"]["judge_calls"] for manifest in (first, second))
+    decisive = (*_HOLDOUT_FIELDS, "backend.roles.judge") if was_judged else _HOLDOUT_FIELDS
+    is_paired = not any(name == field or name.startswith(f"{field}.") for name in settings for field in decisive)
+    return RunDifference(first, second, settings, results, is_paired)
 
 
 def all_manifests(store: TableStore, search: str | None = None) -> list[dict[str, Any]]:
@@ -97,44 +110,47 @@ def all_manifests(store: TableStore, search: str | None = None) -> list[dict[str
     manifests = read_manifests(store)
     if search is None:
         return manifests
-    if not (found := [one for one in manifests if one["search"] == search]):
-        known = ", ".join(sorted({one["search"] for one in manifests})) or "none yet"
-        raise SettingsError(f"name {search!r} has no run on record; there are {known}")
-    return found
+    of_search = [manifest for manifest in manifests if manifest["search"] == search]
+    if not of_search:
+        searches = ", ".join(sorted({manifest["search"] for manifest in manifests})) or "none yet"
+        raise SettingsError(f"name {search!r} has no run on record; there are {searches}")
+    return of_search
 
 
 def latest_manifests(store: TableStore) -> list[dict[str, Any]]:
     """Return the manifest of each search's latest run."""
-    known: dict[str, dict[str, Any]] = {}
-    for one in read_manifests(store):
-        known.setdefault(one["search"], one)
-    return list(known.values())
+    latest: dict[str, dict[str, Any]] = {}
+    for manifest in read_manifests(store):
+        latest.setdefault(manifest["search"], manifest)
+    return list(latest.values())
 
 
 def datasets_of(store: TableStore, searches: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the dataset of each of these searches, or of all that have a run on record.
+    """Return the dataset of each of these searches, or of all searches that have a run on record.
 
     Raises:
-        SettingsError: there is none on record, or one of those named is not.
+        SettingsError: no run is on record, or none of a search that is named.
     """
-    known = {one["search"]: one["dataset_name"] for one in latest_manifests(store)}
-    if not known:
+    datasets = {manifest["search"]: manifest["dataset_name"] for manifest in latest_manifests(store)}
+    if not datasets:
         raise SettingsError("no run is on record yet; first: autosr search")
-    if missing := [name for name in searches or () if name not in known]:
-        raise SettingsError(f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(known))}")
-    return known if searches is None else {name: known[name] for name in searches}
+    if missing := [search for search in searches or () if search not in datasets]:
+        raise SettingsError(f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(datasets))}")
+    return datasets if searches is None else {search: datasets[search] for search in searches}
 
 
-def one_dataset_of(store: TableStore, searches: Sequence[str]) -> str:
-    """Return the dataset that all of these searches are over.
+def dataset_of_all(store: TableStore, searches: Sequence[str]) -> str:
+    """Return the dataset of all these searches.
 
     Raises:
-        SettingsError: there is only one search, one of them has no run on record, or they are over different datasets.
+        SettingsError: there is only one search, one of them has no run on record, or their datasets differ.
     """
     return common_dataset(searches, datasets_of(store, searches))
 
 
-def _flat(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+def _flat_fields(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a manifest that are compared, by dotted name."""
+
     def within(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping):
             for key, inner in value.items():
@@ -142,5 +158,5 @@ def _flat(manifest: Manifest) -> Iterator[tuple[str, Any]]:
         else:
             yield name, value
 
-    for name in _ASKED:
+    for name in _COMPARED_FIELDS:
         yield from within(manifest.get(name), name)

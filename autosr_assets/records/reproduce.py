@@ -1,4 +1,4 @@
-"""The script that searches again what a run has searched, and sees whether it gets the same rubrics."""
+"""The script that repeats the search of a run and checks that it gets the same rubrics."""
 
 import json
 import shlex
@@ -58,7 +58,7 @@ _OF_MODELS = """\
 
 
 def reproduce_script(manifest: Manifest, stem: str) -> str:
-    """Return the script of a run, drawn from its manifest alone; `stem` is its export's name."""
+    """Return the script of a run, made from its manifest alone; `stem` is the file name of its export without suffix."""
     run_id = manifest["run_id"]
     commit, _, dirty = (manifest["git"] or "unknown").partition("-")
     settings = manifest["settings"]
@@ -85,13 +85,13 @@ def reproduce_script(manifest: Manifest, stem: str) -> str:
 
 
 def replayed_settings(manifest: Manifest) -> dict[str, Any]:
-    """Return the settings that a run had in effect, for `autosr search --settings`: nothing is left to a default."""
-    told: dict[str, Any] = {"structure": manifest["structure"]}
+    """Return all settings of a run, for `autosr search --settings`: none is left to its default."""
+    replayed: dict[str, Any] = {"structure": manifest["structure"]}
     for group, who in (("settings", "name"), ("dataset_settings", "judge")):
         settings: Mapping[str, Any] = manifest[group]
-        # `auto` means something else where there is another key; how models are asked is said only where they are.
+        # `auto` would choose another backend where another key is set; model settings are kept only where models are used.
         backend = {**settings["backend"], "backend": manifest["backend"][who]}
         if backend["backend"] != BackendName.LLM:
             del backend["llm"]
-        told[group] = {**settings, "backend": backend}
-    return told
+        replayed[group] = {**settings, "backend": backend}
+    return replayed

@@ -1,4 +1,4 @@
-"""A file of settings for `autosr search --settings`; the manifest of a run is one."""
+"""Reads a file of settings for `autosr search --settings`; the manifest of a run is such a file."""
 
 import json
 from collections.abc import Mapping
@@ -19,31 +19,31 @@ _GROUPS: Mapping[str, type[BaseModel]] = {
     "dataset_settings": DatasetRunSettings,
     "settings": SearchRunSettings,
 }
-_OF_THE_COMMAND = {"path", "output"}
-"""What is read and where it goes is said on the command line."""
+_COMMAND_ARGUMENTS = {"path", "output"}
+"""Settings that the command line gives: which file is read, and where the export is written."""
 
 
 def read_settings(path: Path) -> GivenSettings:
-    """Return the settings of a file: `structure`, `settings`, `dataset_settings`, each nested or flat; all else is left.
+    """Return the `structure`, `settings` and `dataset_settings` of a file, each nested or flat; the rest is ignored.
 
     Raises:
-        SettingsError: the file cannot be read, or has none of them.
+        SettingsError: the file cannot be read, or contains none of them.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        # YAML takes 1e-08, which JSON writes, for a text.
+        # YAML would read 1e-08, which JSON writes, as text.
         content: Any = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise SettingsError(f"settings {path}: {said}; allowed: a YAML or JSON file of settings") from error
-    told = content.get("run_manifest", content) if isinstance(content, Mapping) else {}
-    if not isinstance(told, Mapping) or not _GROUPS.keys() & told.keys():
+        message = " ".join(str(error).split())
+        raise SettingsError(f"settings {path}: {message}; allowed: a YAML or JSON file of settings") from error
+    settings = content.get("run_manifest", content) if isinstance(content, Mapping) else {}
+    if not isinstance(settings, Mapping) or not _GROUPS.keys() & settings.keys():
         raise SettingsError(f"settings {path}: no settings in it; allowed: some of {', '.join(_GROUPS)}, or a manifest")
     groups = [
         {
             name: value
-            for name, value in dotted_settings(model, told.get(group) or {}).items()
-            if name not in _OF_THE_COMMAND
+            for name, value in dotted_settings(model, settings.get(group) or {}).items()
+            if name not in _COMMAND_ARGUMENTS
         }
         for group, model in _GROUPS.items()
     ]

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.runtime.graph_names import prompts_of
-from autosr_assets.views.metadata import cell, table
+from autosr_assets.views.metadata import table
+from autosr_assets.views.rubric_text import cell
 from autosr_lib.pipeline.dataset_storage import DatasetSummary
 
 _KEYS_PER_REQUEST = 20_000
@@ -24,7 +25,7 @@ def register_prompts(instance: dg.DagsterInstance, name: str, keys: Sequence[str
 
 def dataset_metadata(summary: DatasetSummary) -> dict[str, Any]:
     """Return what the asset publishes."""
-    contents = summary.contents
+    findings = summary.findings
     columns = {
         "prompt": "Id of the prompt.",
         "candidates": "How many responses it has.",
@@ -39,17 +40,17 @@ def dataset_metadata(summary: DatasetSummary) -> dict[str, Any]:
         for prompt in summary.preview
     ]
     return {
-        "dagster/row_count": contents.prompts + summary.withdrawn,
-        "prompts": contents.prompts,
-        "candidates": contents.candidates,
-        "candidates_per_prompt": f"{contents.fewest} to {contents.most}",
-        "sources": ", ".join(sorted(contents.sources)[:20]) or "not given",
+        "dagster/row_count": findings.prompts + summary.withdrawn,
+        "prompts": findings.prompts,
+        "candidates": findings.candidates,
+        "candidates_per_prompt": f"{findings.fewest_candidates} to {findings.most_candidates}",
+        "sources": ", ".join(sorted(findings.sources)[:20]) or "not given",
         "withdrawn": summary.withdrawn,
-        "rejected": len(contents.rejected),
-        "sha256": contents.sha256,
+        "rejected": len(findings.rejected),
+        "sha256": findings.sha256,
         "path": dg.MetadataValue.path(summary.path),
-        "faults": dg.MetadataValue.md(_listing(contents.faults)),
-        "warnings": dg.MetadataValue.md(_listing(contents.warnings)),
+        "faults": dg.MetadataValue.md(_listing(findings.faults)),
+        "warnings": dg.MetadataValue.md(_listing(findings.warnings)),
         "preview": table(columns, preview),
     }
 

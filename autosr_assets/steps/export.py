@@ -1,139 +1,125 @@
-"""What the asset `rubric_export` does: the JSON of a whole search, from the tables."""
+"""The asset `rubric_export`: the JSON of a complete search, its report and its record."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import dagster as dg
-import pyarrow as pa
 from upath import UPath
 
 from autosr_assets.records.manifest import Manifest, run_manifest, search_description
 from autosr_assets.records.run_records import keep_record, record_path, with_its_record
 from autosr_assets.runtime.home import data_home
 from autosr_assets.views.metadata import held_out_table, picture
-from autosr_assets.views.report import Digest, report_path, write_report
+from autosr_assets.views.report import report_path, write_report
+from autosr_assets.views.search_charts import search_charts
 from autosr_lib.domain.fingerprint import fingerprint
+from autosr_lib.pipeline.row_cache import RowCache
+from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
-from autosr_lib.results.export import Totals, holdout_json, write_export
-from autosr_lib.results.run_results import result_of
+from autosr_lib.results.export import write_export
+from autosr_lib.results.outcomes import PromptOutcome, read_outcomes
+from autosr_lib.results.summary import SearchSummary
+from autosr_lib.results.totals import Totals, holdout_json
 from autosr_lib.storage.files import storage_errors, storage_path
-from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row
-from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.exports import ExportRow, export_table, read_export
 
 EXPORT = "rubric_export"
 
 
-EXPORTED = pa.schema([("path", pa.string()), ("told", pa.string()), ("content", pa.string()), ("run_id", pa.string())])
-"""The table of the export: where it went, and the names of what it says; equal names mean an equal export."""
+class WrittenExport(NamedTuple):
+    """An export that was written, and what is published of it."""
+
+    path: UPath
+    metadata: dict[str, Any]
+    summary: SearchSummary
 
 
-def export_search(plan: SearchPlan, store: TableStore, run_id: str) -> tuple[UPath, dict[str, Any]]:
-    """Write the export of a search, in the order of the dataset, and return where it is and what is published of it.
+def export_search(plan: SearchPlan, run: RunContext, run_id: str) -> WrittenExport:
+    """Write the export of a search in the order of its dataset, with its report; each row is read once.
 
-    An export that says something new gets a record beside it; one that says the same again keeps the record it has.
+    An export with new contents gets a record beside it; one with the same contents keeps the record that it has.
     """
-    target = export_target(plan)
+    store, target = run.store, export_target(plan)
     last = _last_export(plan, store)
-    last_run = last["run_id"] if last and last["path"] == str(target) else None
-    seen, results = list[list[str | None]](), list[Row]()
-
-    def rows() -> Iterator[Row]:
-        for row in best_rows(plan, store):
-            seen.append([row["prompt_id"], row["status"], row.get("input_fingerprint")])
-            results.append(result_of(row))
-            yield row
+    last_run = last.run_id if last and last.path == str(target) else None
 
     def manifest_of(totals: Totals) -> Manifest:
         return with_its_record(target, run_manifest(run_id, plan, store, totals), last_run)
 
-    digest = Digest()
-    totals, manifest = write_export(target, digest.watched(rows()), manifest_of)
+    summary, manifest = write_export(target, best_outcomes(plan, store, run.cache), manifest_of)
     if manifest["run_id"] == run_id:
-        keep_record(store, target, manifest, results)
-    record = {
-        "path": str(target),
-        "told": fingerprint(search_description(plan, store)),
-        "content": fingerprint(seen),
-        "run_id": manifest["run_id"],
-    }
-    store.write(plan.table(EXPORT), None, pa.Table.from_pylist([record], schema=EXPORTED))
-    write_report(store, target, manifest, totals, digest)
+        keep_record(store, target, manifest, summary.results)
+    row = ExportRow(
+        str(target), fingerprint(search_description(plan, store)), summary.content_fingerprint, manifest["run_id"]
+    )
+    store.write(plan.table(EXPORT), None, export_table(row))
+    write_report(store, target, manifest, summary)
+    run.progress.exported(summary)
     charts = {
-        name: picture(name.replace("_", " "), svg) for name, svg in digest.histories.charts(totals.holdout).items()
+        name: picture(name.replace("_", " "), svg)
+        for name, svg in search_charts(summary.histories, summary.totals.holdout).items()
     }
-    return target, {**charts, **export_metadata(totals, target), **_manifest_metadata(target, manifest)}
+    metadata = {**charts, **export_metadata(summary.totals, target), **_manifest_metadata(target, manifest)}
+    return WrittenExport(target, metadata, summary)
 
 
 def export_target(plan: SearchPlan) -> UPath:
-    """Return where the export of a search goes."""
-    named = plan.settings.output
-    return storage_path(named) if named else data_home() / "exports" / f"{plan.name}.json"
+    """Return the path of a search's export."""
+    output = plan.settings.output
+    return storage_path(output) if output else data_home() / "exports" / f"{plan.name}.json"
 
 
 def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
-    """Return whether the last export is where it should be and says what it would say again.
+    """Return whether the last export still exists and a new one would be the same.
 
     Args:
         plan: of the search.
         store: with its tables.
-        content: the fingerprint of (prompt, status, input fingerprint) of its best rubrics, in the dataset's order.
+        content: `SearchSummary.content_fingerprint` of its best rubrics.
     """
     target, last = export_target(plan), _last_export(plan, store)
     with storage_errors(target, "read"):
-        is_there = target.is_file()
-    if last is None or not is_there:
+        exists = target.is_file()
+    if last is None or not exists:
         return False
-    return (last["path"], last["told"], last["content"]) == (
-        str(target),
-        fingerprint(search_description(plan, store)),
-        content,
+    return last[:3] == (str(target), fingerprint(search_description(plan, store)), content)
+
+
+def _last_export(plan: SearchPlan, store: TableStore) -> ExportRow | None:
+    rows = store.read(plan.table(EXPORT))
+    return None if rows is None else read_export(rows)
+
+
+def best_outcomes(plan: SearchPlan, store: TableStore, cache: RowCache | None = None) -> Iterator[PromptOutcome]:
+    """Yield the outcome of every prompt of a search, in the order of the dataset.
+
+    Rows that the run has made are taken from its `cache`, which has no use for them afterwards.
+    """
+    rows_in_memory = RowCache() if cache is None else cache
+    return read_outcomes(
+        store,
+        plan.best_table,
+        store.stored(plan.dataset.dataset_table),
+        lambda prompt_id: rows_in_memory.pop((plan.best_table, prompt_id)),
     )
 
 
-def _last_export(plan: SearchPlan, store: TableStore) -> Row | None:
-    rows = store.read(plan.table(EXPORT))
-    return None if rows is None else rows.to_pylist()[0]
-
-
-def best_rows(plan: SearchPlan, store: TableStore, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """Yield the rows of the best rubrics with the prompts' texts, in the order of the dataset.
-
-    A prompt without a row counts as failed.
-    """
-    return rows_in_order(store, plan.best_table, store.stored(plan.dataset.dataset_table), columns)
-
-
-def rows_in_order(
-    store: TableStore, table: str, dataset: StoredTable, columns: Sequence[str] | None = None
-) -> Iterator[Row]:
-    """Yield the rows of a table of best rubrics, as `best_rows` does; it takes no settings."""
-    parts = dataset.read_batches(["prompt_id", "status", "prompt"])
-    for entry in (entry for part in parts for entry in part.to_pylist()):
-        if entry["status"] == Status.WITHDRAWN:
-            continue
-        rows = store.read(table, partition_key(entry["prompt_id"]), columns)
-        row = None if rows is None else rows.to_pylist()[0]
-        if row is None or row["status"] == Status.WITHDRAWN:
-            yield {"prompt_id": entry["prompt_id"], "status": Status.FAILED, "error": "not searched yet"}
-        else:
-            yield {**row, "prompt": entry["prompt"]}
-
-
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
-    """Return what the export publishes: accuracy with its interval, totals, paths."""
+    """Return what the export publishes: accuracy with its interval, totals and paths."""
+    calls = asdict(totals.calls) if totals.rubrics else {}
     metadata: dict[str, Any] = {
         "path": dg.MetadataValue.path(str(target)),
         "report": dg.MetadataValue.path(str(report_path(target))),
         "prompts": totals.prompts,
-        "rubrics": totals.done,
+        "rubrics": totals.rubrics,
         "incomplete": totals.incomplete,
         "failed": len(totals.failed),
         "failed_prompts": "; ".join(f"{name}: {error}" for name, error in list(totals.failed.items())[:20]) or "none",
-        "stopped": ", ".join(f"{reason} {count}" for reason, count in sorted(totals.stopped.items())),
+        "stopped": totals.stop_counts,
         "judge_calls": totals.judge_calls,
-        **{f"calls_{name}": count for name, count in totals.calls.items()},
+        **{f"calls_{name}": count for name, count in calls.items()},
     }
     if (summary := totals.holdout) is not None:
         metadata["held_out"] = held_out_table(summary)
@@ -142,7 +128,7 @@ def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
 
 
 def _manifest_metadata(target: UPath, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the manifest as the materialization has it, and where its record lies."""
+    """Return the manifest and the paths of its record."""
     return {
         "run_manifest": dg.MetadataValue.json(dict(manifest)),
         "recorded_run": manifest["run_id"],

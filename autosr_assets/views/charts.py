@@ -1,8 +1,8 @@
 """Charts as SVG of a few hundred characters, for the web UI and the report.
 
-The web UI shows markdown at once only while it is short (`INLINE`); a longer picture hides behind a click. So these are
-drawn by hand with whole numbers, a path rather than an element a mark, and colours that can be read on white and on
-near-black, for a picture has no ground of its own.
+The web UI shows markdown directly only while it is short (`INLINE`) and collapses a longer picture. These charts are
+therefore drawn by hand: with integer coordinates, one path for many marks, and colours that are legible on white and on
+near-black, since the pictures have no background.
 """
 
 from collections.abc import Sequence
@@ -11,66 +11,69 @@ from html import escape
 from autosr_lib.evaluation.holdout import HoldoutSummary
 
 INLINE = 1000
-"""Characters from which on the web UI of Dagster 1.13 puts markdown behind a click."""
+"""Characters from which on the web UI of Dagster 1.13 collapses markdown."""
 INK, BLUE, ORANGE, GREEN = "#767676", "#2f81f7", "#db7b2b", "#2da44e"
 WIDTH = 360
 _TOP, _BOTTOM, _LEFT = 24, 96, 38
 
 
 def image(alt: str, svg: str) -> str:
-    """Return an SVG as an image in markdown: as text, since base64 is a third longer."""
-    told = svg.replace("%", "%25").replace("#", "%23").replace("\\", "").replace("<", "\\<").replace(">", "\\>")
-    return f"![{alt}](<data:image/svg+xml,{told}>)"
+    """Return an SVG as an image in markdown, as escaped text, since base64 is a third longer."""
+    escaped = svg.replace("%", "%25").replace("#", "%23").replace("\\", "").replace("<", "\\<").replace(">", "\\>")
+    return f"![{alt}](<data:image/svg+xml,{escaped}>)"
 
 
 def objective_chart(
     best: Sequence[float], mean: Sequence[float], band: tuple[Sequence[float], Sequence[float]] | None = None
 ) -> str:
-    """Return the best and the mean objective by generation; `band` is (low, high) around the best."""
+    """Return a chart of the best and the mean objective by generation; `band` is (low, high) around the best."""
     return _svg(116, _objective(best, mean, band))
 
 
 def calls_chart(calls: Sequence[int]) -> str:
-    """Return the calls of each generation."""
+    """Return a chart of the calls of each generation."""
     return _svg(116, _calls(calls))
 
 
 def held_out_chart(summary: HoldoutSummary) -> str:
-    """Return the held-out accuracy of the first and the best rubrics with intervals; the honest figure is on top.
+    """Return a chart of the held-out accuracy of the first and the best rubrics with intervals; unseen pairs on top.
 
-    A bar marks what the visible labels alone earn on pairs that touch a hidden candidate.
+    A bar marks the accuracy of the visible labels alone on pairs that touch a hidden candidate.
     """
-    groups = [("unseen", summary.unseen), ("touching", summary.touching)]
-    known = [(name, pairs) for name, pairs in groups if pairs is not None]
+    pools = [("unseen", summary.unseen), ("touching", summary.touching)]
+    shown = [(name, pairs) for name, pairs in pools if pairs is not None]
     parts = [_text(0, 10, "● first", ORANGE), _text(50, 10, "● best", GREEN), _text(100, 10, "┃ labels alone")]
-    bottom = 24 + 40 * len(known)
-    for place, (name, pairs) in enumerate(known):
-        said = f"{name}, {pairs.pairs} pairs: {pairs.initial.value:.1%} → {pairs.best.value:.1%}"
-        parts.append(_text(0, 32 + 40 * place, said))
-    for colour, down, figures in (
-        (ORANGE, 40, [pairs.initial for _, pairs in known]),
-        (GREEN, 50, [pairs.best for _, pairs in known]),
+    bottom = 24 + 40 * len(shown)
+    for row, (name, pairs) in enumerate(shown):
+        label = f"{name}, {pairs.pairs} pairs: {pairs.initial.value:.1%} → {pairs.best.value:.1%}"
+        parts.append(_text(0, 32 + 40 * row, label))
+    for colour, top, intervals in (
+        (ORANGE, 40, [pairs.initial for _, pairs in shown]),
+        (GREEN, 50, [pairs.best for _, pairs in shown]),
     ):
-        lines = [f"M{_share(one.low)},{down + 40 * place}H{_share(one.high)}" for place, one in enumerate(figures)]
-        dots = [f"M{_share(one.value)},{down + 40 * place}h0" for place, one in enumerate(figures)]
+        lines = [
+            f"M{_share(interval.low)},{top + 40 * row}H{_share(interval.high)}"
+            for row, interval in enumerate(intervals)
+        ]
+        dots = [f"M{_share(interval.value)},{top + 40 * row}h0" for row, interval in enumerate(intervals)]
         path = f"<path stroke='{colour}' stroke-linecap='round' stroke-width="
         parts.append(f"{path}'2' d='{''.join(lines)}'/>{path}'8' d='{''.join(dots)}'/>")
-    alone = f"<path stroke='{INK}' stroke-width='3' d='M{_share(summary.remembered)},{bottom - 30}v22'/>"
+    labels_alone = f"<path stroke='{INK}' stroke-width='3' d='M{_share(summary.remembered)},{bottom - 30}v22'/>"
     axis = f"<path stroke='{INK}' d='M0,{bottom}H340m-170,0v-5'/>"
     scale = _text(159, bottom + 12, "50%")
-    return _svg(bottom + 16, "".join(parts) + alone + axis + scale)
+    return _svg(bottom + 16, "".join(parts) + labels_alone + axis + scale)
 
 
-def operators_chart(wins: Sequence[tuple[str, int]]) -> str:
-    """Return how many steps on the ways to the best rubrics each operator made, in the order given."""
-    most = max(count for _, count in wins)
-    bars = [f"M90,{12 + 20 * place}h{max(2, round(count / most * 220))}" for place, (_, count) in enumerate(wins)]
+def operators_chart(steps: Sequence[tuple[str, int]]) -> str:
+    """Return a chart of how many steps to the best rubrics each operator made; `steps` are (operator, count)."""
+    most = max(count for _, count in steps)
+    bars = [f"M90,{12 + 20 * row}h{max(2, round(count / most * 220))}" for row, (_, count) in enumerate(steps)]
     names = [
-        _text(84, 16 + 20 * place, name, anchor="end")
-        + _text(96 + max(2, round(count / most * 220)), 16 + 20 * place, f"{count:,}")
-        for place, (name, count) in enumerate(wins)
+        _text(84, 16 + 20 * row, name, anchor="end")
+        + _text(96 + max(2, round(count / most * 220)), 16 + 20 * row, f"{count:,}")
+        for row, (name, count) in enumerate(steps)
     ]
-    return _svg(20 * len(wins) + 6, f"<path d='{''.join(bars)}' stroke='{GREEN}' stroke-width='12'/>" + "".join(names))
+    return _svg(20 * len(steps) + 6, f"<path d='{''.join(bars)}' stroke='{GREEN}' stroke-width='12'/>" + "".join(names))
 
 
 def _objective(
@@ -83,17 +86,17 @@ def _objective(
     spread = (high - low) or 1.0
 
     def points(side: Sequence[float], xs: Sequence[int]) -> str:
-        at = [round(_BOTTOM - (value - low) / spread * (_BOTTOM - _TOP)) for value in side]
-        return " ".join(f"{x},{y}" for x, y in zip(xs, at, strict=True))
+        ys = [round(_BOTTOM - (value - low) / spread * (_BOTTOM - _TOP)) for value in side]
+        return " ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True))
 
-    xs = _places(len(best), _LEFT + 6, WIDTH - 8)
+    xs = _positions(len(best), _LEFT + 6, WIDTH - 8)
     parts = [_levels(f"{high:.2f}", f"{low:.2f}" if high > low else "")]
     if band is not None:
-        around = f"{points(band[0], xs)} {points(band[1][::-1], xs[::-1])}"
-        parts.append(f"<polygon points='{around}' fill='{BLUE}' opacity='.2'/>")
+        outline = f"{points(band[0], xs)} {points(band[1][::-1], xs[::-1])}"
+        parts.append(f"<polygon points='{outline}' fill='{BLUE}' opacity='.2'/>")
     for side, colour, dash in ((mean, ORANGE, " stroke-dasharray='5'"), (best, BLUE, "")):
-        told = points(side, xs) if len(xs) > 1 else f"{points(side, xs)} {points(side, [xs[0] + 1])}"
-        parts.append(f"<polyline points='{told}' fill='none' stroke='{colour}' stroke-width='2'{dash}/>")
+        line = points(side, xs) if len(xs) > 1 else f"{points(side, xs)} {points(side, [xs[0] + 1])}"
+        parts.append(f"<polyline points='{line}' fill='none' stroke='{colour}' stroke-width='2'{dash}/>")
     parts += [_text(_LEFT, 10, "● best", BLUE), _text(_LEFT + 46, 10, "● mean of the population", ORANGE)]
     return "".join(parts) + _generations(xs)
 
@@ -101,7 +104,7 @@ def _objective(
 def _calls(calls: Sequence[int]) -> str:
     most = max([1, *calls])
     width = max(2, min(24, round((WIDTH - _LEFT) / len(calls) * 0.6)))
-    xs = _places(len(calls), _LEFT + 6 + width // 2, WIDTH - 6 - width // 2)
+    xs = _positions(len(calls), _LEFT + 6 + width // 2, WIDTH - 6 - width // 2)
     bars = "".join(
         f"M{x},{_BOTTOM}V{round(_BOTTOM - count / most * (_BOTTOM - _TOP))}" for x, count in zip(xs, calls, strict=True)
     )
@@ -116,7 +119,7 @@ def _levels(high: str, low: str) -> str:
 
 
 def _generations(xs: Sequence[int]) -> str:
-    """Return the names of the first and the last generation."""
+    """Return the labels of the first and the last generation."""
     if len(xs) == 1:
         return _text(xs[0], 110, "generation 0", anchor="middle")
     return _text(xs[0], 110, "generation 0") + _text(xs[-1], 110, str(len(xs) - 1), anchor="middle")
@@ -126,10 +129,10 @@ def _share(value: float) -> int:
     return round(value * 340)
 
 
-def _places(count: int, left: int, right: int) -> list[int]:
+def _positions(count: int, left: int, right: int) -> list[int]:
     if count == 1:
         return [(left + right) // 2]
-    return [round(left + (right - left) * place / (count - 1)) for place in range(count)]
+    return [round(left + (right - left) * number / (count - 1)) for number in range(count)]
 
 
 def _text(x: int, y: int, text: str, colour: str = "", *, anchor: str = "") -> str:

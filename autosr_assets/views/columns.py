@@ -1,4 +1,4 @@
-"""The columns of a table, as the web UI shows them with the asset."""
+"""The columns of a table, as the web UI shows them on the asset's page."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -8,9 +8,9 @@ import dagster as dg
 import pyarrow as pa
 
 
-@lru_cache  # a chain of generations shares one
+@lru_cache  # all generations share one schema
 def columns_metadata(schema: pa.Schema) -> Mapping[str, Any]:
-    """Return the metadata of an asset whose rows have this schema: every column, those inside others after a dot."""
+    """Return the metadata of an asset whose rows have this schema: every column, nested ones named after a dot."""
     return {"dagster/column_schema": dg.TableSchema(columns=list(_columns(schema)))}
 
 
@@ -19,7 +19,9 @@ def _columns(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[dg.TableC
         name, kind = prefix + field.name, field.type
         is_list = pa.types.is_list(kind)
         inner = kind.value_type if is_list else kind
-        told = "struct" if pa.types.is_struct(inner) else str(inner)
-        yield dg.TableColumn(name, f"list<{told}>" if is_list else told, field.metadata[b"description"].decode())
+        inner_name = "struct" if pa.types.is_struct(inner) else str(inner)
+        yield dg.TableColumn(
+            name, f"list<{inner_name}>" if is_list else inner_name, field.metadata[b"description"].decode()
+        )
         if pa.types.is_struct(inner):
             yield from _columns(inner, f"{name}.")

@@ -1,4 +1,4 @@
-"""What `autosr eval` shows: tables in the terminal, and the same as one HTML file."""
+"""The figures of `autosr eval`, as tables in the terminal and as one HTML file."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -8,17 +8,20 @@ from rich.table import Table
 from rich.text import Text
 
 from autosr_assets.views.pages import page_template
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import StorageError
-from autosr_lib.reward.labelled import Accuracy, CriterionFigures, Evaluated, Seen
+from autosr_lib.results.labelled import Accuracy, CriterionFigures, LabelledEvaluation, Seen
 
-SHOWN = 40
-"""Criteria that are shown, the ones that order their pairs worst first; JSON has them all."""
-SAYS = {
+MAX_CRITERIA = 40
+"""Most criteria that are shown, lowest discrimination first; the JSON has all."""
+MAX_IDS = 5
+"""Most ids of prompts that are named in a note."""
+GROUP_LABELS = {
     Seen.NEITHER: "unseen: the search saw neither candidate",
     Seen.ONE: "half seen: it saw one of the two",
     Seen.BOTH: "seen: it saw both, and may only remember",
 }
-HEADS = (
+ACCURACY_COLUMNS = (
     "pairs of",
     "prompts",
     "pairs",
@@ -26,85 +29,92 @@ HEADS = (
     "tail pairs",
     "tail accuracy (a tie is wrong)",
 )
-CRITERIA_HEADS = ("prompt", "criterion", "weight", "coverage", "discrimination", "votes agree", "redundancy")
-FIGURES = frozenset({"prompts", "pairs", "tail pairs", *CRITERIA_HEADS[2:]})
-"""Columns of bare numbers, which stand at the right."""
+CRITERIA_COLUMNS = ("prompt", "criterion", "weight", "coverage", "discrimination", "votes agree", "redundancy")
+NUMBER_COLUMNS = frozenset({"prompts", "pairs", "tail pairs", *CRITERIA_COLUMNS[2:]})
+"""Columns of numbers, which are aligned to the right."""
 
 
-def evaluation_view(found: Evaluated) -> RenderableType:
-    """Return the tables of an evaluation."""
-    whole = _table(HEADS)
-    for row in accuracy_rows(found.by_seen):
-        whole.add_row(*row)
-    parts: list[RenderableType] = [whole]
-    if found.by_source:
-        sources = _table(("source", *HEADS))
-        for source, accuracies in found.by_source.items():
-            for row in accuracy_rows(accuracies):
-                sources.add_row(source, *row)
-        parts += [Text("\nby source"), sources]
-    criteria = _table(CRITERIA_HEADS)
-    for row in criterion_rows(found.criteria):
-        criteria.add_row(*row)
+def evaluation_view(evaluation: LabelledEvaluation) -> RenderableType:
+    """Return the tables of an evaluation for the terminal."""
+    parts: list[RenderableType] = [_table(ACCURACY_COLUMNS, accuracy_rows(evaluation.by_seen))]
+    if evaluation.by_source:
+        rows = (
+            (source, *row) for source, accuracies in evaluation.by_source.items() for row in accuracy_rows(accuracies)
+        )
+        parts += [Text("\nby source"), _table(("source", *ACCURACY_COLUMNS), rows)]
+    total = len(evaluation.criteria)
     parts += [
-        Text(f"\ncriteria, the weakest first ({min(SHOWN, len(found.criteria))} of {len(found.criteria)})"),
-        criteria,
+        Text(f"\ncriteria, the weakest first ({min(MAX_CRITERIA, total)} of {total})"),
+        _table(CRITERIA_COLUMNS, criterion_rows(evaluation.criteria)),
     ]
-    return Group(*parts, *(Text(note, style="dim") for note in (*remembered(found), *notes(found))))
+    parts += [Text(note, style="dim") for note in (*memory_notes(evaluation), *notes(evaluation))]
+    return Group(*parts)
 
 
 def accuracy_rows(accuracies: Mapping[str, Accuracy]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for what the search saw neither, one and both of; never one for all together."""
-    for seen, one in accuracies.items():
-        tail = "none" if one.tail_accuracy is None else str(one.tail_accuracy)
-        yield SAYS[Seen(seen)], str(one.prompts), str(one.pairs), str(one.pair_accuracy), str(one.tail_pairs), tail
+    """Yield the cells of `ACCURACY_COLUMNS` for each group of pairs; there is no row for all pairs."""
+    for group, accuracy in accuracies.items():
+        tail = "none" if accuracy.tail_accuracy is None else str(accuracy.tail_accuracy)
+        counts = str(accuracy.prompts), str(accuracy.pairs), str(accuracy.pair_accuracy), str(accuracy.tail_pairs)
+        yield GROUP_LABELS[Seen(group)], *counts, tail
 
 
 def criterion_rows(criteria: Iterable[CriterionFigures]) -> Iterator[tuple[str, ...]]:
-    """Yield a row a criterion, the one that orders its pairs worst first."""
-    ordered = sorted(criteria, key=lambda one: (one.discrimination is None, one.discrimination or 0.0))
-    for one in ordered[:SHOWN]:
-        figures = (_share(one.weight), _share(one.coverage), _share(one.discrimination), _share(one.agreement))
-        redundancy = "–" if one.redundancy is None else f"{one.redundancy:.2f}"
-        yield one.prompt_id, one.text, *figures, redundancy
+    """Yield the cells of `CRITERIA_COLUMNS` for the criteria with the lowest discrimination."""
+    ordered = sorted(criteria, key=lambda figures: (figures.discrimination is None, figures.discrimination or 0.0))
+    for figures in ordered[:MAX_CRITERIA]:
+        shares = figures.weight, figures.coverage, figures.discrimination, figures.agreement
+        redundancy = "–" if figures.redundancy is None else f"{figures.redundancy:.2f}"
+        yield figures.prompt_id, figures.text, *map(_percentage, shares), redundancy
 
 
-def remembered(found: Evaluated) -> Iterator[str]:
-    """Yield what has to be said where the search saw something of every pair."""
-    if Seen.NEITHER not in found.by_seen:
+def memory_notes(evaluation: LabelledEvaluation) -> Iterator[str]:
+    """Yield notes for an evaluation without unseen pairs."""
+    if Seen.NEITHER not in evaluation.by_seen:
         yield "no pair is unseen: nothing here says how the rubrics do on responses that the search did not see"
-        if found.which == "rubric":
+        if evaluation.which == "rubric":
             yield "the weights of `rubric` are fitted on the hidden candidates too; --which measured_rubric has not seen them"
 
 
-def notes(found: Evaluated) -> Iterator[str]:
-    """Yield what has to be said beside the figures."""
-    yield f"{found.responses} responses, {found.unscored} of them unscored; rubric: {found.which}; 95% intervals over prompts"
-    if found.skew is not None:
-        yield f"otherwise than in the search: {found.skew}"
-    for names, lack in ((found.without_rubric, "rubric"), (found.without_labels, "labels")):
-        if names:
-            yield f"{len(names)} prompts without {lack} are left out: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+def notes(evaluation: LabelledEvaluation) -> Iterator[str]:
+    """Yield notes on what was graded, how, and what was left out."""
+    yield (
+        f"{evaluation.responses} responses, {evaluation.unscored} of them unscored; "
+        f"rubric: {evaluation.which}; 95% intervals over prompts"
+    )
+    if evaluation.skew is not None:
+        yield f"different from the search: {evaluation.skew}"
+    for prompt_ids, missing in ((evaluation.without_rubric, "rubric"), (evaluation.without_labels, "labels")):
+        if prompt_ids:
+            named = ", ".join(prompt_ids[:MAX_IDS]) + (" …" if len(prompt_ids) > MAX_IDS else "")
+            verb = "is" if len(prompt_ids) == 1 else "are"
+            yield f"{plural(len(prompt_ids), 'prompt')} without {missing} {verb} left out: {named}"
 
 
-def write_html(path: Path, found: Evaluated, *, rubrics: str, dataset: str) -> None:
-    """Write the same as one HTML file that needs no network.
+def write_html(path: Path, evaluation: LabelledEvaluation, *, rubrics: str, dataset: str) -> None:
+    """Write an evaluation as one HTML file that loads nothing from the network.
+
+    Args:
+        path: the file to write.
+        evaluation: the figures.
+        rubrics: the path of the export, for the heading.
+        dataset: the path of the dataset, for the heading.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the file cannot be written.
     """
     html = page_template("evaluation.html.j2").render(
         rubrics=rubrics,
         dataset=dataset,
-        heads=HEADS,
-        rows=list(accuracy_rows(found.by_seen)),
-        sources=[(source, list(accuracy_rows(one))) for source, one in found.by_source.items()],
-        criteria_heads=CRITERIA_HEADS,
-        criteria=list(criterion_rows(found.criteria)),
-        total=len(found.criteria),
-        figures=FIGURES,
-        remembered="; ".join(remembered(found)),
-        notes=list(notes(found)),
+        accuracy_columns=ACCURACY_COLUMNS,
+        accuracies=list(accuracy_rows(evaluation.by_seen)),
+        sources=[(source, list(accuracy_rows(by_seen))) for source, by_seen in evaluation.by_source.items()],
+        criteria_columns=CRITERIA_COLUMNS,
+        criteria=list(criterion_rows(evaluation.criteria)),
+        total_criteria=len(evaluation.criteria),
+        number_columns=NUMBER_COLUMNS,
+        memory_notes="; ".join(memory_notes(evaluation)),
+        notes=list(notes(evaluation)),
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,12 +123,14 @@ def write_html(path: Path, found: Evaluated, *, rubrics: str, dataset: str) -> N
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+def _percentage(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
-def _table(heads: Iterable[str]) -> Table:
+def _table(columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table

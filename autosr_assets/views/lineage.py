@@ -1,25 +1,34 @@
-"""The way from the first rubric to the best, as a tree: each below the parent that it came from."""
+"""The lineage of the best rubric as a tree: each rubric is below the parent that it was made from."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line prints without loading the search
+    from autosr_lib.search.population import Ancestor
 
 
 @dataclass
 class Step:
-    """One rubric on the way."""
+    """One rubric of a lineage."""
 
     operator: str
     generation: int
-    objective: float
+    objective: float | None
     gain: float | None
     criteria: int
     fingerprint: str
-    children: list["Step"] = field(default_factory=list)
+    children: list[Step] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """Return the step in one line."""
+        """Return the step as one line.
+
+        >>> Step("refine", 2, 0.8125, 0.03125, 4, "9f3a5c7e").text
+        'refine in generation 2: objective 0.812, +0.031, 4 criteria (9f3a5c7e)'
+        """
         gain = "" if self.gain is None else f", {self.gain:+.3f}"
         return (
             f"{self.operator} in generation {self.generation}: objective {self.objective:.3f}{gain}, "
@@ -27,15 +36,20 @@ class Step:
         )
 
 
-def lineage_tree(ancestors: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """Return the roots of the tree of these ancestors, which come in the order of their making."""
+def lineage_tree(ancestors: Iterable[Ancestor]) -> list[Step]:
+    """Return the roots of the tree of these ancestors, which must be in the order in which they were made."""
     steps: dict[str, Step] = {}
     roots: list[Step] = []
-    for row in ancestors:
+    for ancestor in ancestors:
         step = Step(
-            row["operator"], row["generation"], row["objective"], row["gain"], len(row["weights"]), row["fingerprint"]
+            ancestor.operator,
+            ancestor.generation,
+            ancestor.objective,
+            ancestor.gain,
+            len(ancestor.weights),
+            ancestor.fingerprint,
         )
-        parent = next((steps[name] for name in row["parents"] if name in steps), None)
+        parent = next((steps[name] for name in ancestor.parents if name in steps), None)
         (roots if parent is None else parent.children).append(step)
-        steps.setdefault(row["fingerprint"], step)
+        steps.setdefault(ancestor.fingerprint, step)
     return roots

@@ -1,140 +1,139 @@
-"""What assets publish of a prompt: few numbers, and of the best rubric a page to read."""
+"""The metadata that assets publish for a prompt: a few figures, and a readable page for its best rubric."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.views.charts import INLINE, calls_chart, image, objective_chart
-from autosr_assets.views.lineage import Step, lineage_tree
+from autosr_assets.views.rubric_text import (
+    best_scores_first,
+    criterion_text,
+    heaviest_first,
+    lineage_markdown,
+    rubric_markdown,
+    score_text,
+)
 from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, PairSummary
-from autosr_lib.storage.rows import Row, is_pruned, read_preferences
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
+from autosr_lib.storage.tables.candidates import read_sampled
+from autosr_lib.storage.tables.columns import RowStatus, read_row_status
+from autosr_lib.storage.tables.population import HEAD_COLUMNS, is_pruned, read_population_head
+from autosr_lib.storage.tables.preferences import read_preferences
+from autosr_lib.storage.tables.structs import CriterionRow
 
-POPULATION_COLUMNS = [
-    "status", "error", "place", "objective", "gain", "operator", "criteria", "stopped", "history", "last_calls",
-    "calls", "tried", "kept",
-]  # fmt: skip
-
-_PUBLISHED = ["history", "last_calls", "criteria", "tried", "kept", "stopped"]
+POPULATION_COLUMNS = [*RowStatus._fields, *HEAD_COLUMNS]
+"""The columns that `population_metadata` needs."""
 
 
 def candidates_metadata(rows: pa.Table) -> dict[str, Any]:
-    """Return what is published of what was sampled for a prompt."""
-    if (bad := _unsuccessful(rows)) is not None:
-        return bad
-    row = rows.to_pylist()[0]
-    sources = sorted({one["source"] for one in row["candidates"]})
+    """Return what is published of the candidates that were sampled for a prompt."""
+    row_status, sampled = read_sampled(rows)
+    if sampled is None:
+        return _unsuccessful_metadata(row_status)
+    sources = sorted({candidate.source for candidate in sampled.candidates})
     return {
-        "sampled": len(row["candidates"]),
+        "sampled": len(sampled.candidates),
         "sources": ", ".join(sources) or "none: the prompt has candidates of its own",
-        "calls": row["calls"],
-        "failed": row["failed"],
-        "repeated": row["repeated"],
+        "calls": sampled.calls,
+        "failed": sampled.failed,
+        "repeated": sampled.repeated,
     }
 
 
 def preferences_metadata(rows: pa.Table) -> dict[str, Any]:
     """Return what is published of a prompt's preferences."""
-    if (bad := _unsuccessful(rows)) is not None:
-        return bad
+    if not (row_status := read_row_status(rows)).is_usable:
+        return _unsuccessful_metadata(row_status)
     from autosr_lib.evaluation.reference import intransitive_share  # noqa: PLC0415 - scipy is slow to import
 
-    known = read_preferences(rows)
-    figures = {"flip_rate": known.flip_rate, "intransitive_share": intransitive_share(known.preferences)}
+    preferences = read_preferences(rows)
+    figures = {
+        "flip_rate": preferences.flip_rate,
+        "intransitive_share": intransitive_share(preferences.preferences),
+    }
     return {
-        "judge": str(known.judge),
-        "pairs": len(known.preferences),
-        "calls": known.calls,
-        "unjudged": known.unjudged,
+        "judge": str(preferences.judge),
+        "pairs": len(preferences.preferences),
+        "calls": preferences.calls,
+        "unjudged": preferences.unjudged,
         **{name: value for name, value in figures.items() if value is not None},
     }
 
 
 def population_metadata(rows: pa.Table) -> dict[str, Any]:
-    """Return what is published of a prompt's population."""
-    if (bad := _unsuccessful(rows)) is not None:
-        return bad
+    """Return what is published of a prompt's population; `rows` needs `POPULATION_COLUMNS`."""
+    if not (row_status := read_row_status(rows)).is_usable:
+        return _unsuccessful_metadata(row_status)
     if is_pruned(rows):
         return {"state": "pruned; searched again when a run needs it"}
-    head = rows.slice(0, 1).select(_PUBLISHED).to_pylist()[0]
-    latest = head["history"][-1]
-    calls = head["last_calls"]
+    head = read_population_head(rows)
+    latest, calls = head.history[-1], head.last_calls
     return {
-        "best_objective": latest["best"],
-        "mean_objective": latest["mean"],
-        "gain": latest["best"] - head["history"][0]["best"],
-        "diversity": latest["diversity"],
-        "criteria": len(head["criteria"]),
-        "tried": _counts(head["tried"]),
-        "kept": _counts(head["kept"]),
-        "calls": calls["initializer"] + calls["proposer"] + calls["verifier"],
-        "ungraded": calls["ungraded"],
-        "saved_by_bank": calls["saved_by_bank"],
-        "saved_by_racing": calls["saved_by_racing"],
-        "stopped": head["stopped"] or "no",
+        "best_objective": latest.best,
+        "mean_objective": latest.mean,
+        "gain": latest.best - head.history[0].best,
+        "diversity": latest.diversity,
+        "criteria": head.criteria,
+        "tried": _counts(head.tried),
+        "kept": _counts(head.kept),
+        "calls": calls.total,
+        "ungraded": calls.ungraded,
+        "saved_by_bank": calls.saved_by_bank,
+        "saved_by_racing": calls.saved_by_racing,
+        "stopped": str(head.stopped or "no"),
     }
 
 
-def best_metadata(row: Row) -> dict[str, Any]:
+def best_metadata(row: BestRubricRow) -> dict[str, Any]:
     """Return what is published of a prompt's best rubric."""
-    calls, history = row["calls"], row["history"]
-    best, mean = ([one[name] for one in history] for name in ("best", "mean"))
     metadata: dict[str, Any] = {
-        **rubric_metadata(row["rubric"]),
-        "scores": scores_table(row),
-        "objective_by_generation": picture("best and mean objective", objective_chart(best, mean)),
-        "calls_by_generation": picture("calls by generation", calls_chart([one["calls"] for one in history])),
-        "lineage": dg.MetadataValue.md(lineage_markdown(row["lineage"])),
-        "best_candidate": row["best_candidate_id"],
-        "objective": row["best"]["objective"],
-        "initial_objective": row["initial"]["objective"],
-        "pair_accuracy": row["best"]["pair_accuracy"],
-        "criteria": len(row["rubric"]),
-        "generations": row["generations"],
-        "stopped": row["stopped"],
-        "calls": calls["initializer"] + calls["proposer"] + calls["verifier"],
-        "ungraded": calls["ungraded"],
-        "gamed_by": ", ".join(row["gamed_by"]) or ("nothing that was tried" if row["probes"] else "not probed"),
-        "status": row["status"],
+        **rubric_metadata(row.rubric),
+        "scores": scores_table(row.candidate_scores),
+        "objective_by_generation": picture(
+            "best and mean objective",
+            objective_chart(
+                [milestone.best for milestone in row.history], [milestone.mean for milestone in row.history]
+            ),
+        ),
+        "calls_by_generation": picture(
+            "calls by generation", calls_chart([milestone.calls for milestone in row.history])
+        ),
+        "lineage": dg.MetadataValue.md(lineage_markdown(row.lineage)),
+        "best_candidate": row.best_candidate_id,
+        "objective": row.best.objective,
+        "initial_objective": row.initial.objective,
+        "pair_accuracy": row.best.pair_accuracy,
+        "criteria": len(row.rubric),
+        "generations": row.generations,
+        "stopped": str(row.stopped),
+        "calls": row.calls.total,
+        "ungraded": row.calls.ungraded,
+        "gamed_by": ", ".join(row.gamed_by) or ("nothing that was tried" if row.probes else "not probed"),
+        "status": str(row.status),
     }
-    if len(row["candidate_scores"]) >= OWN_FIGURE and row["holdout_pairs"]:
-        metadata["holdout_accuracy"] = row["holdout_best"] / row["holdout_pairs"]
-        metadata["initial_holdout_accuracy"] = row["holdout_initial"] / row["holdout_pairs"]
+    touching = row.holdout.touching
+    if len(row.candidate_scores) >= OWN_FIGURE and touching.pairs:
+        metadata["holdout_accuracy"] = touching.best / touching.pairs
+        metadata["initial_holdout_accuracy"] = touching.initial / touching.pairs
     return metadata
 
 
-def rubric_metadata(criteria: Sequence[Row]) -> dict[str, Any]:
-    """Return a rubric as markdown; and as a table where the web UI would put the markdown behind a click."""
-    markdown = rubric_markdown(criteria)
+def rubric_metadata(criteria: Iterable[CriterionRow]) -> dict[str, Any]:
+    """Return a rubric as markdown, and as a table too where the web UI would collapse the markdown."""
+    ordered = heaviest_first(criteria)
+    markdown = rubric_markdown(ordered)
     metadata: dict[str, Any] = {"rubric": dg.MetadataValue.md(markdown)}
     if len(markdown) >= INLINE:
         columns = {"weight": "Share of the rubric.", "criterion": "What is graded."}
-        rows = [{"weight": f"{one['weight']:.0%}", "criterion": _criterion(one)} for one in heaviest_first(criteria)]
+        rows = [{"weight": f"{criterion.weight:.0%}", "criterion": criterion_text(criterion)} for criterion in ordered]
         metadata["criteria_by_weight"] = table(columns, rows)
     return metadata
 
 
-def rubric_markdown(criteria: Sequence[Row]) -> str:
-    """Return a rubric as a table, the heaviest criterion first."""
-    lines = [f"| {one['weight']:.0%} | {cell(_criterion(one))} |" for one in heaviest_first(criteria)]
-    return "\n".join(["| weight | criterion |", "|---:|---|", *lines])
-
-
-def heaviest_first(criteria: Iterable[Row]) -> list[Row]:
-    """Return the criteria by weight."""
-    return sorted(criteria, key=lambda one: -one["weight"])
-
-
-def _criterion(one: Row) -> str:
-    measure = one["measure"]
-    return one["text"] if not measure or measure in one["text"] else f"{one['text']} ({measure})"
-
-
-def scores_table(row: Row) -> dg.TableMetadataValue:
-    """Return every candidate's score, the best first; those held out from the search are marked."""
-    known = sorted(row["candidate_scores"], key=lambda one: -(one["score"] if one["score"] is not None else -1))
+def scores_table(scores: Iterable[CandidateScore]) -> dg.TableMetadataValue:
+    """Return every candidate's score, the best first; candidates held out from the search are marked."""
     columns = {
         "candidate": "Id of the candidate.",
         "score": "0 to 1 under the rubric.",
@@ -142,18 +141,20 @@ def scores_table(row: Row) -> dg.TableMetadataValue:
     }
     rows = [
         {
-            "candidate": one["candidate_id"],
-            "score": _score(one["score"]),
-            "held out": "held out" if one["is_hidden"] else "",
+            "candidate": score.candidate_id,
+            "score": score_text(score.score),
+            "held out": "held out" if score.is_hidden else "",
         }
-        for one in known
+        for score in best_scores_first(scores)
     ]
     return table(columns, rows)
 
 
 def table(columns: Mapping[str, str], rows: Iterable[Mapping[str, str | int | float]]) -> dg.TableMetadataValue:
-    """Return a table with its schema, column by description; the web UI shows it at once, however long."""
-    schema = dg.TableSchema(columns=[dg.TableColumn(name, description=says) for name, says in columns.items()])
+    """Return a table with a description of each column; the web UI shows it at once, however long it is."""
+    schema = dg.TableSchema(
+        columns=[dg.TableColumn(name, description=description) for name, description in columns.items()]
+    )
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema)
 
 
@@ -163,7 +164,7 @@ def picture(alt: str, svg: str) -> dg.MarkdownMetadataValue:
 
 
 def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
-    """Return the held-out figures to read; unseen pairs first, and beside the others what labels alone would earn."""
+    """Return the held-out figures as a table: unseen pairs first, then touching pairs with what labels alone earn."""
     columns = {
         "of": "Accuracy of the first and the best rubrics with 95% intervals over prompts; the gain in points.",
         "unseen": "Pairs of two hidden candidates: nothing about them can be remembered.",
@@ -178,40 +179,22 @@ def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
     return table(columns, rows)
 
 
-def _figures(one: PairSummary | None, alone: str) -> tuple[str, ...]:
-    if one is None:
+def _figures(summary: PairSummary | None, labels_alone: str) -> tuple[str, ...]:
+    if summary is None:
         return ("0", "0", "", "", "", "")
-    return f"{one.pairs:,}", f"{one.prompts:,}", str(one.initial), str(one.best), one.gain.in_points, alone
+    return (
+        f"{summary.pairs:,}",
+        f"{summary.prompts:,}",
+        str(summary.initial),
+        str(summary.best),
+        summary.gain.in_points,
+        labels_alone,
+    )
 
 
-def lineage_markdown(ancestors: Iterable[Row]) -> str:
-    """Return the way from the first rubric to the best as a small tree, each below the parent that it came from."""
-
-    def lines(steps: Iterable[Step], depth: int) -> Iterator[str]:
-        for step in steps:
-            yield f"{'  ' * depth}- {step.text}"
-            yield from lines(step.children, depth + 1)
-
-    return "\n".join(lines(lineage_tree(ancestors), 0))
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{operator} {count}" for operator, count in counts.items()) or "none"
 
 
-def _score(score: float | None) -> str:
-    return "unscored" if score is None else f"{score:.3f}"
-
-
-def _counts(rows: Iterable[Row]) -> str:
-    return ", ".join(f"{one['operator']} {one['count']}" for one in rows) or "none"
-
-
-def _unsuccessful(rows: pa.Table) -> dict[str, Any] | None:
-    status = rows["status"][0].as_py()
-    if status in (Status.DONE, Status.INCOMPLETE):
-        return None
-    return {"status": status, "error": rows["error"][0].as_py() or ""}
-
-
-def cell(text: str, width: int = 1000) -> str:
-    """Return a text as one cell of a markdown table, cut off at `width`; nothing in it is markdown any more."""
-    plain = " ".join(text.split())
-    plain = plain if len(plain) <= width else plain[: width - 1] + "…"
-    return plain.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+def _unsuccessful_metadata(row_status: RowStatus) -> dict[str, Any]:
+    return {"status": str(row_status.status), "error": row_status.error or ""}

@@ -1,4 +1,4 @@
-"""The pages that are written as one HTML file each: their templates, which share one look."""
+"""The templates of the pages that are written as one HTML file each; they share one layout."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 @cache
 def page_template(name: str) -> Template:
-    """Return a template of the folder `templates`; what is put into it is text, never markup."""
+    """Return a template of the folder `templates`; values are inserted as text, never as markup."""
     environment = Environment(
         loader=PackageLoader("autosr_assets.views"),
         autoescape=True,

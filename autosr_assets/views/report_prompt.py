@@ -1,35 +1,38 @@
-"""One prompt in the report: first and best rubric side by side, how the one became the other, and its candidates."""
+"""One prompt in the report: first and best rubric side by side, the steps between them, and the candidates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from autosr_assets.views.lineage import lineage_tree
-from autosr_assets.views.metadata import heaviest_first
+from autosr_assets.views.rubric_text import best_scores_first, heaviest_first, score_text, shown_measure
 from autosr_lib.domain.prompt import Candidate, Prompt
+from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.holdout import OWN_FIGURE
 from autosr_lib.results.soundness import gamed_fault
-from autosr_lib.storage.rows import Row
+from autosr_lib.search.population import Ancestor
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
+from autosr_lib.storage.tables.structs import RubricRows
 
 LONGEST_TEXT = 4000
 """Characters of a text that are shown."""
 MOVED = 0.005
-"""Change of a weight from which on it is told."""
+"""Change of a weight from which on it is shown."""
 
 
-def prompt_section(row: Row, prompt: Prompt, anchor: str) -> dict[str, Any]:
-    """Return what the report tells of a prompt."""
-    first, best = row["initial_rubric"], row["rubric"]
+def prompt_section(row: BestRubricRow, prompt: Prompt, anchor: str) -> dict[str, Any]:
+    """Return what the report shows of a prompt, by the names that the template uses."""
+    first, best = row.initial_rubric, row.rubric
     return {
         "anchor": anchor,
-        "prompt_id": row["prompt_id"],
+        "prompt_id": row.prompt_id,
         "prompt": shown(prompt.prompt),
-        "initial": f"{row['initial']['objective']:.3f}",
-        "best": f"{row['best']['objective']:.3f}",
-        "stopped": f"stopped by {row['stopped']} after {row['generations']} generations",
-        "status": row["status"],
+        "initial": f"{row.initial.objective:.3f}",
+        "best": f"{row.best.objective:.3f}",
+        "stopped": f"stopped by {row.stopped} after {plural(row.generations, 'generation')}",
+        "status": row.status,
         "first_rubric": _compared(first, best, is_first=True),
         "best_rubric": _compared(best, first, is_first=False),
-        "steps": _steps(row["lineage"]),
+        "steps": _steps(row.lineage),
         "own_figure": _own_figure(row),
         "gamed": gamed_fault(row) or "",
         "candidates": _candidates(row, prompt),
@@ -37,71 +40,85 @@ def prompt_section(row: Row, prompt: Prompt, anchor: str) -> dict[str, Any]:
 
 
 def shown(text: str) -> str:
-    """Return a text, cut off where it is long."""
+    """Return a text, cut off where it is long.
+
+    >>> shown("x" * 5000)[-27:]
+    '… (5,000 characters in all)'
+    """
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … ({len(text):,} characters in all)"
 
 
-def _compared(rubric: Sequence[Row], other: Sequence[Row], *, is_first: bool) -> list[dict[str, str]]:
-    """Return the criteria of a rubric, the heaviest first, each with what the other rubric makes of it."""
-    weights = {one["criterion_key"]: one["weight"] for one in other}
+def _compared(rubric: RubricRows, other_rubric: RubricRows, *, is_first: bool) -> list[dict[str, str]]:
+    """Return the criteria of a rubric, the heaviest first, each with how the other rubric differs in it."""
+    other_weights = {criterion.criterion_key: criterion.weight for criterion in other_rubric}
     rows = []
-    for one in heaviest_first(rubric):
-        before, kind, change = weights.get(one["criterion_key"]), "", ""
-        if before is None:
+    for criterion in heaviest_first(rubric):
+        other_weight, kind, change = other_weights.get(criterion.criterion_key), "", ""
+        if other_weight is None:
             kind, change = ("gone", "dropped") if is_first else ("new", "new")
-        elif not is_first and abs(one["weight"] - before) >= MOVED:
-            kind, change = "moved", f"was {before:.0%}"
-        measure = one["measure"] if one["measure"] and one["measure"] not in one["text"] else ""
+        elif not is_first and abs(criterion.weight - other_weight) >= MOVED:
+            kind, change = "moved", f"was {other_weight:.0%}"
         rows.append(
-            {"weight": f"{one['weight']:.0%}", "text": one["text"], "measure": measure, "kind": kind, "change": change}
+            {
+                "weight": f"{criterion.weight:.0%}",
+                "text": criterion.text,
+                "measure": shown_measure(criterion),
+                "kind": kind,
+                "change": change,
+            }
         )
     return rows
 
 
-def _steps(ancestors: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the lineage in the order of its making."""
-    told, queue = [], lineage_tree(ancestors)
+def _steps(ancestors: Iterable[Ancestor]) -> list[str]:
+    """Return the lineage in the order in which its rubrics were made."""
+    steps, queue = [], lineage_tree(ancestors)
     while queue:
         step = queue.pop(0)
-        told.append((step.generation, step.text))
+        steps.append(step)
         queue += step.children
-    return [text for _, text in sorted(told, key=lambda one: one[0])]
+    return [step.text for step in sorted(steps, key=lambda step: step.generation)]
 
 
-def _own_figure(row: Row) -> str:
-    """Return the prompt's own held-out figure where it has pairs enough to say anything (docs/method.md §5)."""
-    pairs = row["holdout_pairs"]
-    if len(row["candidate_scores"]) < OWN_FIGURE or not pairs:
+def _own_figure(row: BestRubricRow) -> str:
+    """Return the prompt's own held-out figures, where it has enough candidates for them (docs/method.md §5)."""
+    touching, unseen = row.holdout.touching, row.holdout.unseen
+    if len(row.candidate_scores) < OWN_FIGURE or not touching.pairs:
         return ""
-    first, best, alone = (row[name] / pairs for name in ("holdout_initial", "holdout_best", "holdout_remembered"))
-    unseen = f"Of {row['unseen_pairs']} unseen pairs {row['unseen_initial']:g} → {row['unseen_best']:g} in order. "
+    first, best, labels_alone = (
+        credit / touching.pairs for credit in (touching.initial, touching.best, row.holdout.remembered)
+    )
+    of_unseen = f"Of {plural(unseen.pairs, 'unseen pair')} {unseen.initial:g} → {unseen.best:g} in order. "
     return (
-        f"{unseen if row['unseen_pairs'] else ''}Of {pairs} pairs that touch a hidden candidate {first:.0%} → {best:.0%}"
-        f"; visible labels alone {alone:.0%}. So few pairs say little about one prompt."
+        f"{of_unseen if unseen.pairs else ''}Of {plural(touching.pairs, 'pair')} with a hidden candidate "
+        f"{first:.0%} → {best:.0%}; visible labels alone {labels_alone:.0%}. "
+        "So few pairs say little about a single prompt."
     )
 
 
-def _candidates(row: Row, prompt: Prompt) -> list[dict[str, str]]:
-    known = {one.candidate_id: one for one in prompt.candidates}
-    told = []
-    for one in sorted(row["candidate_scores"], key=lambda one: -(-1 if one["score"] is None else one["score"])):
-        candidate = known.get(one["candidate_id"])
+def _candidates(row: BestRubricRow, prompt: Prompt) -> list[dict[str, str]]:
+    """Return the candidates by their score under the best rubric, the best first."""
+    candidates = {candidate.candidate_id: candidate for candidate in prompt.candidates}
+    rows = []
+    for score in best_scores_first(row.candidate_scores):
+        candidate = candidates.get(score.candidate_id)
         facts = [] if candidate is None else [candidate.source, _label(candidate)]
-        told.append(
+        rows.append(
             {
-                "score": "unscored" if one["score"] is None else f"{one['score']:.3f}",
-                "name": one["candidate_id"],
+                "score": score_text(score.score),
+                "name": score.candidate_id,
                 "text": "" if candidate is None else shown(candidate.text),
-                "facts": ", ".join(fact for fact in [*facts, "held out" if one["is_hidden"] else ""] if fact),
+                "facts": ", ".join(fact for fact in [*facts, "held out" if score.is_hidden else ""] if fact),
             }
         )
-    return told
+    return rows
 
 
 def _label(candidate: Candidate) -> str:
+    """Return a candidate's label with its name, or nothing."""
     metadata = candidate.metadata
-    told = (f"{name} {metadata[name]:g}" for name in ("rank", "quality") if _is_number(metadata.get(name)))
-    return next(told, "")
+    labels = (f"{name} {metadata[name]:g}" for name in ("rank", "quality") if _is_number(metadata.get(name)))
+    return next(labels, "")
 
 
 def _is_number(value: object) -> bool:

@@ -15,9 +15,9 @@ from autosr_lib.pipeline.dataset_plan import JUDGE_GRADING, JUDGE_SEED, DatasetP
 from autosr_lib.pipeline.prompt_table import Describe, PromptTable, StepResult
 from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.sampled_candidates import SampledCandidates
-from autosr_lib.storage.rows import candidates_table, preferences_table
 from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import CANDIDATES, PREFERENCES
+from autosr_lib.storage.tables.candidates import CANDIDATES, candidates_table
+from autosr_lib.storage.tables.preferences import PREFERENCES, preferences_table
 
 
 @dataclass(frozen=True)
@@ -78,4 +78,4 @@ class DatasetRunner:
         preferences = await gather_preferences(prompt, settings.reference, self.backend.roles.judge)
         hidden = hidden_candidates(prompt, settings.holdout)
         is_complete = self.samples.are_complete(prompt)
-        return preferences_table(prompt.prompt_id, fingerprint, preferences, hidden, is_whole=is_complete)
+        return preferences_table(prompt.prompt_id, fingerprint, preferences, hidden, has_all_candidates=is_complete)

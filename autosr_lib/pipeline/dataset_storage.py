@@ -13,12 +13,11 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
-from autosr_lib.storage.datasets import Contents, DatasetReader, file_sha256
+from autosr_lib.storage.datasets import DatasetFindings, DatasetReader, file_sha256
 from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import dataset_batches, read_prompt
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import DATASET
+from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_stored_prompts
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 """The checkout; in an installed wheel, the folder of packages."""
@@ -93,7 +92,7 @@ def min_candidates(settings: DatasetSettings) -> int:
 class DatasetSummary:
     """What was stored of a dataset's file."""
 
-    contents: Contents
+    findings: DatasetFindings
     path: str
     keys: list[str] = field(default_factory=list)
     """Partition keys of the prompts of the file, in its order."""
@@ -113,7 +112,7 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
     """
     reader = dataset_reader(settings)
     source = DatasetSource.of_file(settings.path, skip_invalid=settings.skip_invalid)
-    summary = DatasetSummary(reader.contents, reader.path)
+    summary = DatasetSummary(reader.findings, reader.path)
 
     def present_prompts() -> Iterator[Prompt]:
         for prompt in reader:
@@ -121,18 +120,18 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
             if len(summary.preview) < PREVIEWED_PROMPTS:
                 summary.preview.append(prompt)
             yield prompt
-        summary.contents = reader.contents
-        if source is None or source.sha256 != reader.contents.sha256:
+        summary.findings = reader.findings
+        if source is None or source.sha256 != reader.findings.sha256:
             raise DatasetError(reader.path, ["was written to while it was read; try again once it is complete"])
 
     def withdrawn_prompts() -> Iterator[Prompt]:
         ids = withdrawn_ids(store, table, set(summary.keys))
         summary.withdrawn = len(ids)
         for rows in store.read_where(table, "prompt_id", ids) if ids else ():
-            yield from map(read_prompt, rows.to_pylist())
+            yield from (prompt for prompt, _ in read_stored_prompts(rows))
 
-    batches = dataset_batches(present_prompts(), withdrawn_prompts())
-    schema = DATASET if source is None else source.in_schema(DATASET)
+    batches = prompt_batches(present_prompts(), withdrawn_prompts())
+    schema = PROMPTS if source is None else source.in_schema(PROMPTS)
     store.write(table, None, pa.RecordBatchReader.from_batches(schema, batches))
     return summary
 

@@ -10,7 +10,6 @@ from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, Role
 from autosr_lib.pipeline.dataset_storage import dataset_reader
 from autosr_lib.pipeline.pending import pending_work
 from autosr_lib.pipeline.prompt_table import is_up_to_date
-from autosr_lib.pipeline.prompts import StoredPrompt
 from autosr_lib.pipeline.sampled_candidates import SampledCandidates
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.prompt_budget import PromptBudget
@@ -20,6 +19,7 @@ from autosr_lib.search.settings import Scope
 from autosr_lib.settings import BackendName, DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from autosr_lib.errors import StorageError
 from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.search.hardness import PromptProgress, hardest_prompts, hardness, measure_progress
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import HARD_PROMPTS, Status
+from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.hard_prompts import HardPromptRow, hard_prompts_table, read_hard_prompt_rows
+from autosr_lib.storage.tables.population import STANDING_COLUMNS, PopulationStanding, read_population_standing
 
-_COLUMNS = ["status", "place", "top_margin", "has_right_top", "stopped"]
 _NAMED = 5
 
 
@@ -41,14 +41,14 @@ def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, bat
     is_complete: dict[str, bool] = {}
     missing = []
     for prompt_id in present_prompt_ids(dataset):
-        rows = store.read(table, partition_key(prompt_id), _COLUMNS)
+        rows = store.read(table, partition_key(prompt_id), STANDING_COLUMNS)
         if rows is None:
             missing.append(prompt_id)
             continue
-        individuals = rows.to_pylist()
-        is_complete[prompt_id] = individuals[0]["status"] == Status.DONE
-        if individuals[0]["status"] != Status.FAILED:
-            progress[prompt_id] = _progress(individuals)
+        standing = read_population_standing(rows)
+        is_complete[prompt_id] = standing.status == Status.DONE
+        if standing.status != Status.FAILED:
+            progress[prompt_id] = _progress(standing)
     if missing:
         named = ", ".join(map(repr, missing[:_NAMED]))
         count = f"{len(missing)} prompt has" if len(missing) == 1 else f"{len(missing)} prompts have"
@@ -57,32 +57,24 @@ def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, bat
             "this asset for all of them first"
         )
     chosen = set(hardest_prompts(progress, batch_size))
-    rows = [
+    return hard_prompts_table(
         _row(prompt_id, progress.get(prompt_id), is_hard=prompt_id in chosen, is_complete=complete)
         for prompt_id, complete in is_complete.items()
-    ]
-    return pa.Table.from_pylist(rows, schema=HARD_PROMPTS)
+    )
 
 
 def read_hard_prompts(handle: StoredTable) -> HardPrompts:
     """Return what `choose_hard_prompts` chose."""
-    rows = handle.read(["prompt_id", "is_hard", "is_whole"]).to_pylist()
-    hard = frozenset(row["prompt_id"] for row in rows if row["is_hard"])
-    return HardPrompts(hard, all(row["is_whole"] for row in rows))
+    rows = read_hard_prompt_rows(handle.read())
+    return HardPrompts(frozenset(row.prompt_id for row in rows if row.is_hard), all(row.is_complete for row in rows))
 
 
-def _progress(rows: list[Row]) -> PromptProgress:
-    population = [row for row in rows if row["place"] is not None]
-    tops = [row["has_right_top"] for row in population]
-    return measure_progress(population[0]["top_margin"], tops, is_open=rows[0]["stopped"] is None)
+def _progress(standing: PopulationStanding) -> PromptProgress:
+    is_open = standing.stopped is None
+    return measure_progress(standing.top_margin or 0.0, standing.has_right_top, is_open=is_open)
 
 
-def _row(prompt_id: str, progress: PromptProgress | None, *, is_hard: bool, is_complete: bool) -> Row:
-    row: Row = {"prompt_id": prompt_id, "is_hard": is_hard, "is_whole": is_complete}
+def _row(prompt_id: str, progress: PromptProgress | None, *, is_hard: bool, is_complete: bool) -> HardPromptRow:
     if progress is None:
-        return row
-    return row | {
-        "hardness": hardness(progress),
-        "margin": progress.margin,
-        "wrong_share": progress.wrong_share,
-    }
+        return HardPromptRow(prompt_id, None, None, None, is_hard, is_complete)
+    return HardPromptRow(prompt_id, hardness(progress), progress.margin, progress.wrong_share, is_hard, is_complete)

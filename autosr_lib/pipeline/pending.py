@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from autosr_lib.domain.fingerprint import fingerprint
-from autosr_lib.pipeline.prompts import StoredPrompt, read_prompts
+from autosr_lib.pipeline.prompts import read_prompts
 from autosr_lib.pipeline.sampled_candidates import SampledCandidates
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 MISSING, STALE = "missing", "stale"
 KINDS = (MISSING, Status.FAILED, STALE, Status.INCOMPLETE, Status.DONE, Status.WITHDRAWN)
@@ -50,10 +51,9 @@ def pending_work(plan: SearchPlan, store: TableStore, prompts: Iterable[StoredPr
             work.counts[Status.WITHDRAWN] += 1
             continue
         key = partition_key(prompt.prompt_id)
-        rows = store.read(plan.best_table, key, ["status", "input_fingerprint"]) if key in stored_keys else None
-        status, stored_fingerprint = (
-            (None, None) if rows is None else (rows["status"][0].as_py(), rows["input_fingerprint"][0].as_py())
-        )
+        rows = store.read(plan.best_table, key, RowStatus._fields) if key in stored_keys else None
+        row = None if rows is None else read_row_status(rows)
+        status, stored_fingerprint = (None, None) if row is None else (row.status, row.input_fingerprint)
         work.rows.append([prompt.prompt_id, status, stored_fingerprint])
         is_current = stored_fingerprint == plan.fingerprints(samples.add_to(prompt))[-1]
         kind = _kind(status, is_current=is_current)

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from autosr_lib.results.summary import SearchSummary
+
 
 class Progress(Protocol):
     """Receives how far the steps of a run are."""
@@ -18,6 +20,9 @@ class Progress(Protocol):
     def end(self, step: str) -> None:
         """Report the end of a step."""
 
+    def exported(self, summary: SearchSummary) -> None:
+        """Report what the rows of a written export add up to."""
+
 
 class NoProgress:
     """Progress that nobody watches."""
@@ -32,4 +37,7 @@ class NoProgress:
         """Do nothing."""
 
     def end(self, step: str) -> None:
+        """Do nothing."""
+
+    def exported(self, summary: SearchSummary) -> None:
         """Do nothing."""

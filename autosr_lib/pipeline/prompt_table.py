@@ -11,14 +11,14 @@ from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, StorageError
 from autosr_lib.pipeline.call_records import store_calls
-from autosr_lib.pipeline.prompts import StoredPrompt, read_prompts
+from autosr_lib.pipeline.prompts import read_prompts
 from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.sampled_candidates import UpstreamError
-from autosr_lib.results.export import BUDGET_SPENT
+from autosr_lib.results.totals import BUDGET_SPENT
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import unsuccessful
 from autosr_lib.storage.store import StoredTable, TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow, read_row_status, unsuccessful_table
+from autosr_lib.storage.tables.prompts import StoredPrompt
 
 PROMPTS_AT_ONCE = 64
 """Prompts in progress at once in a step. This bounds memory; the backend's own limit bounds its requests."""
@@ -119,7 +119,8 @@ class PromptTable:
         if stored.is_withdrawn:
             result.withdrawn.add(key)
             if not store.exists(self.name, key):
-                rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.WITHDRAWN, None)
+                row = UnsuccessfulRow(prompt.prompt_id, Status.WITHDRAWN, None, fingerprint)
+                rows = unsuccessful_table(row, self.schema)
                 store.write(self.name, key, rows)
             return
         if is_up_to_date(store, self.name, key, fingerprint):
@@ -135,7 +136,8 @@ class PromptTable:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
             result.failed[key] = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
         if key in result.failed:
-            rows = unsuccessful(self.schema, prompt.prompt_id, fingerprint, Status.FAILED, result.failed[key])
+            row = UnsuccessfulRow(prompt.prompt_id, Status.FAILED, result.failed[key], fingerprint)
+            rows = unsuccessful_table(row, self.schema)
         if self.describe is not None:
             result.descriptions[key] = self.describe(rows)
         # In a thread: encoding the rows and waiting for the disk would hold up replies that are arriving.
@@ -155,10 +157,11 @@ async def _run_workers(workers: Iterable[Awaitable[None]]) -> None:
 
 def is_up_to_date(store: TableStore, table: str, key: str, fingerprint: str) -> bool:
     """Return whether a prompt's rows are done and have this input fingerprint."""
-    rows = store.read(table, key, ["status", "input_fingerprint"])
+    rows = store.read(table, key, RowStatus._fields)
     if rows is None or not rows.num_rows:
         return False
-    return bool(rows["status"][0].as_py() == Status.DONE and rows["input_fingerprint"][0].as_py() == fingerprint)
+    row_status = read_row_status(rows)
+    return row_status.status == Status.DONE and row_status.input_fingerprint == fingerprint
 
 
 def upstream_rows(handle: StoredTable) -> pa.Table:
@@ -168,6 +171,7 @@ def upstream_rows(handle: StoredTable) -> pa.Table:
         UpstreamError: the prompt failed there.
     """
     rows = handle.read()
-    if rows["status"][0].as_py() == Status.FAILED:
-        raise UpstreamError(rows["error"][0].as_py())
+    row_status = read_row_status(rows)
+    if row_status.status == Status.FAILED:
+        raise UpstreamError(row_status.error)
     return rows

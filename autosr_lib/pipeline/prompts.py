@@ -1,22 +1,12 @@
 """The stored prompts of a dataset, parsed once per run."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.pipeline.row_cache import RowCache
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
-from autosr_lib.storage.rows import read_prompt
 from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import Status
-
-
-class StoredPrompt(NamedTuple):
-    """A prompt of the dataset as it is stored, without sampled candidates."""
-
-    prompt: Prompt
-    is_withdrawn: bool
-    """Whether the prompt has left the dataset."""
+from autosr_lib.storage.tables.prompts import PromptStatus, StoredPrompt, read_present_ids, read_stored_prompts
 
 
 def read_prompts(dataset: StoredTable, keys: Iterable[str], cache: RowCache | None = None) -> Iterator[StoredPrompt]:
@@ -31,8 +21,7 @@ def read_prompts(dataset: StoredTable, keys: Iterable[str], cache: RowCache | No
     if not missing:
         return
     for rows in dataset.read_where("prompt_id", missing):
-        for row in rows.to_pylist():
-            stored = StoredPrompt(read_prompt(row), row["status"] == Status.WITHDRAWN)
+        for stored in read_stored_prompts(rows):
             if cache is not None:
                 key = partition_key(stored.prompt.prompt_id)
                 cache.put(_cache_key(dataset, key), stored, _size(stored.prompt))
@@ -41,8 +30,7 @@ def read_prompts(dataset: StoredTable, keys: Iterable[str], cache: RowCache | No
 
 def present_prompt_ids(dataset: StoredTable) -> list[str]:
     """Return the ids of the prompts that have not left the dataset, in its order."""
-    rows = dataset.read(["prompt_id", "status"]).to_pylist()
-    return [row["prompt_id"] for row in rows if row["status"] != Status.WITHDRAWN]
+    return read_present_ids(dataset.read(PromptStatus._fields))
 
 
 def _cache_key(dataset: StoredTable, key: str) -> tuple[str, str, str]:

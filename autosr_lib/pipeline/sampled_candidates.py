@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError
-from autosr_lib.evaluation.responses import needs_responses, with_candidates
+from autosr_lib.evaluation.responses import Sampled, needs_responses, with_candidates
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import Row, read_candidates
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.candidates import read_sampled
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status, read_status
 
 
 class UpstreamError(AutosrError):
@@ -25,8 +25,8 @@ class SampledCandidates:
 
     def add_to(self, prompt: Prompt) -> Prompt:
         """Return the prompt with its samples, or unchanged where it needs none or they are missing, stale or failed."""
-        row = self._row(prompt)
-        return prompt if row is None else with_candidates(prompt, read_candidates(row))
+        sampled = self._up_to_date(prompt)
+        return prompt if sampled is None else with_candidates(prompt, sampled.candidates)
 
     def require(self, prompt: Prompt) -> Prompt:
         """Return the prompt with its samples.
@@ -36,8 +36,8 @@ class SampledCandidates:
         """
         completed = self.add_to(prompt)
         if self.plan.samples_candidates and needs_responses(completed):
-            rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id), ["error"])
-            error = rows["error"][0].as_py() if rows is not None and rows.num_rows else None
+            rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id), RowStatus._fields)
+            error = read_row_status(rows).error if rows is not None and rows.num_rows else None
             raise UpstreamError(error or f"too few candidates; materialize {self.plan.candidates_table} first")
         return completed
 
@@ -46,14 +46,13 @@ class SampledCandidates:
         if not self.plan.samples_candidates:
             return True
         rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id), ["status"])
-        return rows is None or rows["status"][0].as_py() != Status.INCOMPLETE
+        return rows is None or read_status(rows) != Status.INCOMPLETE
 
-    def _row(self, prompt: Prompt) -> Row | None:
-        """Return the row of up-to-date samples, or None."""
+    def _up_to_date(self, prompt: Prompt) -> Sampled | None:
+        """Return the prompt's samples, or None where it needs none or they are missing, stale or failed."""
         if not self.plan.samples_candidates or not needs_responses(prompt):
             return None
         rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id))
-        row: Row | None = rows.to_pylist()[0] if rows is not None and rows.num_rows else None
-        if row is None or row["status"] not in (Status.DONE, Status.INCOMPLETE):
-            return None
-        return row if row["input_fingerprint"] == self.plan.candidates_fingerprint(prompt) else None
+        row = read_sampled(rows) if rows is not None and rows.num_rows else None
+        is_current = row is not None and row.row_status.input_fingerprint == self.plan.candidates_fingerprint(prompt)
+        return row.sampled if row is not None and is_current else None

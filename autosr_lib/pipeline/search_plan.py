@@ -24,7 +24,8 @@ from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import Status, read_flat
+from autosr_lib.storage.tables.prompts import PromptFingerprint
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ class SearchPlan:
         """Return the plan for the prompts that are stored, withdrawn ones left out."""
         if not self.depends_on_all_prompts:
             return self
-        rows = store.read(self.dataset.dataset_table, columns=["fingerprint", "status"])
-        stored = [] if rows is None else rows.to_pylist()
-        present = (row["fingerprint"] for row in stored if row["status"] != Status.WITHDRAWN)
+        rows = store.read(self.dataset.dataset_table, columns=PromptFingerprint._fields)
+        stored = [] if rows is None else read_flat(PromptFingerprint, rows)
+        present = (row.fingerprint for row in stored if row.status != Status.WITHDRAWN)
         return replace(self, active_prompts=tuple(sorted(present)))
 
     def with_active_prompts(self, prompts: Iterable[Prompt]) -> "SearchPlan":

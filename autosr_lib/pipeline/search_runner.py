@@ -14,11 +14,11 @@ import pyarrow as pa
 from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import BudgetExhausted
-from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.pipeline.dataset_runner import DatasetRunner
 from autosr_lib.pipeline.hard_prompts import HardPrompts, choose_hard_prompts, read_hard_prompts
 from autosr_lib.pipeline.prompt_table import Describe, PromptTable, StepResult, upstream_rows
 from autosr_lib.pipeline.run_context import RunContext
+from autosr_lib.pipeline.sampled_candidates import UpstreamError
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.search.conclusion import conclude_search
 from autosr_lib.search.context import SearchContext
@@ -28,17 +28,20 @@ from autosr_lib.search.probing import probe_rubric
 from autosr_lib.search.search import advance_search, is_over, start_search
 from autosr_lib.search.settings import Scope
 from autosr_lib.search.state import SearchState, StopReason
-from autosr_lib.storage.partition_keys import partition_key
-from autosr_lib.storage.rows import (
-    best_table,
+from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
+from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, best_rubric_table, read_best_rubric
+from autosr_lib.storage.tables.columns import RowStatus, Status, read_status
+from autosr_lib.storage.tables.conclusions import row_of_conclusion
+from autosr_lib.storage.tables.population import (
+    POPULATION,
     carried_table,
     is_pruned,
     population_table,
-    read_preferences,
     read_state,
+    read_stop_reason,
 )
-from autosr_lib.storage.store import StoredTable
-from autosr_lib.storage.tables import BEST, POPULATION, Status
+from autosr_lib.storage.tables.preferences import read_preferences
 
 
 class Population(NamedTuple):
@@ -50,14 +53,13 @@ class Population(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Return whether nothing in it remains to be asked for again."""
-        return bool(self.rows["status"][0].as_py() == Status.DONE)
+        return read_status(self.rows) == Status.DONE
 
 
 class Preparation(NamedTuple):
     """A prompt prepared for its search."""
 
     prepared: PreparedPrompt
-    preferences: PromptPreferences
     is_complete: bool
     """Whether no preference remains to be asked for again."""
 
@@ -138,24 +140,33 @@ class SearchRunner:
         async def compute(prompt: Prompt, fingerprint: str) -> pa.Table:
             prompt = self.dataset_runner.samples.require(prompt)
             population = self._population_after(last, prompt)
-            context, preparation = self._prepare(prompt)
+            context, _ = self._prepare(prompt)
             state = await self._state(last, population, context)
             conclusion = await conclude_search(context, state)
             probes = await probe_rubric(context, state, conclusion)
             is_complete = population.is_complete and not conclusion.calls.ungraded and probes.is_complete
-            return best_table(
-                prompt.prompt_id,
-                fingerprint,
-                state,
-                conclusion,
-                preparation.preferences,
-                context.prepared.hidden_ids,
-                Status.DONE if is_complete else Status.INCOMPLETE,
-                probes,
-                find_length_bias(context, conclusion),
-            )
+            row_status = RowStatus(Status.DONE if is_complete else Status.INCOMPLETE, None, fingerprint)
+            length = find_length_bias(context, conclusion)
+            row = row_of_conclusion(row_status, context.prepared, state, conclusion, probes, length)
+            rows = best_rubric_table(row)
+            self.run.cache.put((self.plan.best_table, prompt.prompt_id), rows, rows.get_total_buffer_size())
+            return rows
 
-        return await self._table(self.plan.best_table, BEST, -1, compute, describe).fill(self.run, self.backend, keys)
+        return await self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe).fill(
+            self.run, self.backend, keys
+        )
+
+    def best_row(self, key: str) -> BestRubricRow:
+        """Return the best rubric of a prompt that has one, from the run's cache or its table.
+
+        Raises:
+            UpstreamError: the prompt failed.
+        """
+        rows: pa.Table | None = self.run.cache.get((self.plan.best_table, prompt_id_of(key)))
+        row = read_best_rubric(self.run.store.stored(self.plan.best_table, key).read() if rows is None else rows)
+        if not isinstance(row, BestRubricRow):
+            raise UpstreamError(row.error or row.status)
+        return row
 
     def _hard_prompts(self, number: int) -> HardPrompts | None:
         """Return the prompts that generation `number` evolves, or None for all."""
@@ -188,7 +199,7 @@ class SearchRunner:
 
     def _is_over(self, generation: int, rows: pa.Table) -> bool:
         """Return whether a prompt is only carried over after this generation."""
-        return not is_pruned(rows) and is_over(generation, rows["stopped"][0].as_py(), self.plan.settings.stop)
+        return not is_pruned(rows) and is_over(generation, read_stop_reason(rows), self.plan.settings.stop)
 
     async def _state(self, number: int, population: Population, context: SearchContext) -> SearchState:
         """Return the state after generation `number`; a pruned one is searched again from the last that was kept."""
@@ -210,7 +221,7 @@ class SearchRunner:
             preferences = read_preferences(rows)
             holdout, objective = self.plan.dataset.settings.holdout, self.plan.settings.objective
             prepared = PreparedPrompt.of(prompt, preferences, holdout, objective)
-            preparation = Preparation(prepared, preferences, rows["status"][0].as_py() == Status.DONE)
+            preparation = Preparation(prepared, read_status(rows) == Status.DONE)
             self.run.cache.put(key, preparation, rows.nbytes)
         settings = self.plan.prompt_settings(prompt)
         return SearchContext(preparation.prepared, self.backend.roles, settings, self.plan.structure), preparation

@@ -1,1 +1,1 @@
-"""What searches came to: totals, export, comparison, soundness, and evaluation on labelled data."""
+"""The results of searches: totals, findings, export, runs on record and comparison."""

@@ -1,37 +1,38 @@
-"""Two runs, or two searches, over the same prompts: what differs, prompt by prompt and pooled."""
+"""What differs between the results of two runs or searches over the same prompts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from autosr_lib.evaluation.holdout import PairCount, PairSummary, summarise_pairs
-from autosr_lib.results.run_results import has_rubric
-from autosr_lib.storage.rows import Row
+from autosr_lib.storage.tables.run_results import PromptResult
 
 
-class Changed(NamedTuple):
-    """A prompt whose rubric is another one; the objectives say more only where both were measured alike."""
+class ChangedRubric(NamedTuple):
+    """A prompt with different rubrics; the objectives are comparable only where both were measured alike."""
 
     prompt_id: str
     first: float
+    """Objective in the first results."""
     second: float
+    """Objective in the second results."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between a first and a second one; only prompts that both have a rubric for are compared."""
+    """What differs between first and second results; only prompts that have a rubric in both are compared."""
 
     prompts: int
-    """Prompts that both have a rubric for."""
+    """Prompts that have a rubric in both."""
     only_first: tuple[str, ...]
-    """Prompts that only the first has a rubric for."""
+    """Prompts that have a rubric in the first results only."""
     only_second: tuple[str, ...]
-    changed: tuple[Changed, ...]
-    """Prompts with different rubrics, in the first one's order."""
+    changed: tuple[ChangedRubric, ...]
+    """Prompts with different rubrics, in the order of the first results."""
     unpaired: int
-    """Prompts for which other pairs were held out, as they were searched at another time; left out of what follows."""
+    """Prompts whose held-out pairs differ, since they were searched at another time; they count in no accuracy."""
     unseen: PairSummary | None
-    """Over pairs of two hidden candidates: `initial` is the first one's accuracy, `best` the second one's."""
+    """Over pairs of two hidden candidates: `initial` is the first results' accuracy, `best` the second's."""
     touching: PairSummary | None
     """Likewise over pairs that touch a hidden candidate; it flatters a rubric that remembers (docs/method.md §5)."""
 
@@ -41,31 +42,37 @@ class Comparison:
         return self.prompts - self.unpaired
 
 
-def compare(first: Iterable[Row], second: Iterable[Row]) -> Comparison:
-    """Return what differs between two sets of results (`results.RESULTS`).
+def compare_results(first: Iterable[PromptResult], second: Iterable[PromptResult]) -> Comparison:
+    """Return what differs between two sets of results.
 
-    Only how many pairs were held out is compared here: that they were the same ones is the caller's to know.
+    Only the number of held-out pairs is compared; the caller must know that they are the same pairs.
+
+    >>> from autosr_lib.storage.tables.columns import Status
+    >>> from autosr_lib.storage.tables.run_results import ResultFigures
+    >>> results = [PromptResult("p1", Status.DONE, ResultFigures("9f3a", 0.8, 4, 3.0, 1, 0.5, 20))]
+    >>> compare_results(results, []).only_first
+    ('p1',)
     """
-    ours = {row["prompt_id"]: row for row in first if has_rubric(row)}
-    theirs = {row["prompt_id"]: row for row in second if has_rubric(row)}
-    both = [(row, theirs[name]) for name, row in ours.items() if name in theirs]
-    paired = [(one, other) for one, other in both if _pairs(one) == _pairs(other)]
-    touching = [PairCount(one["holdout_pairs"], one["holdout_best"], other["holdout_best"]) for one, other in paired]
-    unseen = [PairCount(one["unseen_pairs"], one["unseen_best"], other["unseen_best"]) for one, other in paired]
+    in_first = {result.prompt_id: result.figures for result in first if result.figures is not None}
+    in_second = {result.prompt_id: result.figures for result in second if result.figures is not None}
+    in_both = [(prompt_id, old, in_second[prompt_id]) for prompt_id, old in in_first.items() if prompt_id in in_second]
+    paired = [
+        (old, new)
+        for _, old, new in in_both
+        if (old.holdout_pairs, old.unseen_pairs) == (new.holdout_pairs, new.unseen_pairs)
+    ]
     return Comparison(
-        prompts=len(both),
-        only_first=tuple(name for name in ours if name not in theirs),
-        only_second=tuple(name for name in theirs if name not in ours),
+        prompts=len(in_both),
+        only_first=tuple(prompt_id for prompt_id in in_first if prompt_id not in in_second),
+        only_second=tuple(prompt_id for prompt_id in in_second if prompt_id not in in_first),
         changed=tuple(
-            Changed(one["prompt_id"], one["objective"], other["objective"])
-            for one, other in both
-            if one["rubric"] != other["rubric"]
+            ChangedRubric(prompt_id, old.objective, new.objective)
+            for prompt_id, old, new in in_both
+            if old.rubric != new.rubric
         ),
-        unpaired=len(both) - len(paired),
-        unseen=summarise_pairs(unseen),
-        touching=summarise_pairs(touching),
+        unpaired=len(in_both) - len(paired),
+        unseen=summarise_pairs([PairCount(old.unseen_pairs, old.unseen_best, new.unseen_best) for old, new in paired]),
+        touching=summarise_pairs(
+            [PairCount(old.holdout_pairs, old.holdout_best, new.holdout_best) for old, new in paired]
+        ),
     )
-
-
-def _pairs(row: Row) -> tuple[int, int]:
-    return row["holdout_pairs"], row["unseen_pairs"]

@@ -1,38 +1,41 @@
-"""Whether an export says what the tables say, read a prompt at a time."""
+"""Whether an export contains what the tables contain, compared one prompt at a time."""
 
 import json
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
+from typing import Any
 
 from upath import UPath
 
-from autosr_lib.results.export import best_entry
+from autosr_lib.results.export import export_entry
+from autosr_lib.results.outcomes import PromptOutcome
 from autosr_lib.storage.files import storage_path
-from autosr_lib.storage.rows import Row
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 
 
-def differences(path: str | UPath, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
-    """Yield (prompt, what is wrong) for each entry of an export that is not what `best_entry` makes of its row.
+def differences(path: str | UPath, outcomes: Iterable[PromptOutcome]) -> Iterator[tuple[str, str]]:
+    """Yield (prompt, fault) for each entry of an export that differs from what `export_entry` makes of its row.
 
-    The export is what `write_export` writes: an entry a line, in the order of the rows that did not fail.
+    The export must have the format of `write_export`: one entry per line, in the order of the rows that have a rubric.
     """
     target = storage_path(path)
     if not target.is_file():
-        yield "", f"{target} is not there"
+        yield "", f"{target} does not exist"
         return
-    wanted = (best_entry(row) for row in rows if row["status"] != Status.FAILED)
-    for entry, told in zip_longest(wanted, _entries(target)):
-        if told is None and entry is not None:
+    expected = (
+        export_entry(outcome.prompt, outcome.row) for outcome in outcomes if isinstance(outcome.row, BestRubricRow)
+    )
+    for entry, exported in zip_longest(expected, _entries(target)):
+        if entry is None:
+            yield str((exported or {}).get("prompt_id", "")), "is in the export but not in the tables"
+        elif exported is None:
             yield entry["prompt_id"], "is not in the export"
-        elif entry is None:
-            yield str((told or {}).get("prompt_id", "")), "is in the export and not in the tables"
-        elif entry != told:
-            yield entry["prompt_id"], "the export says something else, or has another prompt in its place"
+        elif entry != exported:
+            yield entry["prompt_id"], "the export has other values, or another prompt in this position"
 
 
-def _entries(path: UPath) -> Iterator[Row]:
-    """Yield the entries of an export; a line that is no entry is an empty one, which equals nothing."""
+def _entries(path: UPath) -> Iterator[dict[str, Any]]:
+    """Yield the entries of an export; a line that is no entry gives an empty one, which equals no row's entry."""
     with path.open("r", encoding="utf-8") as lines:
         if (next(lines, ""), next(lines, "")) != ("{\n", '"best_rubrics": [\n'):
             yield {}

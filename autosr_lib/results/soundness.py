@@ -1,42 +1,47 @@
-"""What can be wrong with stored rows: a sentence about each prompt at fault, or None."""
+"""What can be wrong with stored rows: each function returns one sentence about a prompt, or None."""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.evaluation.holdout import hidden_candidates
+from autosr_lib.evaluation.holdout import PairCount, hidden_candidates
 from autosr_lib.evaluation.reference import (
     PromptPreferences,
     choose_judge,
     intransitive_share,
 )
 from autosr_lib.evaluation.settings import HoldoutSettings, JudgeSetting, ReferenceSettings
-from autosr_lib.results.export import probe_rise
-from autosr_lib.storage.rows import Row
+from autosr_lib.search.probing import ProbeResult
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow
+from autosr_lib.storage.tables.structs import RubricRows
 
 MOST_FLIPS = 0.3
-"""Flip rate beyond which a judge mostly answers by position."""
+"""Highest tolerated flip rate: beyond it a judge mostly answers by position."""
 MOST_INTRANSITIVE = 0.1
-"""Share of cycles beyond which the preferences hold little order; answers at random give 0.25."""
-MOST_UNGRADED = 0.02
-"""Share of the grades asked for that may stay ungraded."""
-RUBRICS = ("rubric", "measured_rubric", "initial_rubric")
+"""Highest tolerated share of cycles: beyond it the preferences hold little order; random answers give 0.25."""
 WEIGHT_TOLERANCE = 1e-6
 OBJECTIVE_TOLERANCE = 1e-9
 
 
 def repeated_text_fault(prompt: Prompt) -> str | None:
-    """Return which candidates have the same text."""
-    first: dict[str, str] = {}
+    """Return which candidates of a prompt have the same text.
+
+    >>> from autosr_lib.domain.prompt import Candidate
+    >>> a, b = Candidate(candidate_id="a", text="yes"), Candidate(candidate_id="b", text="yes ")
+    >>> repeated_text_fault(Prompt(prompt_id="p", prompt="?", candidates=(a, b)))
+    "'b' has the text of 'a'"
+    """
+    first_with_text: dict[str, str] = {}
     for candidate in prompt.candidates:
-        if (other := first.setdefault(candidate.text.strip(), candidate.candidate_id)) != candidate.candidate_id:
-            return f"{candidate.candidate_id!r} has the text of {other!r}"
+        first = first_with_text.setdefault(candidate.text.strip(), candidate.candidate_id)
+        if first != candidate.candidate_id:
+            return f"{candidate.candidate_id!r} has the text of {first!r}"
     return None
 
 
 def tail_fault(prompt: Prompt, holdout: HoldoutSettings, reference: ReferenceSettings) -> str | None:
-    """Return why the search can order no tail: fewer than two visible candidates that differ in text and label."""
+    """Return why the search cannot order a tail: fewer than two visible candidates differ in text and label."""
     hidden = hidden_candidates(prompt, holdout)
     visible = [candidate for candidate in prompt.candidates if candidate.candidate_id not in hidden]
     if len({candidate.text.strip() for candidate in visible}) < 2:
@@ -44,7 +49,7 @@ def tail_fault(prompt: Prompt, holdout: HoldoutSettings, reference: ReferenceSet
     judge = choose_judge(prompt, reference.judge)
     if judge is JudgeSetting.MODEL:
         return None
-    labels = {one.rank if judge is JudgeSetting.RANK else one.quality for one in visible}
+    labels = {candidate.rank if judge is JudgeSetting.RANK else candidate.quality for candidate in visible}
     return f"its {len(visible)} visible candidates share one {judge.value}" if len(labels) < 2 else None
 
 
@@ -53,27 +58,33 @@ class Consistency:
     """How far the preferences of many prompts contradict themselves."""
 
     judged: int = 0
+    """Pairs that were judged in both orders."""
     flips: int = 0
+    """Those of them on which the two orders disagree."""
     shares: list[float] = field(default_factory=list)
     """Intransitive share of each prompt that has triples."""
 
-    def add(self, known: PromptPreferences) -> str | None:
+    def add(self, preferences: PromptPreferences) -> str | None:
         """Count a prompt's preferences and return what is wrong with them."""
-        judged = sum(p.forward is not None and p.backward is not None for p in known.preferences)
+        judged = sum(p.forward is not None and p.backward is not None for p in preferences.preferences)
         self.judged += judged
-        self.flips += sum(p.is_flip for p in known.preferences)
-        share = intransitive_share(known.preferences)
+        self.flips += sum(p.is_flip for p in preferences.preferences)
+        share = intransitive_share(preferences.preferences)
         if share is not None:
             self.shares.append(share)
-        if known.flip_rate is not None and known.flip_rate > MOST_FLIPS:
-            return f"{known.flip_rate:.0%} of {judged} judged pairs flip with their order"
+        if preferences.flip_rate is not None and preferences.flip_rate > MOST_FLIPS:
+            return f"{preferences.flip_rate:.0%} of {judged} judged pairs flip with their order"
         if share is not None and share > MOST_INTRANSITIVE:
             return f"{share:.0%} of its triples are cycles"
         return None
 
     @property
     def flip_rate(self) -> float | None:
-        """Return the share of all judged pairs that flip, or None for labels."""
+        """Return the share of all judged pairs that flip, or None for labels.
+
+        >>> Consistency(judged=4, flips=1).flip_rate
+        0.25
+        """
         return self.flips / self.judged if self.judged else None
 
     @property
@@ -82,58 +93,95 @@ class Consistency:
         return math.fsum(self.shares) / len(self.shares) if self.shares else None
 
     @property
-    def is_fine(self) -> bool:
-        """Return whether neither is beyond its limit over all prompts; one prompt has too few pairs to say."""
+    def is_consistent(self) -> bool:
+        """Return whether both figures are within their limits over all prompts; one prompt has too few pairs."""
         return (self.flip_rate or 0) <= MOST_FLIPS and (self.intransitive_share or 0) <= MOST_INTRANSITIVE
 
 
-def rubric_fault(row: Row) -> str | None:
-    """Return what makes one of a row's rubrics unusable: no criteria, ids that repeat, weights that do not sum to 1."""
-    for name in RUBRICS:
-        if (fault := _criteria_fault(row[name] or ())) is not None:
+def rubric_fault(row: BestRubricRow) -> str | None:
+    """Return what makes one of a row's rubrics unusable: no criteria, repeated ids, or weights that do not sum to 1."""
+    for name in ("rubric", "measured_rubric", "initial_rubric"):
+        if (fault := criteria_fault(getattr(row, name))) is not None:
             return f"{name}: {fault}"
     return None
 
 
-def _criteria_fault(criteria: Sequence[Row]) -> str | None:
-    ids = [one["criterion_id"] for one in criteria]
-    weights = [one["weight"] for one in criteria]
+def criteria_fault(criteria: RubricRows) -> str | None:
+    """Return what makes a stored rubric unusable.
+
+    >>> criteria_fault(())
+    'has no criteria'
+    """
+    ids = [criterion.criterion_id for criterion in criteria]
+    weights = [criterion.weight for criterion in criteria]
     if not criteria:
         return "has no criteria"
-    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+    if repeated := sorted({criterion_id for criterion_id in ids if ids.count(criterion_id) > 1}):
         return f"criterion ids {repeated} repeat"
-    if blank := [one["criterion_id"] for one in criteria if not (one["text"] or "").strip()]:
-        return f"criteria {blank} say nothing"
+    if blank := [criterion.criterion_id for criterion in criteria if not (criterion.text or "").strip()]:
+        return f"criteria {blank} have no text"
     if any(weight is None or not 0 <= weight <= 1 for weight in weights):
-        return f"weights {weights} are not all shares, 0..1"
+        return f"weights {weights} are not all between 0 and 1"
     if abs(math.fsum(weights) - 1) > WEIGHT_TOLERANCE:
         return f"weights sum to {math.fsum(weights):.6g}, not 1"
     return None
 
 
-def objective_fault(row: Row) -> str | None:
-    """Return by how much the measured rubric is below the first on the search's pairs."""
-    best, initial = row["best"]["objective"], row["initial"]["objective"]
+def objective_fault(best: float | None, initial: float | None) -> str | None:
+    """Return whether the measured rubric's objective is below that of the first rubric, on the search's pairs.
+
+    >>> objective_fault(0.5, 0.75)
+    "objective 0.5000, the first rubric's 0.7500"
+    """
     if best is None or initial is None or best >= initial - OBJECTIVE_TOLERANCE:
         return None
     return f"objective {best:.4f}, the first rubric's {initial:.4f}"
 
 
-def gamed_fault(row: Row) -> str | None:
-    """Return on which variants of good responses, that deserve no more, the rubric's scores rise."""
-    if not row["gamed_by"]:
+def holdout_fault(unseen: PairCount) -> str | None:
+    """Return whether the best rubric orders fewer pairs of two hidden candidates correctly than the first rubric.
+
+    >>> holdout_fault(PairCount(pairs=3, initial=2.5, best=1.0))
+    '1 of 3 pairs, the first rubric 2.5'
+    """
+    if unseen.best >= unseen.initial:
         return None
-    found: dict[str, list[float]] = {}
-    for one in row["probes"]:
-        if (rise := probe_rise(one)) is not None:
-            found.setdefault(one["probe"], []).append(rise)
-    told = (f"{probe} {math.fsum(found[probe]) / len(found[probe]):+.2f}" for probe in row["gamed_by"])
-    return f"its scores rise on responses made no better: {', '.join(told)}"
+    return f"{unseen.best:g} of {unseen.pairs} pairs, the first rubric {unseen.initial:g}"
 
 
-def length_fault(row: Row) -> str | None:
-    """Return what of the prompt's rubric rewards little more than the length of the texts."""
-    told = ["its scores"] if row["score_follows_length"] else []
-    if row["criteria_follow_length"]:
-        told.append(f"the grades of {', '.join(row['criteria_follow_length'])}")
-    return f"{' and '.join(told)} follow the length of the texts, which the reference does not" if told else None
+def gamed_fault(row: BestRubricRow) -> str | None:
+    """Return which variants of good responses score higher than the responses, though they are no better."""
+    if not row.gamed_by:
+        return None
+    rises = defaultdict[str, list[float]](list)
+    for probed in row.probes:
+        if (rise := probe_rise(probed)) is not None:
+            rises[probed.probe].append(rise)
+    means = (f"{probe} {math.fsum(rises[probe]) / len(rises[probe]):+.2f}" for probe in row.gamed_by)
+    return f"its scores rise on responses made no better: {', '.join(means)}"
+
+
+def length_fault(*, score_follows_length: bool, criteria_follow_length: tuple[str, ...]) -> str | None:
+    """Return what of a rubric rewards little more than the length of the texts.
+
+    >>> length_fault(score_follows_length=False, criteria_follow_length=("c1",))
+    'the grades of c1 follow the length of the texts, which the reference does not'
+    """
+    subjects = ["its scores"] if score_follows_length else []
+    if criteria_follow_length:
+        subjects.append(f"the grades of {', '.join(criteria_follow_length)}")
+    if not subjects:
+        return None
+    return f"{' and '.join(subjects)} follow the length of the texts, which the reference does not"
+
+
+def probe_rise(probed: ProbeResult) -> float | None:
+    """Return how much higher a variant scores than its response; None where either is unscored.
+
+    >>> from autosr_lib.evaluation.probes import Probe
+    >>> probe_rise(ProbeResult("c1", Probe.PADDED, 0.5, 0.75))
+    0.25
+    """
+    if probed.score is None or probed.variant_score is None:
+        return None
+    return probed.variant_score - probed.score

@@ -1,16 +1,19 @@
-"""Rubrics put to work: the export of a search grades new responses, as the search graded its candidates.
+"""Grade new responses with the rubrics of a search, as the search graded its candidates.
 
+```python
 from autosr_lib.reward import Rubrics
 
 rubrics = Rubrics.load("data/exports/my.json")
 async with rubrics:
     scored = await rubrics.score("p1", "A new response.")
-    print(scored.score, scored.ungraded, [(one.text, one.grade, one.reasons) for one in scored.grades])
+    print(scored.score, scored.ungraded, [(grade.text, grade.grade, grade.reasons) for grade in scored.grades])
+```
 
-`rubrics.blocking()` does the same for code that is not asynchronous. `trl`, `verl` and `verifiers` beside this file
-are reward functions in the shapes of trainers, `server` is the HTTP server.
+`rubrics.blocking()` does the same for code that is not asynchronous. The modules `trl`, `verl` and `verifiers` are
+reward functions for these trainers; `server` is the HTTP server.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,15 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CriterionGrade", "Rubrics", "Scored"]
 
+_MODULES = {"CriterionGrade": "scored", "Rubrics": "rubrics", "Scored": "scored"}
+
 
 def __getattr__(name: str) -> Any:
-    # The command line imports this package to list its commands: what is slow to import waits until it is used.
-    if name == "Rubrics":
-        from autosr_lib.reward.rubrics import Rubrics  # noqa: PLC0415
-
-        return Rubrics
-    if name in {"CriterionGrade", "Scored"}:
-        from autosr_lib.reward import scored  # noqa: PLC0415
-
-        return getattr(scored, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Lazy, so that importing one module of the package does not import all others, with the model client.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from upath import UPath
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import EndpointError, ReplyError, SettingsError
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Parcel, pack
-from autosr_lib.evaluation.roles import GradeRequest, Verifier
+from autosr_lib.evaluation.roles import Grade, GradeRequest, Verifier
 from autosr_lib.evaluation.settings import Grading
 from autosr_lib.heuristic import heuristic_roles
 from autosr_lib.llm.endpoint.client import ModelClient
@@ -20,125 +20,138 @@ from autosr_lib.llm.extraction import Extractor
 from autosr_lib.llm.roles.verifier import LlmVerifier
 from autosr_lib.llm.settings import Role
 from autosr_lib.llm.templates import PromptTemplate
-from autosr_lib.reward.exported import Entry, Exported, Which, read_export
-from autosr_lib.reward.scored import Scored, scored
+from autosr_lib.reward.blocking import Blocking
+from autosr_lib.reward.scored import Scored, score_response
+from autosr_lib.reward.search_export import (
+    ExportEntry,
+    RubricChoice,
+    SearchExport,
+    parse_rubric_choice,
+    read_export,
+)
+from autosr_lib.reward.task_group import gather_or_cancel
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.grading import missing_grades
 from autosr_lib.settings import BackendName, BackendSettings
 from autosr_lib.settings_merge import merge_settings
 
-if TYPE_CHECKING:
-    from autosr_lib.reward.blocking import Blocking
-
 logger = logging.getLogger(__name__)
 
-GRADED_AT_ONCE = 1024
-"""Responses of a batch that are under way at once; how many requests are, the client decides."""
+MAX_RESPONSES_IN_FLIGHT = 1024
+"""Responses of a batch that are graded at the same time; the client limits the requests."""
 
 
 class Rubrics:
-    """Grades responses by the rubrics of an export: same verifier, words, scale, packing and arithmetic as the search."""
+    """Grades responses with the rubrics of an export.
 
-    def __init__(self, exported: Exported, which: Which, votes: int, backend: BackendSettings) -> None:
-        """Make rubrics of what was read; `load` does it from a file."""
-        self.exported = exported
+    Verifier, prompt template, scale, packing of criteria and arithmetic are those of the search.
+    """
+
+    def __init__(self, export: SearchExport, which: RubricChoice, votes: int, backend: BackendSettings) -> None:
+        """Create rubrics from an export; `load` reads it from a file."""
+        self.export = export
         self.which = which
         self.votes = votes
         self.backend = backend
         self.client = ModelClient(backend.llm) if backend.resolved is BackendName.LLM else None
-        self.grading = exported.settings.grading
-        self._verifier = _verifier(exported, backend, self.client)
+        self.grading = export.settings.grading
+        self._verifier = _create_verifier(export, backend, self.client)
 
     @classmethod
     def load(
         cls,
         path: str | UPath,
         *,
-        which: Which | str = Which.RUBRIC,
+        which: RubricChoice | str = RubricChoice.RUBRIC,
         votes: int | None = None,
         settings: Mapping[str, Any] | None = None,
         cache_dir: str | None = None,
     ) -> Self:
-        """Return the rubrics of the export in a file.
+        """Return the rubrics of an export.
 
         Args:
             path: the JSON that `autosr search` wrote.
-            which: `rubric`, the one to use; `measured_rubric`, that the held-out figures belong to; `initial_rubric`.
+            which: `rubric` (the one to use), `measured_rubric` (that of the held-out figures) or `initial_rubric`.
             votes: gradings of each response; by default as many as in the search (`num_votes`).
-            settings: of the endpoint, laid over those of the search (`{"base_url": …, "max_concurrency": 64}`). Another
-                model or temperature grades otherwise than the search did.
-            cache_dir: where good replies are kept; by default the search's, and a relative one lies in the working folder.
+            settings: endpoint settings that replace those of the search (`{"base_url": …, "max_concurrency": 64}`).
+                With another model or temperature, grades differ from those of the search.
+            cache_dir: the folder of cached replies; by default that of the search. A relative path is relative to the
+                working directory.
 
         Raises:
-            SettingsError: the file is no export, a setting is impossible, or a model is needed and there is no key.
-            TemplateError: the exported template is wrong.
+            SettingsError: the file is not an export, a setting is invalid, or a model is needed and there is no API key.
+            TemplateError: the exported template has a fault.
         """
-        exported = read_export(path)
+        export = read_export(path)
         changes = {**(settings or {}), **({} if cache_dir is None else {"cache_dir": cache_dir})}
-        backend = merge_settings(exported.settings.backend, changes)
-        backend = backend.model_copy(update={"backend": exported.backend})
+        backend = merge_settings(export.settings.backend, changes)
+        backend = backend.model_copy(update={"backend": export.backend})
         if votes is not None and votes < 1:
             raise SettingsError(f"votes is {votes}; must be at least 1")
-        if exported.method_version != str(METHOD_VERSION):
+        if export.method_version != str(METHOD_VERSION):
             logger.warning(
-                "%s is of method version %s, this is %s: grades may differ from those of the search",
-                exported.where, exported.method_version, METHOD_VERSION,
+                "%s was written by method version %s, this is version %s: grades may differ from those of the search",
+                export.path, export.method_version, METHOD_VERSION,
             )  # fmt: skip
-        return cls(exported, known_which(which), votes or exported.settings.grading.num_votes, backend)
+        return cls(export, parse_rubric_choice(which), votes or export.settings.grading.num_votes, backend)
 
-    def anew(self) -> Self:
-        """Return the same with connections and a budget of its own, as another process needs them."""
-        return type(self)(self.exported, self.which, self.votes, self.backend)
+    def with_new_client(self) -> Self:
+        """Return a copy with its own connections and budget, as another process needs it."""
+        return type(self)(self.export, self.which, self.votes, self.backend)
 
     def with_cache(self, folder: str) -> Self:
-        """Return the same with good replies kept in a folder."""
+        """Return a copy that caches replies in a folder."""
         llm = self.backend.llm.model_copy(update={"cache_dir": folder})
-        return type(self)(self.exported, self.which, self.votes, self.backend.model_copy(update={"llm": llm}))
+        return type(self)(self.export, self.which, self.votes, self.backend.model_copy(update={"llm": llm}))
 
     @property
     def prompt_ids(self) -> list[str]:
         """Return the prompts that have a rubric, in the order of the export."""
-        return list(self.exported.entries)
+        return list(self.export.entries)
 
-    def entry(self, prompt_id: str) -> Entry:
-        """Return what the export says of a prompt.
+    def entry(self, prompt_id: str) -> ExportEntry:
+        """Return the export's entry of a prompt.
 
         Raises:
-            SettingsError: it has no rubric for it.
+            SettingsError: the export has no rubric for the prompt.
         """
-        found = self.exported.entries.get(prompt_id)
-        if found is None:
+        entry = self.export.entries.get(prompt_id)
+        if entry is None:
             raise SettingsError(
-                f"prompt_id {prompt_id!r:.80} has no rubric in {self.exported.where}; it has {len(self.prompt_ids)}, "
+                f"prompt_id {prompt_id!r:.80} has no rubric in {self.export.path}; it has {len(self.prompt_ids)}, "
                 f"the first is {self.prompt_ids[0]!r:.80}"
             )
-        return found
+        return entry
 
     def rubric(self, prompt_id: str) -> Rubric:
-        """Return the rubric that grades the responses to a prompt."""
-        return self.entry(prompt_id).chosen(self.which)
+        """Return the rubric that grades the responses to a prompt.
+
+        Raises:
+            SettingsError: the export has no rubric for the prompt.
+        """
+        return self.entry(prompt_id).choose(self.which)
 
     @property
     def skew(self) -> str | None:
-        """Return in what responses are graded otherwise than the search's candidates were, None where in nothing."""
-        if self.client is None:  # heuristics grade each criterion alone, and every vote alike
+        """Return how grading differs from the grading of the search's candidates; None if it does not."""
+        if self.client is None:  # heuristics grade each criterion alone, with equal votes
             return None
-        told, searched = list[str](), self.grading
-        if searched.grading is not Grading.PER_CRITERION:
-            told.append(
-                "a criterion is asked about beside all others of its rubric, in the search beside those that were new "
-                f"with it (grading was {searched.grading}; per_criterion asks alike)"
+        differences, search = list[str](), self.grading
+        if search.grading is not Grading.PER_CRITERION:
+            differences.append(
+                "each criterion shares a request with all others of its rubric, in the search with those that were new "
+                f"at the same time (grading was {search.grading}; with per_criterion there is no difference)"
             )
-        visible = searched.num_votes + searched.finalist_votes
-        if {self.votes} != {visible, searched.holdout_votes}:
-            told.append(
-                f"votes are {self.votes}, in the search {visible} for visible candidates of the finalists "
-                f"and {searched.holdout_votes} for hidden ones"
+        visible_votes = search.num_votes + search.finalist_votes
+        if {self.votes} != {visible_votes, search.holdout_votes}:
+            differences.append(
+                f"votes is {self.votes}, in the search {visible_votes} for visible candidates of the finalists "
+                f"and {search.holdout_votes} for hidden candidates"
             )
-        return "; ".join(told) or None
+        return "; ".join(differences) or None
 
     async def __aenter__(self) -> Self:
-        """Keep the connections to the endpoint open until the end; `score` works without, but opens them each time."""
+        """Keep the connections to the endpoint open; without this, each call of `score` opens and closes them."""
         if self.client is not None:
             await self.client.__aenter__()
         return self
@@ -151,105 +164,78 @@ class Rubrics:
             await self.client.__aexit__(kind, error, trace)
 
     async def score(self, prompt_id: str, response: str, *, votes: int | None = None) -> Scored:
-        """Return a response's score, with the grade and the reason of every criterion.
+        """Return the score of a response, with the grade and the reasons for each criterion.
 
-        A reply that cannot be read, though asked for again, leaves its criteria ungraded.
+        If a reply cannot be read, not even after it was requested again, its criteria stay ungraded.
+
+        Args:
+            prompt_id: the prompt that the response answers.
+            response: the text to grade.
+            votes: gradings of this response; by default `self.votes`.
 
         Raises:
-            SettingsError: the prompt has no rubric.
-            EndpointError: the endpoint will not answer.
+            SettingsError: the export has no rubric for the prompt.
+            EndpointError: the endpoint cannot be used.
             BudgetExhausted: the call would exceed `max_calls`, `max_tokens` or `max_cost`.
         """
         entry = self.entry(prompt_id)
-        rubric = entry.chosen(self.which)
+        rubric = entry.choose(self.which)
         bank = GradeBank(1, votes or self.votes).with_criteria(rubric.criteria, (entry.prompt, [response]))
         needs = missing_grades(bank, [rubric], [0], range(bank.votes))
         parcels = pack(needs, self.grading.grading, self.grading.criteria_per_call)
-        reasons: dict[tuple[str, int], str] = {}
-        async with AsyncExitStack() as stack:
-            if parcels:
-                await stack.enter_async_context(self)
-            asked = [self._ask(entry, response, parcel, reasons) for parcel in parcels]
-            given = await all_of(asked) if asked else []
-        bank = bank.with_entries(entry for answer in given for entry in answer)
-        return scored(prompt_id, rubric, bank, reasons, self.grading.aggregate)
+        async with self if parcels else nullcontext():
+            replies = await gather_or_cancel(self._grade(entry, response, parcel) for parcel in parcels)
+        grades = [
+            (key, parcel.vote, grade)
+            for parcel, reply in zip(parcels, replies, strict=True)
+            for key, grade in reply.items()
+        ]
+        bank = bank.with_entries(BankEntry(key, 0, vote, grade.value) for key, vote, grade in grades)
+        reasons = {(key, vote): grade.reason for key, vote, grade in grades}
+        return score_response(prompt_id, rubric, bank, reasons, self.grading.aggregate)
 
     async def score_batch(self, responses: Iterable[tuple[str, str]], *, votes: int | None = None) -> list[Scored]:
-        """Return the scores of (prompt id, response) pairs, in their order.
+        """Return the scores of (prompt id, response) pairs, in order; see `score`.
 
-        All prompts are looked up before anything is asked. For the rest see `score`.
+        Nothing is graded if a prompt has no rubric.
         """
         pairs = list(responses)
         for prompt_id, _ in pairs:
             self.entry(prompt_id)
-        gate = asyncio.Semaphore(GRADED_AT_ONCE)
+        semaphore = asyncio.Semaphore(MAX_RESPONSES_IN_FLIGHT)
 
-        async def one(prompt_id: str, response: str) -> Scored:
-            async with gate:
+        async def score_when_free(prompt_id: str, response: str) -> Scored:
+            async with semaphore:
                 return await self.score(prompt_id, response, votes=votes)
 
         async with self:
-            return await all_of([one(*pair) for pair in pairs])
+            return await gather_or_cancel(score_when_free(prompt_id, response) for prompt_id, response in pairs)
 
-    def blocking(self) -> "Blocking":
-        """Return the same for code that is not asynchronous."""
-        from autosr_lib.reward.blocking import Blocking  # noqa: PLC0415
-
+    def blocking(self) -> Blocking:
+        """Return a blocking interface to these rubrics, for code that is not asynchronous."""
         return Blocking(self)
 
-    async def _ask(
-        self, entry: Entry, response: str, parcel: Parcel, reasons: dict[tuple[str, int], str]
-    ) -> list[BankEntry]:
+    async def _grade(self, entry: ExportEntry, response: str, parcel: Parcel) -> Mapping[str, Grade]:
+        """Return the verifier's grades by criterion key; empty if its reply cannot be read."""
         request = GradeRequest(entry.prompt_id, entry.prompt, response, parcel.criteria, parcel.vote)
         try:
-            grades = await self._verifier.grade(request)
+            return await self._verifier.grade(request)
         except ReplyError:
-            return []
+            return {}
         except EndpointError:
             if self.client is not None:
                 self.client.clear_endpoint_failure()
             raise
         finally:
             if self.client is not None:
-                self.client.calls.drain()  # the sums stay; a server or a trainer lives too long for the rows
-        for key, grade in grades.items():
-            if grade.reason:
-                reasons[key, parcel.vote] = grade.reason
-        return [BankEntry(key, 0, parcel.vote, grade.value) for key, grade in grades.items()]
+                # Drop the records and keep their sums: a server or a trainer would accumulate records without end.
+                self.client.calls.drain()
 
 
-def known_which(which: Which | str) -> Which:
-    """Return which rubric is asked for.
-
-    Raises:
-        SettingsError: there is no such.
-    """
-    try:
-        return Which(which)
-    except ValueError:
-        raise SettingsError(f"which is {which!r}; must be one of {', '.join(Which)}") from None
-
-
-async def all_of(coroutines: Iterable[Any]) -> list[Any]:
-    """Return the results in order; the first failure cancels the others, so that nothing more is spent."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in coroutines]
-    except BaseExceptionGroup as group_error:
-        raise _first(group_error) from group_error
-    return [task.result() for task in tasks]
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _verifier(exported: Exported, backend: BackendSettings, client: ModelClient | None) -> Verifier:
+def _create_verifier(export: SearchExport, backend: BackendSettings, client: ModelClient | None) -> Verifier:
     if client is None:
-        return heuristic_roles(exported.settings.seed, backend.noise).verifier
-    if exported.verifier_template is None:
-        raise SettingsError(f"{exported.where}: run_manifest has no verifier_template; search again to write it")
-    template = PromptTemplate(Role.VERIFIER, exported.verifier_template, f"{exported.where}: verifier_template")
-    return LlmVerifier(client, template, Extractor(backend.llm.extraction), exported.settings.grading)
+        return heuristic_roles(export.settings.seed, backend.noise).verifier
+    if export.verifier_template is None:
+        raise SettingsError(f"{export.path}: run_manifest has no verifier_template; run the search again to write it")
+    template = PromptTemplate(Role.VERIFIER, export.verifier_template, f"{export.path}: verifier_template")
+    return LlmVerifier(client, template, Extractor(backend.llm.extraction), export.settings.grading)

@@ -1,4 +1,4 @@
-"""What grading a response comes to: a score, and for every criterion its grade and the reason given."""
+"""The score of a response, with the grade of every criterion and the verifier's reasons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,78 +15,86 @@ from autosr_lib.search.graded_prompt import score_rubrics
 
 @dataclass(frozen=True)
 class CriterionGrade:
-    """One criterion of the rubric, as a response was graded by it."""
+    """The grade of a response by one criterion of the rubric."""
 
     criterion_id: str
     text: str
     weight: float
     """Share of the rubric, 0..1."""
     grade: float | None
-    """0..1; None where nobody graded it, or it does not apply."""
+    """0..1; None if the criterion is ungraded or does not apply."""
     votes: tuple[float | None, ...]
-    """The grade of every vote."""
+    """The grade of each vote."""
     reasons: tuple[str, ...] = ()
-    """Why, vote by vote, as the verifier says it; none where a measure grades."""
+    """The verifier's reason for each vote; empty for a measured criterion."""
     is_applicable: bool = True
-    """Whether any vote found that the criterion applies, or none could say."""
+    """False if at least one vote says that the criterion does not apply, and no vote has a grade."""
     measure: str | None = None
-    """The function that grades it without any call."""
+    """The function that grades the criterion without a call; None if a verifier grades it."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A response that was graded."""
+    """A graded response; the field names are the JSON keys of `autosr score` and of the server."""
 
     prompt_id: str
     score: float | None
-    """0..1; None is *unscored*: more than half of the rubric's weight has no grade. It is never a number then."""
+    """0..1; None is *unscored*: more than half of the rubric's weight has no grade. No number stands in for it."""
     ungraded: float
-    """Share of the rubric's weight that nobody graded, 0..1; what does not apply is not in it."""
+    """Share of the rubric's weight that is ungraded, 0..1; criteria that do not apply are not counted."""
     grades: tuple[CriterionGrade, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 
-def scored(
+def score_response(
     prompt_id: str, rubric: Rubric, bank: GradeBank, reasons: Mapping[tuple[str, int], str], aggregate: Aggregate
 ) -> Scored:
-    """Return what the grades of the one candidate in `bank` come to, by the arithmetic of the search.
+    """Return the score of the one candidate in `bank`, computed as in the search.
 
     Args:
         prompt_id: the prompt.
-        rubric: all its criteria are known to the bank.
+        rubric: the rubric, whose criteria are all in the bank.
         bank: the grades of one candidate.
-        reasons: by criterion key and vote.
+        reasons: the verifier's reasons by criterion key and vote.
         aggregate: how votes become one grade.
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> rubric = Rubric(criteria=(Criterion(criterion_id="a", text="Is clear."),))
+    >>> bank = GradeBank(1, 1).with_criteria(rubric.criteria, ("A prompt.", ["A response."]))
+    >>> score_response("p1", rubric, bank, {}, Aggregate.MEAN).ungraded
+    1.0
     """
     votes = range(bank.votes)
     score = float(score_rubrics([rubric], bank, [0], votes, aggregate).score[0, 0])
     grades = tuple(
-        _grade(rubric, place, bank, [reasons.get((key, vote), "") for vote in votes], aggregate)
-        for place, key in enumerate(rubric.keys)
+        _criterion_grade(rubric, i, bank, [reasons.get((key, vote), "") for vote in votes], aggregate)
+        for i, key in enumerate(rubric.keys)
     )
     return Scored(
         prompt_id=prompt_id,
         score=None if np.isnan(score) else score,
-        ungraded=sum(one.weight for one in grades if one.grade is None and one.is_applicable),
+        ungraded=sum(grade.weight for grade in grades if grade.grade is None and grade.is_applicable),
         grades=grades,
     )
 
 
-def _grade(rubric: Rubric, place: int, bank: GradeBank, reasons: Sequence[str], aggregate: Aggregate) -> CriterionGrade:
-    criterion = rubric.criteria[place]
-    given = bank.arrays[criterion.key][0]
-    known = np.where(given == NOT_APPLICABLE, np.nan, given)
-    grade = float(aggregate_votes(known[None, None, :], aggregate)[0, 0])
+def _criterion_grade(
+    rubric: Rubric, index: int, bank: GradeBank, reasons: Sequence[str], aggregate: Aggregate
+) -> CriterionGrade:
+    criterion = rubric.criteria[index]
+    stored = bank.arrays[criterion.key][0]
+    votes = np.where(stored == NOT_APPLICABLE, np.nan, stored)
+    grade = float(aggregate_votes(votes[None, None, :], aggregate)[0, 0])
     return CriterionGrade(
         criterion_id=criterion.criterion_id,
         text=criterion.text,
-        weight=rubric.weights[place],
+        weight=rubric.weights[index],
         grade=None if np.isnan(grade) else grade,
-        votes=tuple(None if np.isnan(one) else float(one) for one in known),
+        votes=tuple(None if np.isnan(vote) else float(vote) for vote in votes),
         reasons=tuple(reasons) if any(reasons) else (),
-        is_applicable=not (bool(np.isnan(known).all()) and bool((given == NOT_APPLICABLE).any())),
+        is_applicable=not (bool(np.isnan(votes).all()) and bool((stored == NOT_APPLICABLE).any())),
         measure=criterion.measure,
     )

@@ -1,4 +1,4 @@
-"""Scoring a file of responses: what is done is kept at once and not asked again."""
+"""Scoring a file of responses: finished responses are stored at once and are not graded again."""
 
 import asyncio
 import json
@@ -11,28 +11,28 @@ from autosr_lib.domain.fingerprint import fingerprint
 from autosr_lib.errors import AutosrError, BudgetExhausted, DatasetError, EndpointError
 from autosr_lib.llm.settings import Role
 from autosr_lib.reward.responses import NOT_SCORED, Row, added_columns, read_scored, write_scored
-from autosr_lib.reward.rubrics import GRADED_AT_ONCE, Rubrics
+from autosr_lib.reward.rubrics import MAX_RESPONSES_IN_FLIGHT, Rubrics
 
-JOURNAL = ".journal.jsonl"
+JOURNAL_SUFFIX = ".journal.jsonl"
 
 
 @dataclass
-class Outcome:
-    """What became of a file."""
+class ScoringOutcome:
+    """Counts of a scoring run."""
 
     rows: int
-    asked: int = 0
-    """Responses that were graded by this run; equal ones count once."""
-    known: int = 0
-    """Responses that an earlier run had graded."""
+    graded: int = 0
+    """Distinct responses that this run graded."""
+    reused: int = 0
+    """Distinct responses that an earlier run had graded."""
     unscored: int = 0
-    """Rows without a score though they were asked."""
-    left: int = 0
-    """Rows that were not asked."""
+    """Rows that were graded and have no score."""
+    not_graded: int = 0
+    """Rows that were not graded because the run stopped early."""
     skipped: int = 0
     """Rows whose prompt has no rubric."""
-    ended_by: AutosrError | None = None
-    """What ended the run before its time."""
+    stopped_by: AutosrError | None = None
+    """The error that stopped the run early."""
 
 
 @dataclass
@@ -43,44 +43,50 @@ class ScoringRun:
     rows: list[Row]
     output: Path
     on_done: Callable[[], None] = lambda: None
+    """Is called after each distinct response."""
     skip_unknown: bool = False
-    _known: dict[str, Row] = field(default_factory=dict)
+    """Whether rows whose prompt has no rubric are skipped; otherwise they are an error."""
+    _results: dict[str, Row] = field(default_factory=dict)
+    """The added columns of each graded response, by key."""
 
     @property
     def journal(self) -> Path:
-        """Return where what is done lies until the output is written."""
-        return self.output.with_name(self.output.name + JOURNAL)
+        """Return the file that holds finished responses until the output is written."""
+        return self.output.with_name(self.output.name + JOURNAL_SUFFIX)
 
-    def run(self) -> Outcome:
-        """Score what is not scored yet, write the output and return what became of it.
+    def run(self) -> ScoringOutcome:
+        """Score the responses that no earlier run scored, write the output and return the counts.
 
         Raises:
             DatasetError: rows name prompts without a rubric.
             StorageError: the output cannot be written.
         """
-        names = {row["prompt_id"] for row in self.rows}
-        unknown = [name for name in sorted(names) if name not in self.rubrics.exported.entries]
+        prompt_ids = {row["prompt_id"] for row in self.rows}
+        unknown = [prompt_id for prompt_id in sorted(prompt_ids) if prompt_id not in self.rubrics.export.entries]
         if unknown and not self.skip_unknown:
             raise DatasetError(
-                self.rubrics.exported.where, [f"has no rubric for prompt_id {name!r:.80}" for name in unknown]
+                self.rubrics.export.path, [f"has no rubric for prompt_id {prompt_id!r:.80}" for prompt_id in unknown]
             )
-        scored_by = {name: self._scored_by(name) for name in names - set(unknown)}
-        wanted = {
-            _key(row, scored_by[row["prompt_id"]]): row for row in self.rows if row["prompt_id"] in scored_by
-        }  # equal responses are one
-        self._known = self._before(wanted)
-        outcome = Outcome(len(self.rows), known=len(self._known))
-        todo = [(key, row) for key, row in wanted.items() if key not in self._known]
-        for _ in self._known:
+        protocols = {prompt_id: self._protocol(prompt_id) for prompt_id in prompt_ids - set(unknown)}
+        # Keyed by content, so that equal responses are graded once.
+        responses = {
+            _response_key(row, protocols[row["prompt_id"]]): row
+            for row in self.rows
+            if row["prompt_id"] in protocols
+        }  # fmt: skip
+        self._results = self._earlier_results(responses)
+        outcome = ScoringOutcome(len(self.rows), reused=len(self._results))
+        pending = [(key, row) for key, row in responses.items() if key not in self._results]
+        for _ in self._results:
             self.on_done()
-        if todo:
-            outcome.ended_by = asyncio.run(self._score(todo, scored_by))
-        outcome.asked = len(self._known) - outcome.known
-        self._write(scored_by, outcome)
+        if pending:
+            outcome.stopped_by = asyncio.run(self._score(pending, protocols))
+        outcome.graded = len(self._results) - outcome.reused
+        self._write(protocols, outcome)
         return outcome
 
-    def _scored_by(self, prompt_id: str) -> str:
-        """Return the name of all that decides a score, but the response."""
+    def _protocol(self, prompt_id: str) -> str:
+        """Return the fingerprint of everything that decides a score, except the response (column `scored_by`)."""
         rubrics, entry = self.rubrics, self.rubrics.entry(prompt_id)
         llm = rubrics.backend.llm
         return fingerprint(
@@ -88,76 +94,78 @@ class ScoringRun:
             rubrics.rubric(prompt_id).model_dump(mode="json"),
             rubrics.votes,
             rubrics.grading.model_dump(mode="json"),
-            str(rubrics.exported.backend),
-            rubrics.exported.verifier_template,
+            str(rubrics.export.backend),
+            rubrics.export.verifier_template,
             [llm.base_url, llm.model_for(Role.VERIFIER), llm.settings_for(Role.VERIFIER).model_dump(mode="json")],
             llm.extraction.model_dump(mode="json"),
         )  # fmt: skip
 
-    def _before(self, wanted: dict[str, Row]) -> dict[str, Row]:
-        """Return what earlier runs have found, by key; what has something ungraded is asked again."""
-        found: dict[str, Row] = {}
-        for row in [*read_scored(self.output), *_lines(self.journal)]:
+    def _earlier_results(self, responses: dict[str, Row]) -> dict[str, Row]:
+        """Return the results of earlier runs, by key; responses with an ungraded criterion are graded again."""
+        results: dict[str, Row] = {}
+        for row in [*read_scored(self.output), *_read_journal(self.journal)]:
             if not row.get("scored_by") or row.get("score") in (None, "") or float(row.get("ungraded") or 0) > 0:
                 continue
-            key = row.get("key") or _key(row, row["scored_by"])
-            if key in wanted:
+            key = row.get("key") or _response_key(row, row["scored_by"])
+            if key in responses:
                 grades = row["grades"]
-                found[key] = {
+                results[key] = {
                     "score": float(row["score"]),
                     "ungraded": float(row["ungraded"]),
                     "grades": json.loads(grades) if isinstance(grades, str) else grades,
                     "scored_by": row["scored_by"],
                 }
-        return found
+        return results
 
-    async def _score(self, todo: list[tuple[str, Row]], scored_by: dict[str, str]) -> AutosrError | None:
-        """Score by a fixed number of workers; return what ended them before the list was through."""
-        left, ended = iter(todo), list[AutosrError]()
+    async def _score(self, pending: list[tuple[str, Row]], protocols: dict[str, str]) -> AutosrError | None:
+        """Score the pending responses with a fixed number of workers; return the error that stopped them early."""
+        queue, errors = iter(pending), list[AutosrError]()
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         with self.journal.open("a", encoding="utf-8") as journal:
-            journal.write("\n")  # a run that was killed may have left half a line
+            journal.write("\n")  # a killed run may have left an incomplete line
 
             async def work() -> None:
-                for key, row in left:
+                for key, row in queue:
                     try:
                         scored = await self.rubrics.score(row["prompt_id"], row["response"])
                     except (BudgetExhausted, EndpointError) as error:
-                        ended.append(error)
-                    if ended:
+                        errors.append(error)
+                    if errors:
                         return
-                    added = added_columns(scored, scored_by[row["prompt_id"]])
+                    added = added_columns(scored, protocols[row["prompt_id"]])
                     journal.write(json.dumps({"key": key, **added}, ensure_ascii=False) + "\n")
                     journal.flush()
-                    self._known[key] = added
+                    self._results[key] = added
                     self.on_done()
 
             async with self.rubrics:
-                await asyncio.gather(*(work() for _ in range(min(GRADED_AT_ONCE, len(todo)))))
-        return ended[0] if ended else None
+                await asyncio.gather(*(work() for _ in range(min(MAX_RESPONSES_IN_FLIGHT, len(pending)))))
+        return errors[0] if errors else None
 
-    def _write(self, scored_by: dict[str, str], outcome: Outcome) -> None:
+    def _write(self, protocols: dict[str, str], outcome: ScoringOutcome) -> None:
+        """Write all rows with the added columns, and count what the rows have."""
         written = []
         for row in self.rows:
-            name = row["prompt_id"]
-            added = self._known.get(_key(row, scored_by[name])) if name in scored_by else None
-            outcome.skipped += name not in scored_by
-            outcome.left += name in scored_by and added is None
+            prompt_id = row["prompt_id"]
+            is_known = prompt_id in protocols
+            added = self._results.get(_response_key(row, protocols[prompt_id])) if is_known else None
+            outcome.skipped += not is_known
+            outcome.not_graded += is_known and added is None
             outcome.unscored += added is not None and added["score"] is None
             written.append({**row, **(added or NOT_SCORED)})
         write_scored(self.output, written)
         self.journal.unlink(missing_ok=True)
 
 
-def _key(row: Row, scored_by: str) -> str:
+def _response_key(row: Row, scored_by: str) -> str:
     return fingerprint(row.get("prompt_id"), row.get("response"), scored_by)
 
 
-def _lines(journal: Path) -> Iterable[dict[str, Any]]:
-    """Yield what a run that was killed had kept; its last line may be cut."""
-    if not journal.is_file():
+def _read_journal(path: Path) -> Iterable[dict[str, Any]]:
+    """Yield the results that a killed run stored; incomplete lines are ignored."""
+    if not path.is_file():
         return
-    for line in journal.read_text(encoding="utf-8").split("\n"):
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             row = json.loads(line)
         except ValueError:

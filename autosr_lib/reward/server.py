@@ -1,6 +1,5 @@
-"""Rubrics behind HTTP: the application that `autosr serve` runs. Needs the extra `serve`."""
+"""The HTTP application of `autosr serve`: scores responses with the rubrics of a search. Needs the extra `serve`."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -13,58 +12,61 @@ from pydantic import BaseModel, Field
 from autosr_lib.errors import AutosrError, BudgetExhausted, EndpointError, SettingsError
 from autosr_lib.evaluation.settings import Settings
 from autosr_lib.reward.rubrics import Rubrics
-from autosr_lib.reward.server_gate import Gate
-from autosr_lib.reward.server_metrics import Metrics
+from autosr_lib.reward.server_gate import RequestGate
+from autosr_lib.reward.server_metrics import ServerMetrics
 
-logger = logging.getLogger(__name__)
-
-MOST_LISTED = 1000
+MAX_LISTED = 1000
+"""Most rubrics in one reply of `GET /rubrics`."""
 
 
 class ServeSettings(Settings):
-    """What the server allows."""
+    """Limits of the server."""
 
     max_concurrent: int = Field(default=64, ge=1, le=10_000)
-    """Most requests for scores under way at once; one more is answered by 429."""
+    """Most scoring requests at the same time; further ones get status 429."""
     max_batch: int = Field(default=64, ge=1, le=10_000)
     """Most responses in one batch."""
     max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
-    """Largest body of a request; a larger one is answered by 413."""
+    """Largest request body; a larger one gets status 413."""
     body_seconds: float = Field(default=30.0, gt=0)
-    """Seconds in which a body has to come; a slower one is answered by 408."""
+    """Seconds in which the body must arrive; a slower one gets status 408."""
 
 
 class ScoreRequest(BaseModel):
-    """A response to be scored."""
+    """A response to score."""
 
-    prompt_id: str = Field(description="The prompt that it answers.", examples=["p1"])
-    response: str = Field(description="The response itself.", examples=["A response."])
+    prompt_id: str = Field(description="The prompt that the response answers.", examples=["p1"])
+    response: str = Field(description="The text of the response.", examples=["A response."])
 
 
 class CriterionReply(BaseModel):
-    """A criterion, as a response was graded by it."""
+    """The grade of a response by one criterion."""
 
     criterion_id: str
     text: str
     weight: float = Field(ge=0, le=1, description="Share of the rubric.")
-    grade: float | None = Field(description="0..1; null where nobody graded it, or it does not apply.")
+    grade: float | None = Field(description="0..1; null if the criterion is ungraded or does not apply.")
     votes: list[float | None]
-    reasons: list[str] = Field(description="Why, vote by vote, as the verifier says it.")
+    reasons: list[str] = Field(description="The verifier's reason for each vote.")
     is_applicable: bool
-    measure: str | None = Field(description="The function that grades it without any call.")
+    measure: str | None = Field(
+        description="The function that grades the criterion without a call; null if a model does."
+    )
 
 
 class ScoreReply(BaseModel):
-    """A response that was graded."""
+    """A graded response."""
 
     prompt_id: str
-    score: float | None = Field(description="0..1; null is unscored: more than half of the weight has no grade.")
-    ungraded: float = Field(description="Share of the rubric's weight that nobody graded.")
+    score: float | None = Field(
+        description="0..1; null is unscored: more than half of the rubric's weight has no grade."
+    )
+    ungraded: float = Field(description="Share of the rubric's weight that is ungraded.")
     grades: list[CriterionReply]
 
 
 class BatchReply(BaseModel):
-    """Responses that were graded, in the order in which they came."""
+    """Graded responses, in the order of the request."""
 
     scored: list[ScoreReply]
 
@@ -79,31 +81,31 @@ class CriterionEntry(BaseModel):
 
 
 class RubricEntry(BaseModel):
-    """A prompt's rubric."""
+    """The rubric of a prompt."""
 
     prompt_id: str
     criteria: list[CriterionEntry]
 
 
 class RubricsReply(BaseModel):
-    """What is served."""
+    """The rubrics that the server grades with."""
 
     search: str
     which: str
     votes: int
-    prompts: int = Field(description="Prompts that have a rubric; `rubrics` shows some of them.")
+    prompts: int = Field(description="Number of prompts that have a rubric; `rubrics` lists some of them.")
     rubrics: list[RubricEntry]
 
 
 class Health(BaseModel):
-    """That the server is there."""
+    """The state of the server."""
 
     status: str = "ok"
     prompts: int
 
 
 class Fault(BaseModel):
-    """What was wrong."""
+    """The body of an error reply."""
 
     detail: Any
 
@@ -112,11 +114,11 @@ def create_app(rubrics: Rubrics, settings: ServeSettings, token: str | None) -> 
     """Return the application.
 
     Args:
-        rubrics: what grades; the application opens and closes its connections.
-        settings: what is allowed.
-        token: what a request has to bear, None for a server that only this machine reaches.
+        rubrics: grade the responses; the application opens and closes their connections.
+        settings: limits of the server.
+        token: the bearer token that requests need; None if only this machine can reach the server.
     """
-    metrics = Metrics(rubrics)
+    metrics = ServerMetrics(rubrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -125,118 +127,120 @@ def create_app(rubrics: Rubrics, settings: ServeSettings, token: str | None) -> 
 
     app = FastAPI(
         title="AutoSR rubrics",
-        description="Scores responses by the rubrics of a search.",
+        description="Scores responses with the rubrics of a search.",
         version="1",
         lifespan=lifespan,
         responses={
-            code: {"model": Fault, "description": says}
-            for code, says in {
+            code: {"model": Fault, "description": description}
+            for code, description in {
                 400: "The body is not JSON.",
                 401: "The bearer token is missing or wrong.",
-                422: "The request is not as it has to be.",
+                422: "The request is not valid.",
             }.items()
         },
     )
-    _add_scoring(app, rubrics, settings, metrics)
-    _add_telling(app, rubrics, metrics)
-    _add_faults(app)
+    _add_scoring_routes(app, rubrics, settings, metrics)
+    _add_read_routes(app, rubrics, metrics)
+    _add_error_handlers(app)
     app.add_middleware(
-        Gate,
+        RequestGate,
         token=token,
         limits=settings,
         metrics=metrics,
-        counted=frozenset({"/score", "/batch_score"}),
-        open_to_all=frozenset({"/healthz"}),
+        scoring_paths=frozenset({"/score", "/batch_score"}),
+        public_paths=frozenset({"/healthz"}),
     )
     return app
 
 
 _SCORING_FAULTS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Fault, "description": says}
-    for code, says in {
+    code: {"model": Fault, "description": description}
+    for code, description in {
         404: "The prompt has no rubric.",
-        408: "The body came too slowly.",
+        408: "The body arrived too slowly.",
         413: "The body is too large.",
-        429: "Too many requests are under way; try again.",
-        502: "The model's endpoint will not answer.",
+        429: "Too many scoring requests at the same time; try again.",
+        502: "The model's endpoint cannot be used.",
         503: "The budget is spent.",
     }.items()
 }
 
 
-def _add_scoring(app: FastAPI, rubrics: Rubrics, settings: ServeSettings, metrics: Metrics) -> None:
+def _add_scoring_routes(app: FastAPI, rubrics: Rubrics, settings: ServeSettings, metrics: ServerMetrics) -> None:
     class BatchRequest(BaseModel):
-        """Responses to be scored."""
+        """Responses to score."""
 
         responses: list[ScoreRequest] = Field(min_length=1, max_length=settings.max_batch)
 
     @app.post("/score", responses=_SCORING_FAULTS)
-    async def score(asked: ScoreRequest) -> ScoreReply:
+    async def score(request: ScoreRequest) -> ScoreReply:
         """Score one response."""
-        scored = await rubrics.score(asked.prompt_id, asked.response)
+        scored = await rubrics.score(request.prompt_id, request.response)
         metrics.count(scored)
         return ScoreReply.model_validate(scored.as_json())
 
     @app.post("/batch_score", responses=_SCORING_FAULTS)
-    async def batch_score(asked: BatchRequest) -> BatchReply:
-        """Score several responses; a fault of one is a fault of all."""
-        found = await rubrics.score_batch((one.prompt_id, one.response) for one in asked.responses)
-        for scored in found:
+    async def batch_score(request: BatchRequest) -> BatchReply:
+        """Score several responses; if one cannot be scored, the request fails."""
+        batch = await rubrics.score_batch((item.prompt_id, item.response) for item in request.responses)
+        for scored in batch:
             metrics.count(scored)
-        return BatchReply(scored=[ScoreReply.model_validate(scored.as_json()) for scored in found])
+        return BatchReply(scored=[ScoreReply.model_validate(scored.as_json()) for scored in batch])
 
 
-def _add_telling(app: FastAPI, rubrics: Rubrics, metrics: Metrics) -> None:
+def _add_read_routes(app: FastAPI, rubrics: Rubrics, metrics: ServerMetrics) -> None:
     @app.get("/rubrics", responses={404: {"model": Fault, "description": "The prompt has no rubric."}})
     async def rubrics_served(
         prompt_id: Annotated[str | None, Query(description="Only the rubric of this prompt.")] = None,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
     ) -> RubricsReply:
-        """Tell what is served."""
-        names = rubrics.prompt_ids[offset : offset + limit] if prompt_id is None else [prompt_id]
+        """List the rubrics that the server grades with."""
+        prompt_ids = rubrics.prompt_ids[offset : offset + limit] if prompt_id is None else [prompt_id]
         return RubricsReply(
-            search=rubrics.exported.search,
+            search=rubrics.export.search,
             which=str(rubrics.which),
             votes=rubrics.votes,
             prompts=len(rubrics.prompt_ids),
-            rubrics=[_entry(rubrics, name) for name in names],
+            rubrics=[_rubric_entry(rubrics, name) for name in prompt_ids],
         )
 
     @app.get("/healthz")
     async def healthz() -> Health:
-        """Tell that the server is there; no token is needed."""
+        """Report that the server is up; needs no token."""
         return Health(prompts=len(rubrics.prompt_ids))
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {metrics.content_type: {}}}})
     async def figures() -> Response:
-        """Tell the figures, in Prometheus' format."""
+        """Report metrics in the Prometheus text format."""
         return Response(metrics.text(), headers={"content-type": metrics.content_type})
 
 
-def _entry(rubrics: Rubrics, prompt_id: str) -> RubricEntry:
+def _rubric_entry(rubrics: Rubrics, prompt_id: str) -> RubricEntry:
     rubric = rubrics.rubric(prompt_id)
     return RubricEntry(
         prompt_id=prompt_id,
         criteria=[
-            CriterionEntry(criterion_id=one.criterion_id, text=one.text, weight=weight, measure=one.measure)
-            for one, weight in zip(rubric.criteria, rubric.weights, strict=True)
+            CriterionEntry(
+                criterion_id=criterion.criterion_id, text=criterion.text, weight=weight, measure=criterion.measure
+            )
+            for criterion, weight in zip(rubric.criteria, rubric.weights, strict=True)
         ],
     )
 
 
-def _add_faults(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     codes: dict[type[AutosrError], int] = {SettingsError: 404, EndpointError: 502, BudgetExhausted: 503}
 
-    async def told(_: Request, error: Exception) -> JSONResponse:
+    async def reply_with_message(_: Request, error: Exception) -> JSONResponse:
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), 500)
         return JSONResponse({"detail": str(error).encode("utf-8", "replace").decode()}, code)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
-        # Without the input, which may be long, and may hold what JSON cannot say.
+    async def reply_with_faults(_: Request, error: Exception) -> JSONResponse:
+        # The input is left out: it may be long, and may hold values that JSON cannot represent.
         faults = error.errors() if isinstance(error, RequestValidationError) else []
-        kept = [{name: fault[name] for name in ("loc", "msg", "type")} for fault in faults]
-        return JSONResponse({"detail": kept}, 422)
+        details = [{name: fault[name] for name in ("loc", "msg", "type")} for fault in faults]
+        return JSONResponse({"detail": details}, 422)
 
-    app.add_exception_handler(AutosrError, told)
-    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(AutosrError, reply_with_message)
+    app.add_exception_handler(RequestValidationError, reply_with_faults)

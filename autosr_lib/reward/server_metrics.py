@@ -1,4 +1,4 @@
-"""The server's figures, for Prometheus."""
+"""Prometheus metrics of the server."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,73 +16,79 @@ from autosr_lib.reward.rubrics import Rubrics
 from autosr_lib.reward.scored import Scored
 
 PATHS = frozenset({"/score", "/batch_score", "/rubrics", "/healthz", "/metrics"})
-"""Paths that are counted by name; what a stranger makes up is one more, so that it cannot fill the memory."""
-SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+"""Paths with their own label. All others share one label, so that requests to made-up paths cannot fill the memory."""
+SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
-class Metrics:
-    """Counts requests and scores; no text and no prompt is among its labels."""
+class ServerMetrics:
+    """Counts requests and scores; its labels contain no text and no prompt id."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, rubrics: Rubrics) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter("autosr_requests", "Requests answered.", ["path", "status"], registry=self._registry)
+        self._requests = Counter("autosr_requests", "Requests replied to.", ["path", "status"], registry=self._registry)
         self._seconds = Histogram(
-            "autosr_request_seconds", "Time to an answer.", ["path"], buckets=SECONDS, registry=self._registry
+            "autosr_request_seconds",
+            "Seconds from request to reply.",
+            ["path"],
+            buckets=SECONDS_BUCKETS,
+            registry=self._registry,
         )
-        self._in_flight = Gauge("autosr_in_flight", "Requests for scores under way.", registry=self._registry)
+        self._in_flight = Gauge("autosr_in_flight", "Scoring requests that are running.", registry=self._registry)
         self._responses = Counter(
-            "autosr_responses", "Responses graded: scored, or unscored.", ["outcome"], registry=self._registry
+            "autosr_responses", "Graded responses, scored or unscored.", ["outcome"], registry=self._registry
         )
         self._ungraded = Counter(
-            "autosr_ungraded_weight", "Sum of the shares of rubrics that stayed ungraded.", registry=self._registry
+            "autosr_ungraded_weight",
+            "Sum over responses of the ungraded share of the rubric's weight.",
+            registry=self._registry,
         )
         if rubrics.client is not None:
             self._registry.register(_ModelCalls(rubrics.client))
 
     def text(self) -> bytes:
-        """Return the figures as Prometheus reads them."""
+        """Return the metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
     def count(self, scored: Scored) -> None:
-        """Count one response that was graded."""
+        """Count one graded response."""
         self._responses.labels("unscored" if scored.score is None else "scored").inc()
         self._ungraded.inc(scored.ungraded)
 
-    def request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one request that was answered."""
+    def count_request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one request that got a reply."""
         path = scope["path"] if scope["path"] in PATHS else "other"
         self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
     @contextmanager
-    def in_flight(self, *, is_counted: bool) -> Iterator[None]:
-        """Count a request for scores while it is under way."""
-        self._in_flight.inc(int(is_counted))
+    def in_flight(self, *, is_scoring: bool) -> Iterator[None]:
+        """Count a scoring request while it is running; other requests are not counted."""
+        self._in_flight.inc(int(is_scoring))
         try:
             yield
         finally:
-            self._in_flight.dec(int(is_counted))
+            self._in_flight.dec(int(is_scoring))
 
 
 class _ModelCalls(Collector):
-    """Reads off the client what the verifier has cost."""
+    """Collects the verifier's calls, requests, tokens and cost from the client."""
 
     def __init__(self, client: ModelClient) -> None:
         self._client = client
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the sums since the server's start."""
-        totals = self._client.calls.totals.get(Role.VERIFIER, RoleTotals())  # nobody has asked yet
+        """Yield the sums since the server started."""
+        totals = self._client.calls.totals.get(Role.VERIFIER, RoleTotals())  # missing before the first call
         sums = {
-            "calls": ("Calls of the verifier, those answered by kept replies too.", totals.calls),
-            "calls_cached": ("Calls answered by kept replies.", totals.cached),
-            "calls_failed": ("Calls without a reply that could be read.", totals.failed),
-            "requests_sent": ("Requests sent to the endpoint, retries too.", totals.requests),
-            "prompt_tokens": ("Tokens sent.", totals.prompt_tokens),
-            "completion_tokens": ("Tokens answered.", totals.completion_tokens),
-            "dollars": ("US dollars, where a price is known.", totals.cost),
+            "calls": ("Calls of the verifier, including those answered from the cache.", totals.calls),
+            "calls_cached": ("Calls answered from the cache.", totals.cached),
+            "calls_failed": ("Calls without a readable reply.", totals.failed),
+            "requests_sent": ("Requests sent to the endpoint, including retries.", totals.requests),
+            "prompt_tokens": ("Prompt tokens.", totals.prompt_tokens),
+            "completion_tokens": ("Completion tokens.", totals.completion_tokens),
+            "dollars": ("Cost in US dollars, for models with a price.", totals.cost),
         }
-        for name, (says, value) in sums.items():
-            yield CounterMetricFamily(f"autosr_model_{name}", says, value=value)
+        for name, (description, value) in sums.items():
+            yield CounterMetricFamily(f"autosr_model_{name}", description, value=value)

@@ -1,12 +1,14 @@
-"""The reward function that TRL's `GRPOTrainer` takes (and `RLOOTrainer`, `OnlineDPOTrainer`: they call it alike).
+"""The reward function for TRL's `GRPOTrainer` (`RLOOTrainer` and `OnlineDPOTrainer` call it in the same way).
 
+```python
 from autosr_lib.reward.trl import reward_function
 
 trainer = GRPOTrainer(model=…, reward_funcs=reward_function("best.json"), train_dataset=dataset, …)
+```
 
-The dataset needs a column `prompt_id`. An *unscored* completion is None: TRL leaves that function out for it, and where
-it is the only one keeps the completion out of the group's baseline and gives it no advantage (TRL 1.16; versions before
-1.0 count it as 0 and warn).
+The dataset needs a column `prompt_id`. The reward of an *unscored* completion is None: TRL then ignores this function
+for the completion. If it is the only reward function, the completion is left out of the group's baseline and gets no
+advantage (TRL 1.16; versions before 1.0 count it as 0 and warn).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +29,12 @@ def reward_function(
     """Return the reward function.
 
     Args:
-        rubrics: the export of a search, or rubrics that are loaded.
-        name: of the reward in TRL's logs.
+        rubrics: the export of a search, or loaded rubrics.
+        name: the name of the reward in TRL's logs.
         load: further arguments of `Rubrics.load`.
+
+    Raises:
+        SettingsError: see `Rubrics.load`.
     """
     loaded = rubrics if isinstance(rubrics, Rubrics) else Rubrics.load(rubrics, **load)
     blocking = Blocking(loaded)
@@ -44,18 +49,22 @@ def reward_function(
         if prompt_id is None:
             raise SettingsError("the training dataset has no column prompt_id; give each row the id of its prompt")
         pairs = zip(prompt_id, map(reply_text, completions), strict=True)
-        scored = blocking.score_batch(pairs)
-        if log_metric is not None and scored:
-            log_metric(f"{name}/unscored", sum(one.score is None for one in scored) / len(scored))
-            log_metric(f"{name}/ungraded", sum(one.ungraded for one in scored) / len(scored))
-        return [one.score for one in scored]
+        batch = blocking.score_batch(pairs)
+        if log_metric is not None and batch:
+            log_metric(f"{name}/unscored", sum(scored.score is None for scored in batch) / len(batch))
+            log_metric(f"{name}/ungraded", sum(scored.ungraded for scored in batch) / len(batch))
+        return [scored.score for scored in batch]
 
     reward.__name__ = name
     return reward
 
 
 def reply_text(completion: str | Messages) -> str:
-    """Return what the policy said: a text, or the last message of a conversation, its text parts joined."""
+    """Return the text of a completion; of a conversation, that of the last message, with its text parts joined.
+
+    >>> reply_text([{"role": "assistant", "content": [{"text": "Good "}, {"text": "morning."}]}])
+    'Good morning.'
+    """
     if isinstance(completion, str):
         return completion
     content = completion[-1].get("content") if completion else ""

@@ -1,19 +1,23 @@
 """The reward of a task in Prime Intellect's verifiers (v1).
 
-A taskset's own task awaits it:
+A taskset's task class calls it:
 
-    class MyTask(vf.Task[MyData]):
-        @vf.reward
-        async def rubric(self, task, trace) -> float:
-            return await score(task, trace, rubrics="best.json")
+```python
+class MyTask(vf.Task[MyData]):
+    @vf.reward
+    async def rubric(self, task, trace) -> float:
+        return await score(task, trace, rubrics="best.json")
+```
 
-or a run's configuration plugs it into any taskset, with the export named by `AUTOSR_RUBRICS`:
+or the configuration of a run adds it to any taskset, with the path of the export in `AUTOSR_RUBRICS`:
 
-    [env.taskset.task.rewards.rubric]
-    fn = "autosr_lib.reward.verifiers:reward"
+```toml
+[env.taskset.task.rewards.rubric]
+fn = "autosr_lib.reward.verifiers:reward"
+```
 
-The prompt's id is the task's `prompt_id`, or else its `id`. An *unscored* reply raises: verifiers then records an error of
-the task on the trace and no reward, and such a rollout is not trained on.
+The prompt id is the task's `prompt_id`, or else its `id`. An *unscored* reply raises: verifiers then records an error
+of the task on the trace and no reward, and the rollout is not trained on.
 """
 
 import os
@@ -23,30 +27,30 @@ from typing import Any
 from autosr_lib.errors import RoleError, SettingsError
 from autosr_lib.reward.rubrics import Rubrics
 
-VARIABLE = "AUTOSR_RUBRICS"
+RUBRICS_VARIABLE = "AUTOSR_RUBRICS"
 
 
 async def reward(task: Any, trace: Any) -> float:
-    """Return the score of the last reply of a trace, by the export that `AUTOSR_RUBRICS` names.
+    """Return the score of the last reply of a trace, with the rubrics of the export that `AUTOSR_RUBRICS` names.
 
     Raises:
-        SettingsError: the variable is empty, or the prompt has no rubric.
+        SettingsError: the variable is empty, the export cannot be used, or it has no rubric for the prompt.
         RoleError: the reply is unscored.
     """
-    path = os.environ.get(VARIABLE)
+    path = os.environ.get(RUBRICS_VARIABLE)
     if not path:
-        raise SettingsError(f"the environment variable {VARIABLE} is empty; allowed: the export of a search")
+        raise SettingsError(f"the environment variable {RUBRICS_VARIABLE} is empty; set it to the export of a search")
     return await score(task, trace, rubrics=path)
 
 
 async def score(task: Any, trace: Any, *, rubrics: str | Rubrics) -> float:
-    """Return the score of the last reply of a trace; what was ungraded is recorded as the metric `rubric/ungraded`.
+    """Return the score of the last reply of a trace, and record the metric `rubric/ungraded`.
 
     Raises:
-        SettingsError: the prompt has no rubric.
+        SettingsError: the task has no id, the export cannot be used, or it has no rubric for the prompt.
         RoleError: the reply is unscored.
     """
-    loaded = rubrics if isinstance(rubrics, Rubrics) else _loaded(rubrics)
+    loaded = rubrics if isinstance(rubrics, Rubrics) else _load(rubrics)
     prompt_id = getattr(task, "prompt_id", None) or getattr(task, "id", None)
     if not prompt_id:
         raise SettingsError("the task has neither prompt_id nor id; give it the id of its prompt")
@@ -58,5 +62,5 @@ async def score(task: Any, trace: Any, *, rubrics: str | Rubrics) -> float:
 
 
 @cache
-def _loaded(path: str) -> Rubrics:
+def _load(path: str) -> Rubrics:
     return Rubrics.load(path)

@@ -1,14 +1,16 @@
-"""The custom reward function of verl.
+"""The custom reward function for verl.
 
-    custom_reward_function.path=…/autosr_lib/reward/verl.py
-    custom_reward_function.name=compute_score
-    +custom_reward_function.reward_kwargs.rubrics=/data/best.json
+```
+custom_reward_function.path=…/autosr_lib/reward/verl.py
+custom_reward_function.name=compute_score
++custom_reward_function.reward_kwargs.rubrics=/data/best.json
+```
 
-The prompt's id is `extra_info["prompt_id"]`, or the row's `ground_truth` where there is none. `compute_score_async` is
+The prompt id is `extra_info["prompt_id"]`, or the row's `ground_truth` if that is missing. `compute_score_async` does
 the same for reward managers that await.
 
-verl knows no reward that is missing. So an *unscored* response raises, unless `reward_kwargs.unscored` says which number
-is to stand for it; what it stood for is then told in the extra key `unscored`.
+verl needs a reward for every response. So an *unscored* response raises, unless `reward_kwargs.unscored` is the number
+to use instead; the extra key `unscored` is 1 for such responses.
 """
 
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ from autosr_lib.reward.scored import Scored
 
 
 def compute_score(
-    data_source: str,  # noqa: ARG001 - verl's
+    data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
     extra_info: Mapping[str, Any] | None = None,
@@ -31,16 +33,25 @@ def compute_score(
     unscored: float | None = None,
     **_: Any,
 ) -> dict[str, float]:
-    """Return the score of a response and, beside it, `ungraded` and `unscored`, which verl logs.
+    """Return the keys `score`, `ungraded` and `unscored`; verl uses the first as reward and logs the others.
+
+    Args:
+        data_source: not used.
+        solution_str: the response.
+        ground_truth: the prompt id, if `extra_info` does not have it.
+        extra_info: may have the key `prompt_id`.
+        rubrics: the path of the export of a search.
+        unscored: the score to use for unscored responses.
 
     Raises:
-        RoleError: the response is unscored, and `unscored` says no number for it.
+        SettingsError: the prompt id is missing, the export cannot be used, or it has no rubric for the prompt.
+        RoleError: the response is unscored, and `unscored` is None.
     """
-    return _told(_blocking(rubrics).score(_prompt_id(ground_truth, extra_info), solution_str), unscored)
+    return _reward(_load_blocking(rubrics).score(_prompt_id(ground_truth, extra_info), solution_str), unscored)
 
 
 async def compute_score_async(
-    data_source: str,  # noqa: ARG001 - verl's
+    data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
     extra_info: Mapping[str, Any] | None = None,
@@ -49,35 +60,35 @@ async def compute_score_async(
     unscored: float | None = None,
     **_: Any,
 ) -> dict[str, float]:
-    """Return the same as `compute_score`, awaited."""
-    return _told(await _loaded(rubrics).score(_prompt_id(ground_truth, extra_info), solution_str), unscored)
+    """Do the same as `compute_score`, asynchronously."""
+    return _reward(await _load(rubrics).score(_prompt_id(ground_truth, extra_info), solution_str), unscored)
 
 
 @cache
-def _loaded(path: str) -> Rubrics:
+def _load(path: str) -> Rubrics:
     return Rubrics.load(path)
 
 
 @cache
-def _blocking(path: str) -> Blocking:
+def _load_blocking(path: str) -> Blocking:
     return Blocking(Rubrics.load(path))
 
 
 def _prompt_id(ground_truth: Any, extra_info: Mapping[str, Any] | None) -> str:
-    found = (extra_info or {}).get("prompt_id", ground_truth)
-    if not isinstance(found, str):
+    prompt_id = (extra_info or {}).get("prompt_id", ground_truth)
+    if not isinstance(prompt_id, str):
         raise SettingsError(
-            f"no prompt id: extra_info.prompt_id is missing and ground_truth is {found!r:.80}; give one"
+            f"no prompt id: extra_info.prompt_id is missing and ground_truth is {prompt_id!r:.80}; give one of them"
         )
-    return found
+    return prompt_id
 
 
-def _told(scored: Scored, unscored: float | None) -> dict[str, float]:
+def _reward(scored: Scored, unscored: float | None) -> dict[str, float]:
     if scored.score is not None:
         return {"score": scored.score, "ungraded": scored.ungraded, "unscored": 0.0}
     if unscored is None:
         raise RoleError(
             f"a response to {scored.prompt_id!r:.80} is unscored: {scored.ungraded:.0%} of the rubric's weight has no "
-            "grade; allowed: reward_kwargs.unscored, the number that is to stand for it"
+            "grade; to use a number for such responses, set reward_kwargs.unscored"
         )
     return {"score": float(unscored), "ungraded": scored.ungraded, "unscored": 1.0}

@@ -1,1 +1,1 @@
-"""What is kept: datasets read, tables stored, results exported."""
+"""Storage: dataset files, stored tables, and atomic writes to folders and object stores."""

@@ -1,181 +1,210 @@
-"""From raw prompts to prompts: every fault is named with its place, and nothing is converted in silence."""
+"""Checks that turn raw prompts into prompts: every fault has a location, and no value is converted silently."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from autosr_lib.domain.prompt import Candidate, Prompt
-from autosr_lib.storage.dataset_rows import LABELS, RawPrompt
-from autosr_lib.storage.strict_json import HugeNumber, key_place, repeated_key_faults, shown, value_faults
+from autosr_lib.storage.raw_prompts import LABELS, Note, RawPrompt
+from autosr_lib.storage.strict_json import (
+    HugeNumber,
+    find_repeated_keys,
+    find_value_faults,
+    key_location,
+    preview,
+)
 
-PROMPT_KEYS = ("prompt_id", "prompt", "candidates", "metadata")
-CANDIDATE_KEYS = ("candidate_id", "text", "source", "metadata")
+_PROMPT_KEYS = ("prompt_id", "prompt", "candidates", "metadata")
+_CANDIDATE_KEYS = ("candidate_id", "text", "source", "metadata")
 _OR_SAMPLE = ", or response_models that answer the prompt"
 
 
 @dataclass(frozen=True)
 class CheckedPrompt:
-    """A prompt, or the faults that forbid it; `notes` are (kind, sentence) warnings about a prompt that is fine."""
+    """A prompt, or the faults that make it unusable."""
 
-    place: str
+    location: str
+    """Where the prompt is in its file."""
     prompt: Prompt | None
+    """None if there are faults."""
     faults: tuple[str, ...]
-    notes: tuple[tuple[str, str], ...]
+    notes: tuple[Note, ...]
+    """Warnings about a prompt without faults."""
 
 
 @dataclass
-class _Findings:
-    """What was noticed about one prompt so far."""
+class _PromptFindings:
+    """The faults and notes of one prompt, collected while it is checked."""
 
     faults: list[str] = field(default_factory=list)
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def check_prompts(raw_prompts: Iterable[RawPrompt], min_candidates: int) -> Iterator[CheckedPrompt]:
-    """Yield each raw prompt checked, in order; of prompts with the same id all but the first are faulty."""
-    first_places: dict[str, str] = {}
+    """Yield the result of checking each raw prompt, in order; of prompts with the same id only the first is valid.
+
+    >>> raw = RawPrompt("line 1: ", {"prompt_id": "p1", "prompt": 7})
+    >>> next(check_prompts([raw], min_candidates=0)).faults
+    ('line 1: prompt: 7 is not text; put it in quotes',)
+    """
+    first_locations: dict[str, str] = {}
     for raw in raw_prompts:
-        yield _check_prompt(raw, min_candidates, first_places)
+        yield _check_prompt(raw, min_candidates, first_locations)
 
 
-def _check_prompt(raw: RawPrompt, min_candidates: int, first_places: dict[str, str]) -> CheckedPrompt:
-    place, findings = _bare(raw.place), _Findings(list(raw.faults))
+def _check_prompt(raw: RawPrompt, min_candidates: int, first_locations: dict[str, str]) -> CheckedPrompt:
+    prefix, location = raw.field_prefix, _location(raw.field_prefix)
+    findings = _PromptFindings(list(raw.faults))
     if not isinstance(raw.fields, Mapping):
         if not raw.faults:
-            findings.faults.append(
-                f"{place}: {shown(raw.fields)} is not a mapping; a prompt has {', '.join(PROMPT_KEYS)}"
-            )
-        return CheckedPrompt(place, None, tuple(findings.faults), ())
-    _check_keys(raw.fields, raw.place, PROMPT_KEYS, findings)
-    prompt_id = _id(raw.fields, "prompt_id", raw.place, first_places, findings)
-    text = _text(raw.fields, "prompt", raw.place, findings)
-    candidates = _candidates(raw.fields.get("candidates"), raw, min_candidates, findings)
-    metadata = _metadata(raw.fields, raw.place, findings)
+            keys = ", ".join(_PROMPT_KEYS)
+            findings.faults.append(f"{location}: {preview(raw.fields)} is not a mapping; a prompt has {keys}")
+        return CheckedPrompt(location, None, tuple(findings.faults), ())
+    _check_keys(raw.fields, prefix, _PROMPT_KEYS, findings)
+    prompt_id = _read_id(raw.fields, "prompt_id", prefix, first_locations, findings)
+    text = _read_text(raw.fields, "prompt", prefix, findings)
+    candidates = _read_candidates(raw.fields.get("candidates"), raw, min_candidates, findings)
+    metadata = _read_metadata(raw.fields, prefix, findings)
     if findings.faults:
-        return CheckedPrompt(place, None, tuple(findings.faults), ())
+        return CheckedPrompt(location, None, tuple(findings.faults), ())
     if not text.strip():
-        findings.notes.append(("blank prompt", f"{raw.place}prompt: holds nothing but white space"))
-    _note_partial_labels(place, candidates, findings)
+        findings.notes.append(Note("blank prompt", f"{prefix}prompt: contains only white space"))
+    _note_partial_labels(location, candidates, findings)
     prompt = Prompt(prompt_id=prompt_id, prompt=text, candidates=candidates, metadata=metadata)
-    return CheckedPrompt(place, prompt, (), tuple(findings.notes))
+    return CheckedPrompt(location, prompt, (), tuple(findings.notes))
 
 
-def _candidates(values: object, raw: RawPrompt, min_candidates: int, findings: _Findings) -> tuple[Candidate, ...]:
-    place = f"{raw.place}candidates"
+def _read_candidates(
+    values: object, raw: RawPrompt, min_candidates: int, findings: _PromptFindings
+) -> tuple[Candidate, ...]:
+    location = f"{raw.field_prefix}candidates"
     if values is None and not min_candidates:
         return ()
     if not isinstance(values, list | tuple):
-        problem = "is missing" if values is None else f"{shown(values)} is not a list"
-        findings.faults.append(f"{place}: {problem}; give a list of at least {min_candidates}{_OR_SAMPLE}")
+        problem = "is missing" if values is None else f"{preview(values)} is not a list"
+        findings.faults.append(f"{location}: {problem}; give a list of at least {min_candidates}{_OR_SAMPLE}")
         return ()
-    # Rows that were set aside as faulty are missing here, so their prompt may look shorter than it is.
+    # Faulty rows of a flat file are not in `values`, so the prompt may look shorter than it is.
     if len(values) < min_candidates and not raw.faults:
-        findings.faults.append(f"{place}: {len(values)} is too few; give at least {min_candidates}{_OR_SAMPLE}")
-    places = raw.candidate_places or tuple(f"{place}[{i}]." for i in range(len(values)))
-    first_places: dict[str, str] = {}
-    read = [_candidate(value, at, first_places, findings) for at, value in zip(places, values, strict=True)]
-    return tuple(candidate for candidate in read if candidate is not None)
+        findings.faults.append(f"{location}: {len(values)} is too few; give at least {min_candidates}{_OR_SAMPLE}")
+    prefixes = raw.candidate_prefixes or tuple(f"{location}[{i}]." for i in range(len(values)))
+    first_locations: dict[str, str] = {}
+    candidates = [
+        _read_candidate(value, prefix, first_locations, findings)
+        for prefix, value in zip(prefixes, values, strict=True)
+    ]
+    return tuple(candidate for candidate in candidates if candidate is not None)
 
 
-def _candidate(value: object, place: str, first_places: dict[str, str], findings: _Findings) -> Candidate | None:
+def _read_candidate(
+    value: object, prefix: str, first_locations: dict[str, str], findings: _PromptFindings
+) -> Candidate | None:
     if not isinstance(value, Mapping):
-        keys = ", ".join(CANDIDATE_KEYS)
-        findings.faults.append(f"{_bare(place)}: {shown(value)} is not a mapping; a candidate has {keys}")
+        keys = ", ".join(_CANDIDATE_KEYS)
+        findings.faults.append(f"{_location(prefix)}: {preview(value)} is not a mapping; a candidate has {keys}")
         return None
-    before = len(findings.faults)
-    _check_keys(value, place, CANDIDATE_KEYS, findings)
-    candidate_id = _id(value, "candidate_id", place, first_places, findings)
-    text = _text(value, "text", place, findings, may_be_empty=True)
-    source = _text(value, "source", place, findings, may_be_empty=True) if value.get("source") is not None else ""
-    metadata = _labels(_metadata(value, place, findings), place, findings)
-    if len(findings.faults) > before:
+    faults_before = len(findings.faults)
+    _check_keys(value, prefix, _CANDIDATE_KEYS, findings)
+    candidate_id = _read_id(value, "candidate_id", prefix, first_locations, findings)
+    text = _read_text(value, "text", prefix, findings, may_be_empty=True)
+    source = _read_text(value, "source", prefix, findings, may_be_empty=True) if value.get("source") is not None else ""
+    metadata = _with_numeric_labels(_read_metadata(value, prefix, findings), prefix, findings)
+    if len(findings.faults) > faults_before:
         return None
     if not text.strip():
-        findings.notes.append(("empty text", f"{place}text: is empty"))
+        findings.notes.append(Note("empty text", f"{prefix}text: is empty"))
     return Candidate(candidate_id=candidate_id, text=text, source=source, metadata=metadata)
 
 
-def _check_keys(fields: Mapping[Any, Any], place: str, known: tuple[str, ...], findings: _Findings) -> None:
-    findings.faults += repeated_key_faults(_bare(place), fields)
+def _check_keys(
+    fields: Mapping[Any, Any], prefix: str, allowed_keys: tuple[str, ...], findings: _PromptFindings
+) -> None:
+    findings.faults += find_repeated_keys(_location(prefix), fields)
     for key in fields:
-        if key in known:
+        if key in allowed_keys:
             continue
-        at = place + key_place("", key)[1:]
-        findings.faults += value_faults(at, fields[key])
+        location = prefix + key_location("", key)[1:]
+        findings.faults += find_value_faults(location, fields[key])
         hint = f"; a label belongs in metadata.{key}" if key in LABELS else ""
-        findings.notes.append((f"unknown key {shown(key)}", f"{at}: unknown key, not read{hint}"))
+        findings.notes.append(Note(f"unknown key {preview(key)}", f"{location}: unknown key, not read{hint}"))
 
 
-def _id(fields: Mapping[Any, Any], key: str, place: str, first_places: dict[str, str], findings: _Findings) -> str:
-    value = _text(fields, key, place, findings)
-    if value and (first := first_places.setdefault(value, _bare(place))) != _bare(place):
-        findings.faults.append(f"{place}{key}: {shown(value)} is also the id of {first}; give each its own")
+def _read_id(
+    fields: Mapping[Any, Any], key: str, prefix: str, first_locations: dict[str, str], findings: _PromptFindings
+) -> str:
+    """Return the id under `key`, or "" after a fault; `first_locations` has the location of each id so far."""
+    value = _read_text(fields, key, prefix, findings)
+    location = _location(prefix)
+    if value and (first := first_locations.setdefault(value, location)) != location:
+        findings.faults.append(f"{prefix}{key}: {preview(value)} is also the id of {first}; give each its own")
     return value
 
 
-def _text(fields: Mapping[Any, Any], key: str, place: str, findings: _Findings, *, may_be_empty: bool = False) -> str:
-    """Return the text under `key`; "" after a fault."""
+def _read_text(
+    fields: Mapping[Any, Any], key: str, prefix: str, findings: _PromptFindings, *, may_be_empty: bool = False
+) -> str:
+    """Return the text under `key`, or "" after a fault."""
     value = fields.get(key)
-    at = f"{place}{key}"
+    location = f"{prefix}{key}"
     if value is None:
-        findings.faults.append(f"{at}: is missing; give text")
+        findings.faults.append(f"{location}: is missing; give text")
     elif not isinstance(value, str):
         hint = "put it in quotes" if isinstance(value, int | float) else "give text"
-        findings.faults.append(f"{at}: {shown(value)} is not text; {hint}")
-    elif faults := value_faults(at, value):
+        findings.faults.append(f"{location}: {preview(value)} is not text; {hint}")
+    elif faults := find_value_faults(location, value):
         findings.faults += faults
     elif value or may_be_empty:
         return value
     else:
-        findings.faults.append(f"{at}: is empty; give text")
+        findings.faults.append(f"{location}: is empty; give text")
     return ""
 
 
-def _metadata(fields: Mapping[Any, Any], place: str, findings: _Findings) -> dict[str, Any]:
-    value, at = fields.get("metadata"), f"{place}metadata"
+def _read_metadata(fields: Mapping[Any, Any], prefix: str, findings: _PromptFindings) -> dict[str, Any]:
+    value, location = fields.get("metadata"), f"{prefix}metadata"
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        findings.faults.append(f"{at}: {shown(value)} is not a mapping; give names with values")
+        findings.faults.append(f"{location}: {preview(value)} is not a mapping; give names with values")
         return {}
-    findings.faults += value_faults(at, value)
+    findings.faults += find_value_faults(location, value)
     return dict(value)
 
 
-def _labels(metadata: dict[str, Any], place: str, findings: _Findings) -> dict[str, Any]:
-    """Return `metadata` with a rank that is an int and a quality that is a float, or without them if null."""
+def _with_numeric_labels(metadata: dict[str, Any], prefix: str, findings: _PromptFindings) -> dict[str, Any]:
+    """Return `metadata` with the rank as an int and the quality as a float; labels that are null are left out."""
     for label in LABELS:
         if label not in metadata:
             continue
-        value, at = metadata.pop(label), f"{place}metadata.{label}"
+        value, location = metadata.pop(label), f"{prefix}metadata.{label}"
         if (
             value is None
             or isinstance(value, HugeNumber)
-            or (isinstance(value, int | float) and value_faults(at, value))
+            or (isinstance(value, int | float) and find_value_faults(location, value))
         ):
-            continue  # absent, or already reported as no number that can be kept
+            continue  # absent, or `_read_metadata` has already reported that the number cannot be stored
         if isinstance(value, bool) or not isinstance(value, int | float):
-            findings.faults.append(f"{at}: {shown(value)} is not a number; give one without quotes, or leave it out")
+            findings.faults.append(
+                f"{location}: {preview(value)} is not a number; give one without quotes, or leave it out"
+            )
         elif label == "quality":
             metadata[label] = float(value)
         elif value < 1 or value != int(value):
-            findings.faults.append(f"{at}: {shown(value)} is not a rank; give a whole number from 1, the best")
+            findings.faults.append(f"{location}: {preview(value)} is not a rank; give an integer from 1, the best")
         else:
             metadata[label] = int(value)
     return metadata
 
 
-def _note_partial_labels(place: str, candidates: tuple[Candidate, ...], findings: _Findings) -> None:
+def _note_partial_labels(location: str, candidates: tuple[Candidate, ...], findings: _PromptFindings) -> None:
     for label in LABELS:
         labelled = sum(label in candidate.metadata for candidate in candidates)
         if 0 < labelled < len(candidates):
             missing = len(candidates) - labelled
-            sentence = (
-                f"{place}: {missing} of {len(candidates)} candidates have no {label}, so {label} is not used here"
-            )
-            findings.notes.append((f"partial {label}", sentence))
+            message = f"{missing} of {len(candidates)} candidates have no {label}, so {label} is not used here"
+            findings.notes.append(Note(f"partial {label}", f"{location}: {message}"))
 
 
-def _bare(place: str) -> str:
-    """Return the place of a thing itself, from what opens the places of its fields."""
-    return place.rstrip(".: ")
+def _location(field_prefix: str) -> str:
+    """Return the location of a prompt or candidate, from the prefix of its fields' locations."""
+    return field_prefix.rstrip(".: ")

@@ -1,4 +1,4 @@
-"""Settings of a dataset: its file, what is held as true of it, and what is hidden from every search over it."""
+"""Settings of a dataset, which all searches over it share."""
 
 from pydantic import Field
 
@@ -6,15 +6,15 @@ from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings, R
 
 
 class DatasetSettings(Settings):
-    """A dataset, as all searches over it share it."""
+    """A dataset: its file, its reference order, and the candidates that are hidden from every search."""
 
     path: str = Field(min_length=1)
-    """The file: JSON, JSON Lines, CSV or Parquet; a path from the project's folder, or an address such as `s3://…`."""
+    """The file, in JSON, JSON Lines, CSV or Parquet: a path relative to the project's folder, or an address such as `s3://…`."""
     skip_invalid: bool = False
-    """Whether faulty prompts are dropped and reported, instead of refusing the file."""
+    """Whether faulty prompts are left out and reported, instead of refusing the file."""
     responses: ResponseSettings = ResponseSettings()
-    """Who answers prompts that have too few candidates."""
+    """The models that answer prompts with too few candidates."""
     reference: ReferenceSettings = ReferenceSettings()
-    """What is held as true."""
+    """How the reference order of candidates is found."""
     holdout: HoldoutSettings = HoldoutSettings()
-    """What is hidden from the search."""
+    """Which candidates are hidden from every search."""

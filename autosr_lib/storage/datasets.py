@@ -1,4 +1,4 @@
-"""Dataset files, read into prompts: everything is checked, and every fault is told with its place."""
+"""Dataset files read into prompts, with every fault of the file and its location."""
 
 import hashlib
 import io
@@ -17,209 +17,235 @@ from upath import UPath
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_checks import check_prompts
-from autosr_lib.storage.dataset_formats import READERS, raw_prompts, read_raw
-from autosr_lib.storage.dataset_rows import RawDataset
+from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES, raw_dataset_of_json, read_raw_dataset
 from autosr_lib.storage.files import is_storage_error, storage_path
-from autosr_lib.storage.strict_json import one_line
+from autosr_lib.storage.raw_prompts import Note, RawDataset
+from autosr_lib.storage.strict_json import printable_message
 
-WARNINGS_OF_A_KIND = 3
-"""Warnings of one kind that are spelled out; the rest are counted."""
+_WARNINGS_PER_KIND = 3
+"""Warnings of one kind that are shown; the others are counted."""
+_HASH_BLOCK = 1 << 20
+"""Bytes of a file that are hashed at once."""
 
 
 @dataclass
-class Contents:
-    """What a dataset holds, without its texts; whole once all prompts have been read."""
+class DatasetFindings:
+    """What reading a dataset has found: counts, faults and warnings, but not its texts.
+
+    It is complete once all prompts have been read.
+    """
 
     prompts: int = 0
+    """Number of prompts without faults."""
     candidates: int = 0
-    fewest: int = 0
-    """Candidates of the prompt that has the fewest."""
-    most: int = 0
+    """Number of their candidates."""
+    fewest_candidates: int = 0
+    """Smallest number of candidates of a prompt."""
+    most_candidates: int = 0
+    """Largest number of candidates of a prompt."""
     sources: set[str] = field(default_factory=set)
+    """The sources of all candidates."""
     sha256: str = ""
-    """Hash of the file's bytes; of the prompts, if they came from memory."""
+    """Hash of the file's bytes, or of the prompts if they came from memory."""
     faults: list[str] = field(default_factory=list)
-    """What is wrong with the dropped prompts."""
+    """Why prompts were rejected."""
     rejected: list[str] = field(default_factory=list)
-    """The places of the dropped prompts."""
+    """The locations of the rejected prompts."""
     warnings: list[str] = field(default_factory=list)
-    """What was not used, or looks like a mistake, in the prompts that were kept."""
+    """What was not used, or looks like a mistake, in the other prompts."""
 
     def add(self, prompt: Prompt) -> None:
-        """Count a prompt that is free of faults."""
-        size = len(prompt.candidates)
-        self.fewest = min(self.fewest, size) if self.prompts else size
-        self.most = max(self.most, size)
+        """Count a prompt without faults."""
+        count = len(prompt.candidates)
+        self.fewest_candidates = min(self.fewest_candidates, count) if self.prompts else count
+        self.most_candidates = max(self.most_candidates, count)
         self.prompts += 1
-        self.candidates += size
-        self.sources.update(one.source for one in prompt.candidates if one.source)
+        self.candidates += count
+        self.sources.update(candidate.source for candidate in prompt.candidates if candidate.source)
 
 
 class DatasetReader:
-    """The prompts of a file, local or in an object store, one after the other; its suffix names the format.
+    """The prompts of a dataset file, read one after the other.
 
-    Each iteration reads the file anew, and `contents` says what the last one has found. It ends with one `DatasetError`
-    with every fault of the file. With `skip_invalid` a faulty prompt is dropped and reported instead; a file that cannot
-    be read at all, or in which no prompt is left, is an error all the same.
+    Each iteration reads the file anew; `findings` belongs to the latest one. If the file has faults, the iteration ends
+    with one `DatasetError` that lists all of them. With `skip_invalid`, faulty prompts are left out and reported in
+    `findings` instead; a file that cannot be read, or has no valid prompt, is still an error.
+
+    Args:
+        path: A local path, or an address in an object store. The suffix names the format.
+        skip_invalid: Whether faulty prompts are left out.
+        min_candidates: The number of candidates that a prompt must have.
     """
 
     def __init__(self, path: str | UPath, *, skip_invalid: bool = False, min_candidates: int = 2) -> None:
         self.path = str(path)
-        """The file, as it was named."""
+        """The file, as the caller gave it."""
         self.skip_invalid = skip_invalid
         self.min_candidates = min_candidates
-        self.contents = Contents()
-        self._place = path
+        self.findings = DatasetFindings()
+        self._file = path
 
     def __iter__(self) -> Iterator[Prompt]:
-        with _opened(self._place, self.path) as (file, suffix):
-            self.contents = contents = Contents()
-            raw = read_raw(file, suffix, self.path, needs_candidates=self.min_candidates > 0)
-            yield from _checked(raw, self.path, self.skip_invalid, self.min_candidates, contents)
+        with _opened(self._file, self.path) as (file, suffix):
+            self.findings = findings = DatasetFindings()
+            raw = read_raw_dataset(file, suffix, self.path, needs_candidates=self.min_candidates > 0)
+            yield from _valid_prompts(raw, self.path, self.skip_invalid, self.min_candidates, findings)
             file.seek(0)
-            contents.sha256 = _sha256(file)
+            findings.sha256 = _sha256(file)
 
 
 class Dataset(BaseModel):
-    """The prompts of a file, in its order, and what there is to say about the others."""
+    """All prompts of a file in its order, and what was found wrong with the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     prompts: tuple[Prompt, ...]
-    """The prompts that are free of faults."""
+    """The prompts without faults."""
     sha256: str
-    """Hash of the file's bytes; of the prompts, if they came from memory."""
+    """Hash of the file's bytes, or of the prompts if they came from memory."""
     path: str
-    """The file, as it was named."""
+    """The file, as the caller gave it."""
     faults: tuple[str, ...] = ()
-    """What is wrong with the dropped prompts; only with `skip_invalid`."""
+    """Why prompts were rejected; only with `skip_invalid`."""
     rejected: tuple[str, ...] = ()
-    """The places of the dropped prompts."""
+    """The locations of the rejected prompts."""
     warnings: tuple[str, ...] = ()
-    """What was not used, or looks like a mistake, in the prompts that were kept."""
+    """What was not used, or looks like a mistake, in the other prompts."""
 
 
 def read_dataset(path: str | UPath, *, skip_invalid: bool = False, min_candidates: int = 2) -> Dataset:
-    """Return the dataset in a file, with all its texts: for those that need all of them at once; see `DatasetReader`.
+    """Return the dataset in a file, with all its prompts in memory; see `DatasetReader`, which reads them as a stream.
 
     Raises:
-        DatasetError: the file cannot be used; names every fault.
+        DatasetError: The file cannot be used; lists every fault.
     """
     reader = DatasetReader(path, skip_invalid=skip_invalid, min_candidates=min_candidates)
-    return _dataset(tuple(reader), reader.contents, reader.path)
+    return _dataset(tuple(reader), reader.findings, reader.path)
 
 
 def dataset_from_records(
     records: Sequence[object], where: str = "records", *, skip_invalid: bool = False, min_candidates: int = 2
 ) -> Dataset:
-    """Return the dataset of `records`, prompts as in a JSON file; `where` names them in messages."""
-    contents = Contents()
-    prompts = tuple(_checked(raw_prompts(records, where), where, skip_invalid, min_candidates, contents))
-    names = "\n".join(prompt.fingerprint for prompt in prompts)
-    contents.sha256 = hashlib.sha256(names.encode()).hexdigest()
-    return _dataset(prompts, contents, where)
+    """Return the dataset of `records`, which are prompts as a JSON file has them; `where` names them in messages.
+
+    Raises:
+        DatasetError: The records cannot be used; lists every fault.
+
+    >>> record = {"prompt_id": "p1", "prompt": "Say hi.", "candidates": [{"candidate_id": "a", "text": "Hi."}]}
+    >>> dataset_from_records([record], min_candidates=1).prompts[0].candidates[0].text
+    'Hi.'
+    """
+    findings = DatasetFindings()
+    prompts = tuple(_valid_prompts(raw_dataset_of_json(records, where), where, skip_invalid, min_candidates, findings))
+    fingerprints = "\n".join(prompt.fingerprint for prompt in prompts)
+    findings.sha256 = hashlib.sha256(fingerprints.encode()).hexdigest()
+    return _dataset(prompts, findings, where)
 
 
-def _dataset(prompts: tuple[Prompt, ...], contents: Contents, where: str) -> Dataset:
+def _dataset(prompts: tuple[Prompt, ...], findings: DatasetFindings, where: str) -> Dataset:
     return Dataset(
         prompts=prompts,
-        sha256=contents.sha256,
+        sha256=findings.sha256,
         path=where,
-        faults=tuple(contents.faults),
-        rejected=tuple(contents.rejected),
-        warnings=tuple(contents.warnings),
+        faults=tuple(findings.faults),
+        rejected=tuple(findings.rejected),
+        warnings=tuple(findings.warnings),
     )
 
 
 def file_sha256(path: str | UPath) -> str:
-    """Return the hash of a file's bytes, which are never in memory as a whole."""
+    """Return the SHA-256 hash of a file's bytes as hex digits, without reading the complete file into memory."""
     with storage_path(path).open("rb") as file:
         return _sha256(file)
 
 
 def _sha256(file: BinaryIO) -> str:
     digest = hashlib.sha256()
-    while part := file.read(1 << 20):
-        digest.update(part)
+    while block := file.read(_HASH_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
 @contextmanager
 def _opened(path: str | UPath, where: str) -> Iterator[tuple[BinaryIO, str]]:
-    """Give a dataset's file, open at its first byte, and its suffix; what lies in an object store is copied first."""
+    """Yield the open file and its suffix; a file in an object store is first copied to a local one.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
     try:
-        opened = _open(storage_path(path), where)
+        file, suffix = _open(storage_path(path), where)
     except DatasetError:
         raise
     except Exception as error:
-        # Besides a file system's own, UPath names an unknown protocol by a ValueError.
+        # UPath raises ValueError for an unknown protocol.
         if not (isinstance(error, ValueError) or is_storage_error(error)):
             raise
-        raise DatasetError(where, [f"cannot be read: {one_line(error)}"]) from error
+        raise DatasetError(where, [f"cannot be read: {printable_message(error)}"]) from error
     try:
-        with opened[0]:
-            yield opened
+        with file:
+            yield file, suffix
     except OSError as error:
-        raise DatasetError(where, [f"cannot be read: {one_line(error)}"]) from error
+        raise DatasetError(where, [f"cannot be read: {printable_message(error)}"]) from error
 
 
-def _open(file: UPath, where: str) -> tuple[BinaryIO, str]:
-    allowed = ", ".join(READERS)
-    if not file.exists():
+def _open(path: UPath, where: str) -> tuple[BinaryIO, str]:
+    allowed = ", ".join(DATASET_SUFFIXES)
+    if not path.exists():
         raise DatasetError(where, [f"there is no such file; give the path of a dataset ({allowed})"])
-    if file.is_dir():
+    if path.is_dir():
         raise DatasetError(where, [f"this is a folder; give the path of one file in it ({allowed})"])
-    suffix = file.suffix.lower()
-    if suffix not in READERS:  # said by `read_raw`, so that a wrong path does not download something huge
+    suffix = path.suffix.lower()
+    if suffix not in DATASET_SUFFIXES:  # `read_raw_dataset` reports it; do not download a huge file before that
         return io.BytesIO(), suffix
-    if isinstance(file, Path):
-        return file.open("rb"), suffix
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who reads it
-    with file.open("rb") as stream:
+    if isinstance(path, Path):
+        return path.open("rb"), suffix
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    with path.open("rb") as stream:
         shutil.copyfileobj(stream, copy)
     return copy, suffix
 
 
-def _checked(
-    raw: RawDataset, where: str, skip_invalid: bool, min_candidates: int, contents: Contents
+def _valid_prompts(
+    raw: RawDataset, where: str, skip_invalid: bool, min_candidates: int, findings: DatasetFindings
 ) -> Iterator[Prompt]:
-    """Yield the prompts that are free of faults, and note in `contents` what there is to say about all."""
-    count, notes = 0, _Notes()
-    notes.add(raw.notes)
-    for item in check_prompts(raw.prompts, min_candidates):
+    """Yield the prompts without faults, and record what is found about all prompts in `findings`."""
+    count, warnings = 0, _Warnings()
+    warnings.add(raw.notes)
+    for checked in check_prompts(raw.prompts, min_candidates):
         count += 1
-        contents.faults += item.faults
-        notes.add(item.notes)
-        if item.prompt is None:
-            contents.rejected.append(item.place)
+        findings.faults += checked.faults
+        warnings.add(checked.notes)
+        if checked.prompt is None:
+            findings.rejected.append(checked.location)
             continue
-        contents.add(item.prompt)
-        if skip_invalid or not contents.faults:  # else it is the faults that are wanted, and nothing more
-            yield item.prompt
+        findings.add(checked.prompt)
+        if skip_invalid or not findings.faults:  # after a fault, the rest of the file is read only for its faults
+            yield checked.prompt
     if not count:
         raise DatasetError(where, ["holds no prompts; give at least one"])
-    if contents.faults and not (skip_invalid and contents.prompts):
-        raise DatasetError(where, contents.faults)
-    contents.warnings = notes.told()
+    if findings.faults and not (skip_invalid and findings.prompts):
+        raise DatasetError(where, findings.faults)
+    findings.warnings = warnings.messages()
 
 
-class _Notes:
-    """Notes by kind: the first few and the number of the others."""
+class _Warnings:
+    """The first few notes of each kind, and the number of the others."""
 
     def __init__(self) -> None:
-        self._first: dict[str, list[str]] = {}
+        self._first_messages: dict[str, list[str]] = {}
         self._counts = Counter[str]()
 
-    def add(self, notes: Iterable[tuple[str, str]]) -> None:
-        for kind, sentence in notes:
+    def add(self, notes: Iterable[Note]) -> None:
+        for kind, message in notes:
             self._counts[kind] += 1
-            if self._counts[kind] <= WARNINGS_OF_A_KIND:
-                self._first.setdefault(kind, []).append(sentence)
+            if self._counts[kind] <= _WARNINGS_PER_KIND:
+                self._first_messages.setdefault(kind, []).append(message)
 
-    def told(self) -> list[str]:
-        lines: list[str] = []
-        for kind in sorted(self._first):
-            lines += self._first[kind]
-            if (more := self._counts[kind] - WARNINGS_OF_A_KIND) > 0:
-                lines.append(f"{kind}: {more} more")
-        return lines
+    def messages(self) -> list[str]:
+        messages: list[str] = []
+        for kind in sorted(self._first_messages):
+            messages += self._first_messages[kind]
+            if (more := self._counts[kind] - _WARNINGS_PER_KIND) > 0:
+                messages.append(f"{kind}: {more} more")
+        return messages

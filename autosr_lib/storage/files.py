@@ -41,7 +41,7 @@ def storage_errors(path: object, verb: str) -> Iterator[None]:
 
     Args:
         path: The file or folder that the message names.
-        verb: What the block does: "read", "write", "list", "delete".
+        verb: What the block does: "read", "write" or "list".
 
     Raises:
         StorageError: The block failed with a storage error; other exceptions pass unchanged.

@@ -110,16 +110,6 @@ class TableStore:
         with storage_errors(path, "write"):
             _write(path, rows, schema)
 
-    def delete(self, table: TableName | str, key: str | None = None) -> bool:
-        """Delete the table, or one partition of it; return whether it was stored."""
-        path = self.path(table, key)
-        with storage_errors(path, "delete"):
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                return False
-            return True
-
     def keys(self, table: TableName | str) -> list[str]:
         """Return the keys of the stored partitions, sorted."""
         folder = self._folder(table)

@@ -22,8 +22,8 @@ from autosr_lib.backends import Backend
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.settings import BackendName
-from autosr_lib.storage.rows import dataset_batches
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.prompts import prompt_batches
 from tests.worlds import planted_prompt
 
 
@@ -124,8 +124,13 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
 
 
 def dataset_table(prompts: Sequence[Prompt], withdrawn: Sequence[Prompt] = ()) -> pa.Table:
+<<<<<<< HEAD
     """Return these prompts as rows of the stored dataset."""
     return pa.Table.from_batches(dataset_batches(prompts, withdrawn))
+=======
+    """Return these prompts as the stored dataset has them."""
+    return pa.Table.from_batches(prompt_batches(prompts, withdrawn))
+>>>>>>> main
 
 
 def planted(*ids: str, candidates: int = 8) -> list[Prompt]:

@@ -1,7 +1,7 @@
 """Small searches by the command line, with fake roles."""
 
 from autosr_lib.search.roles import Roles
-from autosr_lib.storage.rows import Row
+from autosr_lib.storage.tables.columns import Columns
 from tests.assets.commands import CommandResult, Home
 from tests.fakes import fake_roles
 
@@ -14,6 +14,6 @@ def search(home: Home, path: str, *options: str, roles: Roles | None = None) -> 
     return home.autosr("search", path, *SMALL, *generations, *options, roles=roles or fake_roles(noise=0.3))
 
 
-def best_rows(home: Home, name: str = "calls") -> dict[str, Row]:
+def best_rows(home: Home, name: str = "calls") -> dict[str, Columns]:
     """Return the row of each prompt's best rubric."""
     return {key: rows[0] for key, rows in home.rows(f"{name}/best_rubrics").items()}

@@ -10,6 +10,7 @@ import pytest
 from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.results.export_check import differences
+from autosr_lib.results.outcomes import read_outcomes
 from autosr_lib.search.roles import Roles
 from tests.assets.commands import CommandResult, Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
@@ -78,7 +79,7 @@ def test_every_check_has_one_result_a_run_which_belongs_to_no_partition(home: Ho
     assert failed(home) <= {"held_out_accuracy_did_not_fall"}  # that one is luck, with fakes
 
 
-def test_checks_are_recorded_in_a_run_that_fails_by_one_prompt_and_name_it(home: Home) -> None:
+def test_checks_are_recorded_in_a_run_in_which_one_prompt_fails_and_name_it(home: Home) -> None:
     failing = Roles(FakeInitializer(failing=frozenset({"b"})), FakeProposer(), FakeVerifier(0.3), FakeJudge())
 
     said = search(home, planted("a", "b", "c"), roles=failing)
@@ -103,7 +104,7 @@ def test_in_chunks_the_checks_run_once_after_all_of_them(home: Home) -> None:
     assert results(home)["every_prompt_has_a_rubric"][0].metadata["prompts"].value == 5
 
 
-def test_texts_that_repeat_and_candidates_that_are_all_alike_are_warned_of_and_stop_nobody(home: Home) -> None:
+def test_repeated_texts_and_equal_labels_give_warnings_and_do_not_stop_the_search(home: Home) -> None:
     a, b, c = planted("a", "b", "c")
     first, second, *rest = b.candidates
     b = b.model_copy(update={"candidates": (first, second.model_copy(update={"text": first.text}), *rest)})
@@ -121,7 +122,7 @@ def test_texts_that_repeat_and_candidates_that_are_all_alike_are_warned_of_and_s
     assert severities == {dg.AssetCheckSeverity.WARN}
 
 
-def test_a_dataset_in_which_nobody_can_be_ordered_fails_its_check_and_is_searched_all_the_same(home: Home) -> None:
+def test_a_dataset_without_any_order_fails_its_check_and_is_searched_nevertheless(home: Home) -> None:
     alike = [
         one.model_copy(
             update={"candidates": tuple(c.model_copy(update={"metadata": {"quality": 0.5}}) for c in one.candidates)}
@@ -137,7 +138,7 @@ def test_a_dataset_in_which_nobody_can_be_ordered_fails_its_check_and_is_searche
     assert (home.root / "exports" / "calls.json").is_file()
 
 
-def test_grades_that_stay_away_are_counted(home: Home) -> None:
+def test_missing_grades_are_counted(home: Home) -> None:
     unread = Roles(FakeInitializer(), FakeProposer(), FakeVerifier(0.3, failing=0.4), FakeJudge())
 
     search(home, planted("a", "b"), roles=unread)
@@ -146,7 +147,7 @@ def test_grades_that_stay_away_are_counted(home: Home) -> None:
     assert " grades |" in named(home, "few_grades_are_missing")
 
 
-def test_an_export_that_somebody_changed_is_found(home: Home) -> None:
+def test_a_changed_export_is_detected(home: Home) -> None:
     prompts = planted("a", "b")
     search(home, prompts)
     path = home.root / "exports" / "calls.json"
@@ -154,16 +155,16 @@ def test_an_export_that_somebody_changed_is_found(home: Home) -> None:
     export = json.loads(text)
     path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
 
-    stored = home.rows("calls/best_rubrics")
-    rows = [{**stored[one.prompt_id][0], "prompt": one.prompt} for one in prompts]
-    assert "b" in dict(differences(path, rows))
+    outcomes = list(read_outcomes(home.store, "calls/best_rubrics", home.store.stored("calls/dataset")))
+    assert [outcome.prompt for outcome in outcomes] == [prompt.prompt for prompt in prompts]
+    assert "b" in dict(differences(path, outcomes))
 
     path.write_text(text)
-    assert dict(differences(path, rows)) == {}
-    assert dict(differences(path, rows[:1])) == {"b": "is in the export and not in the tables"}
-    assert list(dict(differences(path, [*rows, rows[0]]))) == ["a"]
-    assert list(differences(path.with_name("other.json"), rows)) == [
-        ("", f"{path.with_name('other.json')} is not there")
+    assert dict(differences(path, outcomes)) == {}
+    assert dict(differences(path, outcomes[:1])) == {"b": "is in the export but not in the tables"}
+    assert list(dict(differences(path, [*outcomes, outcomes[0]]))) == ["a"]
+    assert list(differences(path.with_name("other.json"), outcomes)) == [
+        ("", f"{path.with_name('other.json')} does not exist")
     ]
 
 

@@ -46,7 +46,7 @@ def materialized(home: Home) -> dg.AssetMaterialization:
     return event.materialization
 
 
-def test_the_asset_publishes_tables_to_read_numbers_to_plot_and_stores_a_row_a_prompt_and_search(
+def test_the_asset_publishes_tables_and_numbers_and_stores_one_row_per_prompt_and_search(
     searched: tuple[Home, str],
 ) -> None:
     home, _ = searched
@@ -66,7 +66,7 @@ def test_the_asset_publishes_tables_to_read_numbers_to_plot_and_stores_a_row_a_p
     }
 
 
-def test_it_is_asked_for_when_both_have_results_and_again_when_one_came_to_other_rubrics() -> None:
+def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_new_rubrics() -> None:
     keys = {name: dg.AssetKey(name.split("/")) for name in ("calls/dataset", "one/rubric_export", "two/rubric_export")}
     compared = SearchComparison(searches=["one", "two"]).definitions("comparison", "calls")
     others = dg.Definitions([dg.AssetSpec(key) for key in keys.values()])
@@ -93,7 +93,7 @@ def test_it_is_asked_for_when_both_have_results_and_again_when_one_came_to_other
 
 def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
-    home.store.delete("calls_iterative/best_rubrics", "b")
+    home.store.path("calls_iterative/best_rubrics", "b").unlink()
 
     found = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
     shown = home.autosr("compare", "calls", "calls_iterative").out

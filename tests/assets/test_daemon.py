@@ -187,7 +187,7 @@ def test_a_run_whose_process_is_killed_is_started_again_and_ends_what_it_began(o
 
 def test_at_night_what_is_missing_is_searched_by_the_schedule_that_somebody_turned_on(operated: Operated) -> None:
     here, home = operated.dagster, operated.dagster.home
-    home.store.delete("evolved/best_rubrics", "b")
+    home.store.path("evolved/best_rubrics", "b").unlink()
 
     turn_on(DagsterGraphQLClient("127.0.0.1", here.port), "evolved_nightly")
     run = here.wait("the night's run", lambda: asked_by(here, "nightly") or None)[0].dagster_run

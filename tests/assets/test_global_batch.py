@@ -6,9 +6,9 @@ import pytest
 
 from autosr_lib.errors import StorageError
 from autosr_lib.pipeline.hard_prompts import choose_hard_prompts, read_hard_prompts
-from autosr_lib.storage.rows import unsuccessful
 from autosr_lib.storage.store import TableStore
-from autosr_lib.storage.tables import POPULATION, Status
+from autosr_lib.storage.tables.columns import Status, UnsuccessfulRow, unsuccessful_table
+from autosr_lib.storage.tables.population import POPULATION
 from tests.assets.commands import Home, dataset_table, planted, write_prompts
 from tests.fakes import fake_roles
 
@@ -52,7 +52,9 @@ def test_a_second_run_changes_nothing(home: Home, tmp_path: Path) -> None:
 def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
     store.write("d/dataset", None, dataset_table(planted("a", "b")))
-    store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
+    store.write(
+        "s/initial_rubrics", "a", unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION)
+    )
 
     with pytest.raises(StorageError, match=r"1 prompt has no row yet \('b'\)"):
         choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 1)
@@ -61,7 +63,9 @@ def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
 def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
     store.write("d/dataset", None, dataset_table(planted("a"), planted("gone")))
-    store.write("s/initial_rubrics", "a", unsuccessful(POPULATION, "a", "f", Status.FAILED, "no"))
+    store.write(
+        "s/initial_rubrics", "a", unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION)
+    )
 
     store.write("s/hard", None, choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 5))
 

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from autosr_assets.views.charts import INLINE, calls_chart, held_out_chart, image, objective_chart, operators_chart
-from autosr_assets.views.histories import Histories
 from autosr_assets.views.metadata import best_metadata
+from autosr_assets.views.search_charts import search_charts
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
-from autosr_lib.storage.rows import Row
+from autosr_lib.results.histories import Histories
+from autosr_lib.storage.tables.best_rubrics import BestRubricRow, read_best_rubric
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import fake_roles
 
@@ -18,15 +19,16 @@ HOLDOUT = summarise_holdout([HoldoutCount(PairCount(4000, 2000, 3000), PairCount
 
 
 @pytest.fixture(scope="module")
-def best_rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+def best_rows(tmp_path_factory: pytest.TempPathFactory) -> list[BestRubricRow]:
     """Return the rows of a real, small search."""
     folder: Path = tmp_path_factory.mktemp("images")
     home = Home(folder / "home")
     home.autosr("search", write_prompts(folder / "calls.json", planted("a", "b<i>")), roles=fake_roles())
-    return [rows[0] for rows in home.rows("calls/best_rubrics").values()]
+    rows = [read_best_rubric(rows) for _, rows in home.store.scan("calls/best_rubrics")]
+    return [row for row in rows if isinstance(row, BestRubricRow)]
 
 
-def test_a_prompts_pictures_are_shown_at_once(best_rows: list[Row]) -> None:
+def test_a_prompts_pictures_are_shown_at_once(best_rows: list[BestRubricRow]) -> None:
     for row in best_rows:
         metadata = best_metadata(row)
 
@@ -35,11 +37,12 @@ def test_a_prompts_pictures_are_shown_at_once(best_rows: list[Row]) -> None:
             assert drawn(metadata[name].md_str).tag.endswith("svg")
 
 
-def test_a_searchs_charts_are_of_all_its_prompts(best_rows: list[Row]) -> None:
+def test_a_searchs_charts_are_of_all_its_prompts(best_rows: list[BestRubricRow]) -> None:
     histories = Histories()
-    assert list(histories.watched(best_rows)) == best_rows
+    for row in best_rows:
+        histories.add(row)
 
-    charts = histories.charts(HOLDOUT)
+    charts = search_charts(histories, HOLDOUT)
 
     assert set(charts) == {
         "objective_by_generation",
@@ -48,7 +51,7 @@ def test_a_searchs_charts_are_of_all_its_prompts(best_rows: list[Row]) -> None:
         "steps_to_the_best",
     }
     assert max(len(image(name, svg)) for name, svg in charts.items()) < INLINE
-    assert histories.calls[0] == sum(row["history"][0]["calls"] for row in best_rows)
+    assert histories.calls[0] == sum(row.history[0].calls for row in best_rows)
 
 
 def test_the_held_out_chart_says_both_figures_and_the_unseen_first() -> None:
@@ -72,7 +75,7 @@ def test_a_name_in_a_chart_is_text() -> None:
 
 
 def test_a_search_without_any_rubric_has_no_charts() -> None:
-    assert Histories().charts(None) == {}
+    assert search_charts(Histories(), None) == {}
 
 
 def drawn(markdown: str) -> ET.Element:

@@ -16,7 +16,7 @@ from autosr_assets.definitions import shared
 from autosr_assets.records.manifest import OF_THE_RUN
 from autosr_lib.llm.call_records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.rows import Row
+from autosr_lib.storage.tables.columns import Columns
 from tests.assets.commands import CommandResult, Home
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, blocks, chance, role_of, user_text
 
@@ -54,7 +54,7 @@ class ModelHome(Home):
         for folder in ("storage", "exports", "dagster"):
             shutil.rmtree(self.root / folder)
 
-    def best(self, name: str = "demo_dataset") -> dict[str, Row]:
+    def best(self, name: str = "demo_dataset") -> dict[str, Columns]:
         return {key: rows[0] for key, rows in self.rows(f"{name}/best_rubrics").items()}
 
     def calls(self) -> pa.Table:
@@ -71,7 +71,7 @@ def without_run(export: Any) -> Any:
     return {**export, "run_manifest": told}
 
 
-def without_endpoint(rows: Mapping[str, Row]) -> dict[str, Row]:
+def without_endpoint(rows: Mapping[str, Columns]) -> dict[str, Columns]:
     """Return rows without their fingerprints, which name the endpoint."""
     return {key: {name: v for name, v in row.items() if name != "input_fingerprint"} for key, row in rows.items()}
 
@@ -308,7 +308,7 @@ def test_a_run_from_dagster_divides_its_calls_as_the_command_line_does_in_whatev
         assert len(server.requests) == sent
 
 
-def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str, Any], key: str) -> Row:
+def materialized(home: ModelHome, patch: pytest.MonkeyPatch, settings: dict[str, Any], key: str) -> Columns:
     """Return the best rubric of one prompt of the demo, from the components that a YAML of these settings makes."""
     for name, value in home.environment().items():
         patch.setenv(name, value)

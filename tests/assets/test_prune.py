@@ -20,8 +20,8 @@ from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.rows import is_pruned, pruned
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.tables.population import is_pruned, pruned_table
 from tests.assets.commands import CommandResult, Home, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
 
@@ -86,7 +86,7 @@ def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tm
     for number in (1, 2):
         table = f"calls/generation_{number:02d}"
         for key, rows in list(store.scan(table)):
-            store.write(table, key, pruned(rows))
+            store.write(table, key, pruned_table(rows))
 
     for generations in (
         4,

@@ -84,7 +84,7 @@ def test_the_script_of_a_run_gives_the_same_rubrics_in_a_fresh_clone(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_search_that_asked_a_model_is_done_again_at_another_address(tmp_path: Path) -> None:
+def test_a_search_that_asked_a_model_is_repeated_at_another_address(tmp_path: Path) -> None:
     path, clone = tmp_path / "export.json", fresh_clone(tmp_path / "clone")
     with ModelServer() as server, ModelServer() as other:
         home = ModelHome(tmp_path / "home", server.base_url)
@@ -103,7 +103,7 @@ def test_a_search_that_asked_a_model_is_done_again_at_another_address(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_dataset_that_has_changed_is_refused_and_other_rubrics_are_told(tmp_path: Path) -> None:
+def test_a_changed_dataset_is_refused_and_different_rubrics_are_reported(tmp_path: Path) -> None:
     home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
     assert home.autosr("search", path, *SMALL).code == 0
     script = record_of(home, "calls", "reproduce.sh")
@@ -121,7 +121,7 @@ def test_a_dataset_that_has_changed_is_refused_and_other_rubrics_are_told(tmp_pa
     assert "has other rubrics than run" in other.stderr
 
 
-def test_the_settings_of_a_run_are_a_file_that_a_search_can_be_told_by(tmp_path: Path) -> None:
+def test_the_manifest_of_a_run_is_a_settings_file_for_a_search(tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a"))
     first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
     assert first.autosr("search", path, *SMALL, "--seed", "5", "--holdout-fraction", "0.4").code == 0
@@ -134,7 +134,7 @@ def test_the_settings_of_a_run_are_a_file_that_a_search_can_be_told_by(tmp_path:
     assert told["rubrics_sha256"] == first.export("calls")["run_manifest"]["rubrics_sha256"]
 
 
-def test_a_settings_file_of_ones_own_is_short_and_its_faults_are_told_on_one_line(tmp_path: Path) -> None:
+def test_a_settings_file_can_be_short_and_its_faults_are_reported_on_one_line(tmp_path: Path) -> None:
     home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
     good, bad, none = (tmp_path / name for name in ("good.yaml", "bad.yaml", "none.yaml"))
     good.write_text("structure: {generations: 1}\nsettings: {seed: 3, evolution: {population_size: 4}}\n")
@@ -151,7 +151,7 @@ def test_a_settings_file_of_ones_own_is_short_and_its_faults_are_told_on_one_lin
     assert "no settings in it; allowed: some of structure" in said[2].err
 
 
-def test_an_export_that_says_the_same_again_makes_no_second_record(tmp_path: Path) -> None:
+def test_an_export_with_the_same_contents_makes_no_second_record(tmp_path: Path) -> None:
     home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
     assert home.autosr("search", path, *SMALL).code == 0
     before = home.files()
@@ -167,7 +167,7 @@ def test_an_export_that_says_the_same_again_makes_no_second_record(tmp_path: Pat
     }
 
 
-def test_another_result_makes_a_record_of_its_own(tmp_path: Path) -> None:
+def test_a_different_result_makes_its_own_record(tmp_path: Path) -> None:
     home, path = Home(tmp_path / "home"), write_prompts(tmp_path / "calls.json", planted("a"))
 
     assert home.autosr("search", path, *SMALL).code == 0

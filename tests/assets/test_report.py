@@ -8,6 +8,7 @@ import pytest
 from autosr_assets.views import report as reports
 from autosr_assets.views.report import verdict
 from autosr_lib.evaluation.holdout import HoldoutCount, HoldoutSummary, PairCount, summarise_holdout
+from autosr_lib.results import summary
 from autosr_lib.search.roles import Roles
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
@@ -31,36 +32,36 @@ def page(home: Home) -> str:
     return (home.root / "exports" / "planted.html").read_text(encoding="utf-8")
 
 
-def test_every_prompt_is_told_with_its_rubrics_scores_and_figures(home: Home) -> None:
-    told = page(home)
+def test_every_prompt_is_shown_with_its_rubrics_scores_and_figures(home: Home) -> None:
+    shown = page(home)
 
     for entry in home.export("planted")["best_rubrics"]:
-        assert f"<strong>{entry['prompt_id']}</strong>" in told
-        assert all(one["text"] in told for one in entry["rubric"]["criteria"])
-        assert all(f"{score:.3f}" in told for score in entry["candidate_scores"].values() if score is not None)
-        assert f"{entry['initial_objective_score']:.3f} → {entry['objective_score']:.3f}" in told
-    assert told.index('<th scope="row">unseen</th>') < told.index('<th scope="row">touching</th>')
+        assert f"<strong>{entry['prompt_id']}</strong>" in shown
+        assert all(one["text"] in shown for one in entry["rubric"]["criteria"])
+        assert all(f"{score:.3f}" in shown for score in entry["candidate_scores"].values() if score is not None)
+        assert f"{entry['initial_objective_score']:.3f} → {entry['objective_score']:.3f}" in shown
+    assert shown.index('<th scope="row">unseen</th>') < shown.index('<th scope="row">touching</th>')
 
 
-def test_calls_are_told_by_role_with_a_line_for_probes_and_none_for_a_pool_that_is_not_there(home: Home) -> None:
-    told, totals = page(home), home.export("planted")["run_manifest"]["totals"]
+def test_calls_are_listed_by_role_with_a_line_for_probes_and_none_for_a_missing_pool(home: Home) -> None:
+    shown, totals = page(home), home.export("planted")["run_manifest"]["totals"]
 
     assert totals["probe_calls"] > 0
-    assert f'<th scope="row">probes</th><td class="n">{totals["probe_calls"]:,}</td>' in told
-    assert f'<th scope="row">judge</th><td class="n">{totals["judge_calls"]:,}</td>' in told
-    assert '<th scope="row">responder</th>' not in told
+    assert f'<th scope="row">probes</th><td class="n">{totals["probe_calls"]:,}</td>' in shown
+    assert f'<th scope="row">judge</th><td class="n">{totals["judge_calls"]:,}</td>' in shown
+    assert '<th scope="row">responder</th>' not in shown
 
 
 def test_it_is_one_file_that_runs_and_fetches_nothing(home: Home) -> None:
-    told = page(home)
+    shown = page(home)
 
-    assert "<script" not in told
-    assert "src=" not in told
-    assert "default-src 'none'" in told
-    assert "&lt;script&gt;document.title=" in told
+    assert "<script" not in shown
+    assert "src=" not in shown
+    assert "default-src 'none'" in shown
+    assert "&lt;script&gt;document.title=" in shown
 
 
-def test_it_is_written_again_from_storage_byte_for_byte(home: Home) -> None:
+def test_it_is_rewritten_from_storage_byte_for_byte(home: Home) -> None:
     path = home.root / "exports" / "planted.html"
     before = path.read_bytes()
     path.unlink()
@@ -71,7 +72,7 @@ def test_it_is_written_again_from_storage_byte_for_byte(home: Home) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_search_that_is_not_there_is_named_with_those_that_are(home: Home) -> None:
+def test_an_unknown_search_is_named_with_those_that_exist(home: Home) -> None:
     said = home.autosr("report", "plantd")
 
     assert said.code == 2
@@ -79,25 +80,25 @@ def test_a_search_that_is_not_there_is_named_with_those_that_are(home: Home) -> 
     assert "planted" in said.err
 
 
-def test_of_many_prompts_those_that_changed_most_are_told_in_full_and_all_are_in_the_table(
+def test_the_prompts_that_changed_most_are_described_in_detail_and_all_are_in_the_table(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = page(home)
-    monkeypatch.setattr(reports, "TOLD_IN_FULL", 1)
+    monkeypatch.setattr(summary, "DETAILED_PROMPTS", 1)
 
     home.autosr("report", "planted")
 
-    told = page(home)
-    assert (whole.count('<details id="prompt-'), told.count('<details id="prompt-')) == (3, 1)
+    shown = page(home)
+    assert (whole.count('<details id="prompt-'), shown.count('<details id="prompt-')) == (3, 1)
     gains = {
         entry["prompt_id"]: entry["objective_score"] - entry["initial_objective_score"]
         for entry in home.export("planted")["best_rubrics"]
     }
-    assert f"<summary><strong>{max(gains, key=lambda name: abs(gains[name]))}</strong>" in told
-    assert all(name in told.split('id="all"')[1] for name in gains)
+    assert f"<summary><strong>{max(gains, key=lambda name: abs(gains[name]))}</strong>" in shown
+    assert all(name in shown.split('id="all"')[1] for name in gains)
 
 
-def test_a_long_table_is_in_folds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_table_is_collapsed_in_parts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "FOLDED_AT", 2)
 
     home.autosr("report", "planted")
@@ -113,23 +114,23 @@ def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
 
     home.autosr("search", write_prompts(tmp_path / "failing.json", planted("good", "bad")), roles=roles)
 
-    told = (home.root / "exports" / "failing.html").read_text(encoding="utf-8")
+    shown = (home.root / "exports" / "failing.html").read_text(encoding="utf-8")
 
-    assert "1 failed" in told
-    assert "<strong>bad</strong>: " in told
+    assert "1 failed" in shown
+    assert "<strong>bad</strong>: " in shown
 
 
 @pytest.mark.parametrize(
     ("unseen", "remembered", "said"),
     [
         ((2, 1.0, 2.0), 2.0, "more than chance explains"),
-        ((2, 1.0, 1.0), 2.0, "cannot be told from chance"),
+        ((2, 1.0, 1.0), 2.0, "is not significant"),
         ((2, 2.0, 1.0), 2.0, "worse than the first ones"),
-        ((0, 0.0, 0.0), 2.0, "nothing here is free of what was remembered"),
+        ((0, 0.0, 0.0), 2.0, "no figure here is free of remembered labels"),
         ((2, 1.0, 2.0), 4.0, "visible labels alone earn as much"),
     ],
 )
-def test_the_verdict_says_no_more_than_the_unseen_pairs_show(
+def test_the_verdict_claims_no_more_than_the_unseen_pairs_show(
     unseen: tuple[int, float, float], remembered: float, said: str
 ) -> None:
     count = HoldoutCount(PairCount(4, 2.0, 3.0), PairCount(*unseen), remembered)

@@ -44,7 +44,7 @@ def test_a_run_is_shown_by_its_id_its_beginning_or_its_search(home: Home) -> Non
     assert by_place == by_beginning == before
 
 
-def test_what_differs_between_two_runs_is_told_in_settings_and_in_results(home: Home) -> None:
+def test_the_difference_between_two_runs_lists_settings_and_results(home: Home) -> None:
     told = json.loads(home.autosr("runs", "diff", "--json").out)
     said = home.autosr("runs", "diff").out
 
@@ -77,7 +77,7 @@ def test_equal_datasets_are_compared_by_what_was_held_out(home: Home, tmp_path: 
         (["diff", "calls", "nothing"], "run 'nothing' is not on record"),
     ],
 )
-def test_a_run_that_is_not_there_is_told_on_one_line(home: Home, arguments: list[str], said: str) -> None:
+def test_an_unknown_run_is_reported_on_one_line(home: Home, arguments: list[str], said: str) -> None:
     answer = home.autosr("runs", *arguments)
 
     assert answer.code == 2

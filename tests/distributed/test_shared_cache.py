@@ -44,7 +44,7 @@ def _put_many(address: str, name: str) -> None:
 
 def test_processes_that_start_at_the_same_time_create_one_table(services: Services) -> None:
     first = PostgresReplyCache(services.postgres)
-    first._do(lambda db: db.execute("DROP TABLE IF EXISTS autosr_replies"))
+    first._run(lambda db: db.execute("DROP TABLE IF EXISTS autosr_replies"))
     first.close()
     processes = [multiprocessing.Process(target=_put_many, args=(services.postgres, str(n))) for n in range(3)]
 
@@ -69,7 +69,7 @@ def test_threads_share_a_connection(cache: PostgresReplyCache) -> None:
 
 def test_a_connection_that_the_server_closed_is_opened_again(cache: PostgresReplyCache) -> None:
     cache.put("k", "v")
-    PostgresReplyCache(cache._address)._do(
+    PostgresReplyCache(cache._address)._run(
         lambda db: db.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
         )

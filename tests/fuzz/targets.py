@@ -16,7 +16,7 @@ with atheris.instrument_imports(include=["autosr_lib"]):
     from autosr_lib.llm.replies.grades import read_grades
     from autosr_lib.llm.replies.verdict import read_verdict
     from autosr_lib.storage.dataset_checks import check_prompts
-    from autosr_lib.storage.dataset_formats import READERS, read_raw
+    from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES, read_raw_dataset
 
 
 def replies(data: bytes) -> None:
@@ -33,9 +33,9 @@ def replies(data: bytes) -> None:
 
 def datasets(data: bytes) -> None:
     """Read a file; the first byte selects its format."""
-    suffix = list(READERS)[data[0] % len(READERS)] if data else ".json"
+    suffix = DATASET_SUFFIXES[data[0] % len(DATASET_SUFFIXES)] if data else ".json"
     with contextlib.suppress(DatasetError):
-        for _ in check_prompts(read_raw(io.BytesIO(data[1:]), suffix, "fuzz").prompts, 2):
+        for _ in check_prompts(read_raw_dataset(io.BytesIO(data[1:]), suffix, "fuzz").prompts, 2):
             pass
 
 

@@ -80,10 +80,10 @@ def test_with_any_protocol_the_same_kept_replies_give_the_same_scores(
     ("grading", "votes", "differs"),
     [
         ({"grading": "per_criterion", "finalist_votes": 0}, None, []),
-        ({"grading": "per_criterion"}, None, ["votes are 1, in the search 2 for visible"]),
+        ({"grading": "per_criterion"}, None, ["votes is 1, in the search 2 for visible"]),
         ({"grading": "per_criterion", "holdout_votes": 2}, 2, []),
-        ({"grading": "pooled", "finalist_votes": 0}, None, ["beside all others of its rubric"]),
-        ({"grading": "per_rubric"}, None, ["grading was per_rubric", "votes are 1"]),
+        ({"grading": "pooled", "finalist_votes": 0}, None, ["shares a request with all others of its rubric"]),
+        ({"grading": "per_rubric"}, None, ["grading was per_rubric", "votes is 1"]),
     ],
 )
 def test_in_what_use_differs_from_the_search_is_told(
@@ -106,7 +106,7 @@ def test_eval_says_in_what_it_differs_and_offline_it_does_not(by_model: Searched
 
     assert skews[0] == Rubrics.load(by_model.path).skew
     assert skews[1] is None
-    assert "otherwise than in the search" in table
+    assert "different from the search" in table
 
 
 async def test_by_default_criteria_share_requests_and_the_scores_are_those_of_the_search(by_model: Searched) -> None:
@@ -251,7 +251,7 @@ async def test_an_endpoint_that_was_away_is_asked_again_by_the_next_call(by_mode
     [
         ("not JSON", "cannot be read"),
         ("[]", "has no best_rubrics"),
-        ('{"best_rubrics": []}', "run_manifest does not say"),
+        ('{"best_rubrics": []}', "run_manifest lacks how candidates were graded"),
     ],
 )
 def test_what_is_no_export_is_refused_in_one_line(content: str, says: str, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_an_export_without_prompts_says_how_to_get_them(by_model: Searched, tmp_
     export = by_model.said()
     del export["best_rubrics"][1]["prompt"]
 
-    with pytest.raises(SettingsError, match=r"best_rubrics\[1\]\.prompt: .*writes it anew"):
+    with pytest.raises(SettingsError, match=r"best_rubrics\[1\]\.prompt: .*writes a new export"):
         Rubrics.load(written(tmp_path, export))
 
 
@@ -320,7 +320,7 @@ async def test_many_scores_leave_no_rows_of_calls_behind(by_model: Searched) -> 
 def test_the_settings_of_the_manifest_are_those_of_the_search(by_model: Searched) -> None:
     settings = SearchRunSettings.model_validate(by_model.said()["run_manifest"]["settings"])
 
-    assert Rubrics.load(by_model.path).exported.settings == settings
+    assert Rubrics.load(by_model.path).export.settings == settings
 
 
 def written(folder: Path, export: Any) -> Path:

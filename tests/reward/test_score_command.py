@@ -49,29 +49,27 @@ def score(home: Searched, *arguments: str | Path) -> CommandResult:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_a_file_comes_back_with_scores_and_grades_and_all_that_it_had(
+def test_scoring_adds_scores_and_grades_and_keeps_all_other_columns(
     suffix: str, by_model: Searched, tmp_path: Path
 ) -> None:
     rows = rows_for(by_model)
-    given = write(tmp_path / f"in{suffix}", rows)
+    responses = write(tmp_path / f"in{suffix}", rows)
 
-    said = score(by_model, given)
+    result = score(by_model, responses)
 
-    found = read(tmp_path / f"in.scored{suffix}")
-    assert said.code == 0, said.err
-    assert "6 of 6 rows are scored; 6 responses graded now; 0 before" in said.out
-    assert [{name: row[name] for name in rows[0]} for row in found] == rows
-    for row in found:
+    scored = read(tmp_path / f"in.scored{suffix}")
+    assert result.code == 0, result.err
+    assert "6 of 6 rows are scored; 6 responses graded now; 0 before" in result.out
+    assert [{name: row[name] for name in rows[0]} for row in scored] == rows
+    for row in scored:
         assert 0 <= row["score"] <= 1
         assert row["ungraded"] == 0
         assert row["grades"][0]["reasons"] == ["seen"]
-        assert row["score"] == pytest.approx(sum(one["weight"] * one["grade"] for one in row["grades"]))
+        assert row["score"] == pytest.approx(sum(grade["weight"] * grade["grade"] for grade in row["grades"]))
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_what_is_scored_already_is_not_asked_again_and_what_is_new_is(
-    suffix: str, by_model: Searched, tmp_path: Path
-) -> None:
+def test_only_new_responses_are_graded_by_a_second_run(suffix: str, by_model: Searched, tmp_path: Path) -> None:
     with ModelServer() as server:
         options = ("--output", tmp_path / f"out{suffix}", "--base-url", server.base_url, "--votes", "1")
         score(by_model, write(tmp_path / f"in{suffix}", rows_for(by_model, 4)), *options)
@@ -86,32 +84,30 @@ def test_what_is_scored_already_is_not_asked_again_and_what_is_new_is(
         assert (again.code, more.code) == (0, 0), again.err + more.err
         assert sent_again == sent > 0
         assert "0 responses graded now; 4 before" in again.out
-        assert "1 responses graded now; 4 before" in more.out
+        assert "1 response graded now; 4 before" in more.out
         assert read(tmp_path / f"out{suffix}")[:4] == first
 
 
-def test_a_budget_that_is_spent_ends_it_with_what_is_done_and_the_same_command_goes_on(
-    by_model: Searched, tmp_path: Path
-) -> None:
-    given = write(tmp_path / "in.jsonl", rows_for(by_model, 8))
+def test_a_spent_budget_ends_the_run_and_the_same_command_continues(by_model: Searched, tmp_path: Path) -> None:
+    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 8))
     with ModelServer() as server:
         options = ("--base-url", server.base_url, "--max-concurrency", "1")
 
-        short = score(by_model, given, *options, "--max-calls", "3")
+        short = score(by_model, responses, *options, "--max-calls", "3")
         done = sum(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
-        rest = score(by_model, given, *options)
+        rest = score(by_model, responses, *options)
 
         assert short.code == 3
         assert f"{done} of 8 rows are scored" in short.out
-        assert f"{8 - done} rows were not asked: max_calls of the run is 3" in short.out
+        assert f"{8 - done} rows not graded: max_calls of the run is 3" in short.out
         assert 0 < done < 8
         assert rest.code == 0, rest.err
         assert f"{8 - done} responses graded now; {done} before" in rest.out
 
 
-def test_a_killed_run_loses_nothing_that_it_had(by_model: Searched, tmp_path: Path) -> None:
-    given = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
-    score(by_model, given)
+def test_a_killed_run_loses_no_finished_score(by_model: Searched, tmp_path: Path) -> None:
+    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
+    score(by_model, responses)
     whole = read(tmp_path / "in.scored.jsonl")
     kept = [
         {name: row[name] for name in ("prompt_id", "response", "score", "ungraded", "grades", "scored_by")}
@@ -121,102 +117,104 @@ def test_a_killed_run_loses_nothing_that_it_had(by_model: Searched, tmp_path: Pa
     journal = tmp_path / "in.scored.jsonl.journal.jsonl"
     journal.write_text("".join(json.dumps(row) + "\n" for row in kept[:2]) + json.dumps(kept[2])[:40])
 
-    said = score(by_model, given)
+    result = score(by_model, responses)
 
-    assert "1 responses graded now; 2 before" in said.out
+    assert "1 response graded now; 2 before" in result.out
     assert read(tmp_path / "in.scored.jsonl") == whole
     assert not journal.exists()
 
 
-def test_an_unscored_response_is_null_counted_and_asked_again(by_model: Searched, tmp_path: Path) -> None:
-    given = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
+def test_an_unscored_response_is_null_and_counted_and_graded_again_by_the_next_run(
+    by_model: Searched, tmp_path: Path
+) -> None:
+    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
     unreadable = {"is": True}
 
     def script(number: int, body: dict[str, Any]) -> Fault | None:
         return Says("no idea") if unreadable["is"] and "number 1" in user_text(body) else None
 
     with ModelServer(faults=script) as server:
-        first = score(by_model, given, "--base-url", server.base_url)
+        first = score(by_model, responses, "--base-url", server.base_url)
         scores = [row["score"] for row in read(tmp_path / "in.scored.jsonl")]
         unreadable["is"] = False
-        second = score(by_model, given, "--base-url", server.base_url)
+        second = score(by_model, responses, "--base-url", server.base_url)
 
-    assert [one is None for one in scores] == [False, True, False]
-    assert "1 unscored, and asked again next time" in first.out
-    assert "1 responses graded now; 2 before" in second.out
+    assert [score is None for score in scores] == [False, True, False]
+    assert "1 unscored, to be graded again by the next run" in first.out
+    assert "1 response graded now; 2 before" in second.out
     assert all(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
 
 
-def test_an_endpoint_that_is_away_is_told_in_one_line(by_model: Searched, tmp_path: Path) -> None:
-    given = write(tmp_path / "in.jsonl", rows_for(by_model, 2))
+def test_an_endpoint_that_refuses_requests_is_reported_without_a_traceback(by_model: Searched, tmp_path: Path) -> None:
+    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 2))
     with ModelServer(faults=lambda *_: Status(401, "no such key")) as server:
-        said = score(by_model, given, "--base-url", server.base_url)
+        result = score(by_model, responses, "--base-url", server.base_url)
 
-    assert said.code == 3
-    assert "2 rows were not asked" in said.out
-    assert "Traceback" not in said.err
+    assert result.code == 3
+    assert "2 rows not graded" in result.out
+    assert "Traceback" not in result.err
 
 
-def test_unknown_prompts_are_named_and_nothing_is_asked(by_model: Searched, tmp_path: Path) -> None:
+def test_unknown_prompts_are_named_and_nothing_is_graded(by_model: Searched, tmp_path: Path) -> None:
     rows = [*rows_for(by_model, 2), {"prompt_id": "nobody", "response": "x"}, {"prompt_id": "noone", "response": "x"}]
-    given = write(tmp_path / "in.jsonl", rows)
+    responses = write(tmp_path / "in.jsonl", rows)
 
-    refused = score(by_model, given)
-    skipped = score(by_model, given, "--skip-unknown")
+    refused = score(by_model, responses)
+    skipped = score(by_model, responses, "--skip-unknown")
 
     assert refused.code == 2
     assert "has no rubric for prompt_id 'nobody'; has no rubric for prompt_id 'noone'" in refused.err
     assert skipped.code == 0
-    assert "2 skipped, whose prompt has no rubric" in skipped.out
+    assert "2 skipped because their prompt has no rubric" in skipped.out
     assert [row["score"] is None for row in read(tmp_path / "in.scored.jsonl")] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.jsonl", '{"prompt_id": "p"}\n', "row 1: response is missing"),
-        ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "row 1: prompt_id is 3; must be text"),
+        ("a.jsonl", '{"prompt_id": "p"}\n', "line 1: response is missing"),
+        ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "line 1: prompt_id is 3; must be text"),
         ("a.jsonl", '{"prompt_id": "p", "response": "x", "score": 1}\n', "score is a column that scoring adds"),
-        ("a.jsonl", "[1]\n", "line 1: a list of 1 is no object"),
+        ("a.jsonl", "[1]\n", "line 1: a list of 1 is not an object"),
         ("a.jsonl", "", "holds no rows"),
-        ("a.csv", "prompt_id,response\na\n", "more or fewer cells than the header"),
+        ("a.csv", "prompt_id,response\na\n", "row 2: has 1 cell, the header has 2"),
         ("a.parquet", "no", "cannot be read"),
         ("a.txt", "no", ".txt suffix; allowed are .jsonl, .ndjson, .csv, .parquet"),
     ],
 )
-def test_a_faulty_file_is_refused_with_its_place(
+def test_a_faulty_file_is_refused_with_the_location_of_the_fault(
     name: str, content: str, says: str, by_model: Searched, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(content)
 
-    said = score(by_model, tmp_path / name)
+    result = score(by_model, tmp_path / name)
 
-    assert said.code == 2
-    assert says in said.err
-    assert said.err.count("\n") == 1
+    assert result.code == 2
+    assert says in result.err
+    assert result.err.count("\n") == 1
 
 
-def test_equal_responses_are_asked_once(by_model: Searched, tmp_path: Path) -> None:
+def test_equal_responses_are_graded_once(by_model: Searched, tmp_path: Path) -> None:
     row = rows_for(by_model, 1)[0]
-    given = write(tmp_path / "in.jsonl", [{**row, "id": i} for i in range(5)])
+    responses = write(tmp_path / "in.jsonl", [{**row, "id": i} for i in range(5)])
 
-    said = score(by_model, given)
+    result = score(by_model, responses)
 
-    assert "5 of 5 rows are scored; 1 responses graded now" in said.out
+    assert "5 of 5 rows are scored; 1 response graded now" in result.out
 
 
 def test_offline_rubrics_score_without_a_key(offline: Searched, tmp_path: Path) -> None:
-    said = score(offline, write(tmp_path / "in.csv", rows_for(offline)))
+    result = score(offline, write(tmp_path / "in.csv", rows_for(offline)))
 
-    assert said.code == 0, said.err
-    assert "6 of 6 rows are scored" in said.out
+    assert result.code == 0, result.err
+    assert "6 of 6 rows are scored" in result.out
 
 
 @pytest.mark.parametrize("shape", ["points", "verifiers"])
-def test_rubrics_are_written_in_the_shapes_of_others(shape: str, offline: Searched, tmp_path: Path) -> None:
-    said = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "out"), "--shape", shape)
+def test_rubrics_are_exported_in_other_shapes(shape: str, offline: Searched, tmp_path: Path) -> None:
+    result = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "out"), "--shape", shape)
     refused = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "x"), "--shape", "circle")
 
-    assert said.code == 0, said.err
-    assert said.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics are in ")
+    assert result.code == 0, result.err
+    assert result.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics written to ")
     assert (refused.code, refused.err) == (2, "autosr: shape is 'circle'; must be one of points, verifiers\n")

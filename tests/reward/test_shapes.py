@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from autosr_lib.domain.rubric import Criterion, Rubric
-from autosr_lib.reward.exported import Which, read_export
-from autosr_lib.reward.shapes import Shape, verifiers_criteria, whole_text, write_shape
+from autosr_lib.reward.search_export import RubricChoice, read_export
+from autosr_lib.reward.shapes import Shape, criterion_text, verifiers_criteria, write_shape
 from tests.reward.searched import Searched
 
 
 def test_points_are_whole_the_heaviest_is_ten_and_nobody_is_lost(by_model: Searched, tmp_path: Path) -> None:
     exported = read_export(by_model.path)
 
-    count = write_shape(exported, Which.RUBRIC, Shape.POINTS, tmp_path / "points.jsonl")
+    count = write_shape(exported, RubricChoice.RUBRIC, Shape.POINTS, tmp_path / "points.jsonl")
 
     lines = [json.loads(line) for line in (tmp_path / "points.jsonl").read_text().splitlines()]
     assert [line["prompt_id"] for line in lines] == list(exported.entries)
@@ -38,13 +38,13 @@ def test_a_criterion_is_told_whole() -> None:
         negative_examples=("y",),
     )
 
-    assert whole_text(criterion) == "Is clear.\nCheck: names it\nGood: x\nBad: y"
+    assert criterion_text(criterion) == "Is clear.\nCheck: names it\nGood: x\nBad: y"
 
 
 def test_verifiers_gets_a_file_a_prompt_whose_weights_sum_to_one(by_model: Searched, tmp_path: Path) -> None:
     exported = read_export(by_model.path)
 
-    count = write_shape(exported, Which.MEASURED, Shape.VERIFIERS, tmp_path)
+    count = write_shape(exported, RubricChoice.MEASURED, Shape.VERIFIERS, tmp_path)
 
     files = sorted(tmp_path.glob("*.json"))
     assert len(files) == count == len(exported.entries)
@@ -58,7 +58,7 @@ def test_verifiers_gets_a_file_a_prompt_whose_weights_sum_to_one(by_model: Searc
 def test_the_real_verifiers_reads_the_files(by_model: Searched, tmp_path: Path) -> None:
     rubric_judge = pytest.importorskip("verifiers.v1.judges.rubric")
     exported = read_export(by_model.path)
-    write_shape(exported, Which.RUBRIC, Shape.VERIFIERS, tmp_path)
+    write_shape(exported, RubricChoice.RUBRIC, Shape.VERIFIERS, tmp_path)
 
     read = {file.stem: rubric_judge.load_criteria(file) for file in tmp_path.glob("*.json")}
 

@@ -50,9 +50,9 @@ def test_trl_gets_a_reward_a_completion_and_none_for_what_is_unscored(unreadable
         log_metric=logged.__setitem__,
     )  # fmt: skip
 
-    assert given[0] == given[2] == pytest.approx(score_of(unreadable.anew(), first, "One."))
+    assert given[0] == given[2] == pytest.approx(score_of(unreadable.with_new_client(), first, "One."))
     assert given[1] is None
-    assert given[3] == pytest.approx(score_of(unreadable.anew(), second, "One."))
+    assert given[3] == pytest.approx(score_of(unreadable.with_new_client(), second, "One."))
     assert logged == pytest.approx({"rubric/unscored": 0.25, "rubric/ungraded": 0.25})
     assert reward.__name__ == "rubric"
 
@@ -129,11 +129,12 @@ def test_verl_gets_a_score_with_what_was_ungraded(by_model: Searched) -> None:
 def test_verl_raises_for_what_is_unscored_unless_it_is_told_what_is_to_stand_for_it(
     unreadable: Rubrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verl, "_loaded", lambda _: unreadable)
+    monkeypatch.setattr(verl, "_load", lambda _: unreadable)
     call = {"data_source": "mine", "solution_str": SILENT, "ground_truth": unreadable.prompt_ids[0], "rubrics": "x"}
 
     with pytest.raises(
-        RoleError, match="is unscored: 100% of the rubric's weight has no grade; allowed: reward_kwargs"
+        RoleError,
+        match="is unscored: 100% of the rubric's weight has no grade; to use a number for such responses, set reward_kwargs",
     ):
         asyncio.run(verl.compute_score_async(**call))
     told = asyncio.run(verl.compute_score_async(**call, unscored=0.25))
@@ -189,7 +190,7 @@ def test_the_real_verifiers_rewards_a_reply_and_records_an_error_for_one_that_is
 ) -> None:
     vf = pytest.importorskip("verifiers.v1")
     monkeypatch.setenv("AUTOSR_RUBRICS", "the one of the test")
-    monkeypatch.setattr(verifiers, "_loaded", lambda _: unreadable)
+    monkeypatch.setattr(verifiers, "_load", lambda _: unreadable)
     prompt_id = unreadable.prompt_ids[0]
     plugged = vf.TaskConfig(rewards={"rubric": {"fn": "autosr_lib.reward.verifiers:reward", "weight": 2.0}})
     task = vf.Task(vf.TaskData(id=prompt_id, prompt="…"), plugged)
@@ -203,7 +204,7 @@ def test_the_real_verifiers_rewards_a_reply_and_records_an_error_for_one_that_is
     with pytest.raises(vf.TaskError, match="is unscored"):
         asyncio.run(task.score(bad))
 
-    assert good.rewards["rubric"].score == pytest.approx(score_of(unreadable.anew(), prompt_id, "One."))
+    assert good.rewards["rubric"].score == pytest.approx(score_of(unreadable.with_new_client(), prompt_id, "One."))
     assert good.metrics["rubric/ungraded"] == 0
     assert bad.rewards["rubric"] is None
 

@@ -17,8 +17,8 @@ from autosr_lib.search.context import SearchContext
 from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode, SearchSettings
 from autosr_lib.search.state import SearchState
-from autosr_lib.storage.rows import population_table, read_state
-from autosr_lib.storage.tables import Status
+from autosr_lib.storage.tables.columns import Status
+from autosr_lib.storage.tables.population import population_table, read_state
 from tests.fakes import delayed_roles, fake_roles
 from tests.worlds import context_of, planted_prompt, preferences_of, run, search_prompt, search_settings
 

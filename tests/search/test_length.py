@@ -12,7 +12,6 @@ from autosr_lib.search.length import LengthReport, find_length_bias
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.search import start_search
 from autosr_lib.search.settings import InitializerStrategy
-from autosr_lib.storage.rows import Row
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
 from tests.worlds import context_of, search_settings
 
@@ -65,6 +64,4 @@ def test_length_is_no_fault_if_longer_responses_are_better() -> None:
     ],
 )
 def test_the_fault_names_what_follows_the_length(score: bool, criteria: list[str], fault: str | None) -> None:
-    row: Row = {"score_follows_length": score, "criteria_follow_length": criteria}
-
-    assert length_fault(row) == fault
+    assert length_fault(score_follows_length=score, criteria_follow_length=tuple(criteria)) == fault

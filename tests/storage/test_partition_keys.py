@@ -1,4 +1,4 @@
-"""Every prompt id has a partition key that Dagster takes."""
+"""Every prompt id has a partition key that Dagster accepts."""
 
 import pytest
 from dagster._core.definitions.partitions.utils.base import raise_error_on_invalid_partition_key_substring
@@ -11,12 +11,12 @@ IDS = st.text(st.characters() | st.sampled_from(".%\n\t "), min_size=1)
 
 
 @given(IDS)
-def test_the_prompt_id_comes_back_from_its_key(prompt_id: str) -> None:
+def test_a_prompt_id_is_read_back_from_its_key(prompt_id: str) -> None:
     assert prompt_id_of(partition_key(prompt_id)) == prompt_id
 
 
 @given(IDS, IDS)
-def test_dagster_takes_every_key_and_a_range_of_two_can_be_read(first: str, last: str) -> None:
+def test_dagster_accepts_every_key_and_can_split_a_range_of_two(first: str, last: str) -> None:
     keys = [partition_key(first), partition_key(last)]
 
     raise_error_on_invalid_partition_key_substring(keys)

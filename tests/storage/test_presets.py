@@ -1,3 +1,5 @@
+"""Preset rubrics are read from files and from earlier exports."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ def presets_from(path: Path | None) -> InitializerSettings:
     )
 
 
-def written(folder: Path, content: Any) -> Path:
+def write_presets(folder: Path, content: Any) -> Path:
     path = folder / "presets.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path
@@ -30,39 +32,39 @@ def test_without_the_strategy_no_file_is_read() -> None:
     assert read_presets(settings) == {}
 
 
-def test_rubrics_are_read_by_prompt_id_with_or_without_the_word_criteria(tmp_path: Path) -> None:
-    path = written(tmp_path, {"p1": {"criteria": [CRITERION]}, "__default__": [CRITERION]})
+def test_rubrics_are_read_by_prompt_id_with_or_without_the_key_criteria(tmp_path: Path) -> None:
+    path = write_presets(tmp_path, {"p1": {"criteria": [CRITERION]}, "__default__": [CRITERION]})
 
-    found = read_presets(presets_from(path))
+    rubrics = read_presets(presets_from(path))
 
-    assert {name: rubric.criteria[0].text for name, rubric in found.items()} == {
+    assert {name: rubric.criteria[0].text for name, rubric in rubrics.items()} == {
         "p1": CRITERION["text"],
         "__default__": CRITERION["text"],
     }
 
 
-def test_an_earlier_output_is_a_preset(tmp_path: Path) -> None:
+def test_an_earlier_export_can_be_a_preset(tmp_path: Path) -> None:
     output = {"best_rubrics": [{"prompt_id": "p1", "rubric": {"criteria": [CRITERION]}, "best_candidate_id": "c"}]}
 
-    found = read_presets(presets_from(written(tmp_path, output)))
+    rubrics = read_presets(presets_from(write_presets(tmp_path, output)))
 
-    assert found["p1"].criteria[0].criterion_id == "c1"
+    assert rubrics["p1"].criteria[0].criterion_id == "c1"
 
 
-def test_a_rubric_cannot_bring_a_protocol_of_grading(tmp_path: Path) -> None:
+def test_a_grading_protocol_in_a_rubric_is_ignored(tmp_path: Path) -> None:
     rubric = {"criteria": [{**CRITERION, "grading_protocol": {"num_votes": 99}}], "grading_protocol": {"scale": 100}}
 
-    found = read_presets(presets_from(written(tmp_path, {"p1": rubric})))
+    rubrics = read_presets(presets_from(write_presets(tmp_path, {"p1": rubric})))
 
-    assert found["p1"] == Rubric(criteria=(Criterion(**CRITERION),))
+    assert rubrics["p1"] == Rubric(criteria=(Criterion(**CRITERION),))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "presets.json"),
         ("[1]", "a list of 1 is not rubrics"),
-        ({"p1": 3}, "p1: 3 is no rubric"),
+        ({"p1": 3}, "p1: 3 is not a rubric"),
         ({"p1": {"criteria": []}}, "p1.criteria"),
         ({"p1": {"criteria": [{"criterion_id": "", "text": "x"}]}}, "p1.criteria[0].criterion_id"),
         ({"p1": {"criteria": [{**CRITERION, "weight": -1}]}}, "p1.criteria[0].weight"),
@@ -70,12 +72,12 @@ def test_a_rubric_cannot_bring_a_protocol_of_grading(tmp_path: Path) -> None:
         ({"p1": {"criteria": [CRITERION, CRITERION]}}, "repeat"),
     ],
 )
-def test_what_is_no_rubric_is_refused_with_its_place(tmp_path: Path, content: Any, said: str) -> None:
-    with pytest.raises(SettingsError) as told:
-        read_presets(presets_from(written(tmp_path, content)))
+def test_a_value_that_is_not_a_rubric_is_refused_with_its_location(tmp_path: Path, content: Any, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_presets(presets_from(write_presets(tmp_path, content)))
 
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", [None, Path("/no/such/file.json")])

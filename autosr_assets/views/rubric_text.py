@@ -1,0 +1,80 @@
+"""Rubrics, scores and lineages as text, for metadata, the report and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from autosr_assets.views.lineage import Step, lineage_tree
+
+if TYPE_CHECKING:  # the command line prints without loading pyarrow and the search
+    from autosr_lib.search.population import Ancestor
+    from autosr_lib.storage.tables.best_rubrics import CandidateScore
+    from autosr_lib.storage.tables.structs import CriterionRow
+
+
+def heaviest_first(criteria: Iterable[CriterionRow]) -> list[CriterionRow]:
+    """Return the criteria sorted by weight, the heaviest first."""
+    return sorted(criteria, key=lambda criterion: -criterion.weight)
+
+
+def best_scores_first(scores: Iterable[CandidateScore]) -> list[CandidateScore]:
+    """Return candidates sorted by score, the best first and the unscored last.
+
+    >>> from autosr_lib.storage.tables.best_rubrics import CandidateScore
+    >>> scores = [CandidateScore("a", None, False), CandidateScore("b", 0.5, False), CandidateScore("c", 0.75, True)]
+    >>> [score.candidate_id for score in best_scores_first(scores)]
+    ['c', 'b', 'a']
+    """
+    return sorted(scores, key=lambda score: -(-1 if score.score is None else score.score))
+
+
+def score_text(score: float | None) -> str:
+    """Return a score as text.
+
+    >>> score_text(0.75), score_text(None)
+    ('0.750', 'unscored')
+    """
+    return "unscored" if score is None else f"{score:.3f}"
+
+
+def criterion_text(criterion: CriterionRow) -> str:
+    """Return a criterion's statement, followed by its measure where the statement does not name it."""
+    measure = shown_measure(criterion)
+    return f"{criterion.text} ({measure})" if measure else criterion.text
+
+
+def shown_measure(criterion: CriterionRow) -> str:
+    """Return a criterion's measure, or an empty text where it has none or its statement names it already."""
+    measure = criterion.measure or ""
+    return "" if measure in criterion.text else measure
+
+
+def rubric_markdown(criteria: Iterable[CriterionRow]) -> str:
+    """Return a rubric as a table in markdown, the heaviest criterion first."""
+    lines = [
+        f"| {criterion.weight:.0%} | {cell(criterion_text(criterion))} |" for criterion in heaviest_first(criteria)
+    ]
+    return "\n".join(["| weight | criterion |", "|---:|---|", *lines])
+
+
+def lineage_markdown(ancestors: Iterable[Ancestor]) -> str:
+    """Return a lineage as nested lists in markdown, each rubric below the parent that it was made from."""
+
+    def lines(steps: Iterable[Step], depth: int) -> Iterator[str]:
+        for step in steps:
+            yield f"{'  ' * depth}- {step.text}"
+            yield from lines(step.children, depth + 1)
+
+    return "\n".join(lines(lineage_tree(ancestors), 0))
+
+
+def cell(text: str, width: int = 1000) -> str:
+    r"""Return a text as one cell of a markdown table: without markup, and cut off at `width` characters.
+
+    >>> print(cell("a | <b>"))
+    a \| &lt;b>
+    """
+    plain = " ".join(text.split())
+    plain = plain if len(plain) <= width else plain[: width - 1] + "…"
+    return plain.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
