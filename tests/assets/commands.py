@@ -124,13 +124,8 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> str:
 
 
 def dataset_table(prompts: Sequence[Prompt], withdrawn: Sequence[Prompt] = ()) -> pa.Table:
-<<<<<<< HEAD
     """Return these prompts as rows of the stored dataset."""
-    return pa.Table.from_batches(dataset_batches(prompts, withdrawn))
-=======
-    """Return these prompts as the stored dataset has them."""
     return pa.Table.from_batches(prompt_batches(prompts, withdrawn))
->>>>>>> main
 
 
 def planted(*ids: str, candidates: int = 8) -> list[Prompt]:
