@@ -1,4 +1,4 @@
-"""What it takes to evaluate a rubric from the grade bank: 8 criteria, 16 candidates, 120 pairs.
+"""Measures how long it takes to evaluate a rubric from the grade bank: 8 criteria, 16 candidates, 120 pairs.
 
 Run `python -m benchmarks.evaluate_speed`.
 """
@@ -22,8 +22,8 @@ from benchmarks.measuring import describe_machine
 CRITERIA, CANDIDATES = 8, 16
 
 
-def case_of() -> PreparedPrompt:
-    """Return a prompt of 16 ranked candidates, whose 120 pairs are all known."""
+def prepared_prompt() -> PreparedPrompt:
+    """Return a prompt of 16 ranked candidates with 120 ordered pairs."""
     candidates = tuple(
         Candidate(candidate_id=f"c{n}", text=f"text {n}", source="", metadata={"rank": n + 1})
         for n in range(CANDIDATES)
@@ -34,8 +34,8 @@ def case_of() -> PreparedPrompt:
         for j in range(i + 1, CANDIDATES)
     )
     prompt = Prompt(prompt_id="p", prompt="Explain rain.", candidates=candidates)
-    known = PromptPreferences(JudgeSetting.RANK, pairs, 0, 0)
-    return PreparedPrompt.of(prompt, known, HoldoutSettings(holdout_fraction=0), ObjectiveSettings())
+    preferences = PromptPreferences(JudgeSetting.RANK, pairs, 0, 0)
+    return PreparedPrompt.of(prompt, preferences, HoldoutSettings(holdout_fraction=0), ObjectiveSettings())
 
 
 def bank_of(criteria: list[Criterion]) -> GradeBank:
@@ -44,9 +44,9 @@ def bank_of(criteria: list[Criterion]) -> GradeBank:
     bank = GradeBank(CANDIDATES, 1).with_criteria(criteria, ("", [""] * CANDIDATES))
     grades = rng.integers(0, 11, (len(criteria), CANDIDATES)) / 10
     return bank.with_entries(
-        BankEntry(criterion.key, place, 0, float(grades[row, place]))
+        BankEntry(criterion.key, position, 0, float(grades[row, position]))
         for row, criterion in enumerate(criteria)
-        for place in range(CANDIDATES)
+        for position in range(CANDIDATES)
     )
 
 
@@ -54,12 +54,12 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
-    asked = parser.parse_args()
-    case, rng = case_of(), np.random.default_rng(3)
+    options = parser.parse_args()
+    prepared, rng = prepared_prompt(), np.random.default_rng(3)
     criteria = [Criterion(criterion_id=f"c{n}", text=f"Point {n}.", weight=1) for n in range(4 * CRITERIA)]
-    graded = GradedPrompt(bank_of(criteria), case, (0,), Aggregate.MEAN)
-    print(f"{describe_machine()}; median of {asked.rounds} rounds\n")
-    print("| rubrics in a batch | CPU microseconds a rubric, median |\n|---|---|")
+    graded = GradedPrompt(bank_of(criteria), prepared, (0,), Aggregate.MEAN)
+    print(f"{describe_machine()}; median of {options.rounds} rounds\n")
+    print("| rubrics in a batch | CPU microseconds per rubric, median |\n|---|---|")
     for size in (1, 8, 64, 512):
         rubrics = [
             Rubric(
@@ -71,7 +71,7 @@ def main() -> None:
             for _ in range(size)
         ]
         times = []
-        for _ in range(asked.rounds):
+        for _ in range(options.rounds):
             started = time.process_time()
             graded.evaluate(rubrics)
             times.append((time.process_time() - started) / size)

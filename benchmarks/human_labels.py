@@ -1,8 +1,8 @@
-"""Measures on human-labelled datasets whether searched rubrics order responses that nothing has looked at.
+"""Measures on human-labelled datasets whether searched rubrics order hidden responses.
 
-Every prompt is searched offline several times, each time with other candidates hidden. Beside the two held-out figures
-(pairs of two hidden candidates, and pairs that touch one) stands the same with the labels shuffled inside each prompt:
-what is gained there is gained by remembering labels, not by knowing what is good.
+Every prompt is searched offline several times, each time with different candidates hidden. Both held-out figures (pairs of
+two hidden candidates, and pairs that touch one) are also measured with the labels shuffled inside each prompt: a gain
+there comes from remembering labels, not from recognising quality.
 
 Run `python -m benchmarks.human_labels DATASET.json …`.
 """
@@ -29,37 +29,37 @@ from benchmarks.prompt_search import search_prompt
 SEED = 7
 
 
-def shuffled(prompt: Prompt) -> Prompt:
-    """Return the prompt with its labels dealt out anew."""
+def with_shuffled_labels(prompt: Prompt) -> Prompt:
+    """Return the prompt with its labels shuffled among its candidates."""
     labels = [candidate.metadata for candidate in prompt.candidates]
     random.Random(f"{SEED} {prompt.prompt_id}").shuffle(labels)
-    dealt = zip(prompt.candidates, labels, strict=True)
-    return prompt.model_copy(update={"candidates": tuple(c.model_copy(update={"metadata": m}) for c, m in dealt)})
+    relabelled = zip(prompt.candidates, labels, strict=True)
+    return prompt.model_copy(update={"candidates": tuple(c.model_copy(update={"metadata": m}) for c, m in relabelled)})
 
 
 def search(path: str, fraction: float, seed: int, *, is_shuffled: bool) -> list[HoldoutCount]:
-    """Return what was held out of every prompt, and what the first and the best rubric earned on it."""
+    """Return the held-out pairs of every prompt, with the credit of the initial and the best rubric."""
     return asyncio.run(_search(path, HoldoutSettings(holdout_fraction=fraction, holdout_seed=seed), is_shuffled))
 
 
 async def _search(path: str, holdout: HoldoutSettings, is_shuffled: bool) -> list[HoldoutCount]:
     roles, settings, counts = heuristic_roles(SEED), SearchSettings(), []
     for labelled in read_dataset(path).prompts:
-        prompt = shuffled(labelled) if is_shuffled else labelled
+        prompt = with_shuffled_labels(labelled) if is_shuffled else labelled
         preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
         prepared = PreparedPrompt.of(prompt, preferences, holdout, settings.objective)
-        _, found = await search_prompt(SearchContext(prepared, roles, settings, Structure()))
-        counts.append(found.holdout)
+        _, conclusion = await search_prompt(SearchContext(prepared, roles, settings, Structure()))
+        counts.append(conclusion.holdout)
     return counts
 
 
-def line(name: str, fraction: float, labels: str, counts: Sequence[HoldoutCount]) -> str:
+def table_row(name: str, fraction: float, labels: str, counts: Sequence[HoldoutCount]) -> str:
     """Return a row of the table."""
     summary = summarise_holdout(counts)
     if summary is None:
         return f"| {name} | {fraction:.0%} | {labels} | nothing is held out | | | |"
 
-    def way(pairs: PairSummary | None) -> str:
+    def cells(pairs: PairSummary | None) -> str:
         return (
             "none | "
             if pairs is None
@@ -67,7 +67,7 @@ def line(name: str, fraction: float, labels: str, counts: Sequence[HoldoutCount]
         )
 
     return (
-        f"| {name} | {fraction:.0%} | {labels} | {way(summary.unseen)} | {way(summary.touching)} "
+        f"| {name} | {fraction:.0%} | {labels} | {cells(summary.unseen)} | {cells(summary.touching)} "
         f"| {summary.remembered:.1%} |"
     )
 
@@ -79,15 +79,15 @@ def main() -> None:
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.25, 0.5])
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     parser.add_argument("--processes", type=int, default=2)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print("| dataset | hidden | labels | unseen pairs | gain | pairs touching a hidden one | gain | labels alone |")
     print("|---|---|---|---|---|---|---|---|")
-    with ProcessPoolExecutor(asked.processes) as pool:
-        for path, fraction, is_shuffled in product(asked.datasets, asked.fractions, (False, True)):
-            runs = [pool.submit(search, path, fraction, seed, is_shuffled=is_shuffled) for seed in asked.seeds]
-            # The runs over one prompt are one draw of the bootstrap each, so the interval is a little too narrow.
+    with ProcessPoolExecutor(options.processes) as pool:
+        for path, fraction, is_shuffled in product(options.datasets, options.fractions, (False, True)):
+            runs = [pool.submit(search, path, fraction, seed, is_shuffled=is_shuffled) for seed in options.seeds]
+            # The bootstrap treats several runs of one prompt as independent, so the intervals are slightly too narrow.
             counts = [count for run in runs for count in run.result()]
-            print(line(Path(path).stem, fraction, "shuffled" if is_shuffled else "true", counts), flush=True)
+            print(table_row(Path(path).stem, fraction, "shuffled" if is_shuffled else "true", counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Compares ways to search on planted worlds: true tail accuracy against calls, as a table and a plot.
+"""Compares search configurations on planted worlds: true tail accuracy against calls, as a table and a plot.
 
-Run `python -m benchmarks.planted --worlds 40 --out benchmarks/results`. Seeds start at `--first-seed`: choose defaults on
-some and report them on others.
+Run `python -m benchmarks.planted --worlds 40 --out benchmarks/results`. Seeds start at `--first-seed`: choose defaults
+on some seeds and report results on others.
 """
 
 import argparse
@@ -16,15 +16,15 @@ from benchmarks.planted_baselines import baselines
 from benchmarks.planted_configurations import configurations
 from benchmarks.planted_plot import plot
 from benchmarks.planted_roles import PlantedRoles
-from benchmarks.planted_search import Configuration, run
+from benchmarks.planted_search import Configuration, search_world
 from benchmarks.planted_world import World, WorldSettings, accuracy_of_weights
 
 YARDSTICK = "fit over all, 1 vote"
 RESAMPLES = 2000
 
 
-class Measured(NamedTuple):
-    """One way to search over some worlds, in the order of their seeds."""
+class Measurement(NamedTuple):
+    """The results of one search configuration or yardstick over some worlds, in the order of their seeds."""
 
     name: str
     is_baseline: bool
@@ -32,36 +32,36 @@ class Measured(NamedTuple):
     calls: list[int]
 
 
-def measure_baselines(worlds: Sequence[World]) -> list[Measured]:
-    """Return the yardsticks on these worlds."""
-    found: dict[str, Measured] = {}
+def measure_baselines(worlds: Sequence[World]) -> list[Measurement]:
+    """Return the results of the yardsticks on these worlds."""
+    by_name: dict[str, Measurement] = {}
     for world in worlds:
         for name, (weights, calls) in baselines(world).items():
-            row = found.setdefault(name, Measured(name, True, [], []))
+            row = by_name.setdefault(name, Measurement(name, True, [], []))
             row.accuracy.append(accuracy_of_weights(world.fresh, weights))
             row.calls.append(calls)
-    return list(found.values())
+    return list(by_name.values())
 
 
-async def measure(configuration: Configuration, worlds: Sequence[World]) -> Measured:
-    """Return what a configuration comes to on these worlds."""
-    row = Measured(configuration.name, False, [], [])
+async def measure(configuration: Configuration, worlds: Sequence[World]) -> Measurement:
+    """Return the results of a search configuration on these worlds."""
+    row = Measurement(configuration.name, False, [], [])
     for world in worlds:
-        rubric, calls = await run(world, PlantedRoles(world), configuration)
+        rubric, calls = await search_world(world, PlantedRoles(world), configuration)
         row.accuracy.append(world.true_accuracy(rubric))
         row.calls.append(calls)
     return row
 
 
-def share_of(row: Measured, yardstick: Measured) -> tuple[float, float, float]:
-    """Return the ratio of mean accuracies with its bootstrap 95% interval, worlds resampled in pairs."""
-    mine, theirs = np.array(row.accuracy), np.array(yardstick.accuracy)
-    drawn = np.random.default_rng(0).integers(0, len(mine), (RESAMPLES, len(mine)))
-    low, high = np.quantile(mine[drawn].mean(axis=1) / theirs[drawn].mean(axis=1), [0.025, 0.975])
-    return float(mine.mean() / theirs.mean()), float(low), float(high)
+def share_of(row: Measurement, yardstick: Measurement) -> tuple[float, float, float]:
+    """Return the ratio of mean accuracies with its bootstrap 95% interval, resampling the worlds of both together."""
+    accuracy, reference = np.array(row.accuracy), np.array(yardstick.accuracy)
+    drawn = np.random.default_rng(0).integers(0, len(accuracy), (RESAMPLES, len(accuracy)))
+    low, high = np.quantile(accuracy[drawn].mean(axis=1) / reference[drawn].mean(axis=1), [0.025, 0.975])
+    return float(accuracy.mean() / reference.mean()), float(low), float(high)
 
 
-def table(rows: Iterable[Measured], yardstick: Measured) -> str:
+def table(rows: Iterable[Measurement], yardstick: Measurement) -> str:
     """Return the rows as markdown."""
     lines = ["| | calls: mean, most | true tail accuracy | share of the fit (95%) |", "|---|---|---|---|"]
     for row in rows:
@@ -80,23 +80,27 @@ def main() -> None:
     parser.add_argument("--noises", type=float, nargs="+", default=[0.6])
     parser.add_argument("--only", nargs="+", default=None, help="names of configurations; by default all")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    chosen = [one for one in configurations() if asked.only is None or one.name in asked.only]
-    for noise in asked.noises:
-        for size in asked.sizes:
-            seeds = range(asked.first_seed, asked.first_seed + asked.worlds)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    selected = [
+        configuration
+        for configuration in configurations()
+        if options.only is None or configuration.name in options.only
+    ]
+    for noise in options.noises:
+        for size in options.sizes:
+            seeds = range(options.first_seed, options.first_seed + options.worlds)
             worlds = [World(WorldSettings(seed=seed, candidates=size, noise=noise)) for seed in seeds]
             rows = measure_baselines(worlds)
             yardstick = next(row for row in rows if row.name == YARDSTICK)
-            rows += [asyncio.run(measure(individual, worlds)) for individual in chosen]
-            title = f"{size} candidates, grade noise {noise}, {asked.worlds} worlds"
+            rows += [asyncio.run(measure(configuration, worlds)) for configuration in selected]
+            title = f"{size} candidates, grade noise {noise}, {options.worlds} worlds"
             text = f"### {title}\n\n{table(rows, yardstick)}\n"
             print(text, flush=True)
             name = f"planted-{size}-{noise}"
-            (asked.out / f"{name}.md").write_text(text)
+            (options.out / f"{name}.md").write_text(text)
             points = [(row.name, float(np.mean(row.calls)), row.accuracy, row.is_baseline) for row in rows]
-            plot(points, float(np.mean(yardstick.accuracy)), title, asked.out / f"{name}.png")
+            plot(points, float(np.mean(yardstick.accuracy)), title, options.out / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The ways to search that are compared: the baselines of issue 3, ours, and ours with each technique taken out."""
+"""The search configurations that are compared: baselines, ours, and ours without each of its techniques."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ FREE_MODES = EvolutionSettings().free_modes
 
 
 def configurations() -> list[Configuration]:
-    """Return everything that is compared, in the order of the table."""
+    """Return all configurations, in the order of the table."""
     return [
         Configuration("iterative", structure=Structure(mode=Mode.ITERATIVE)),
         as_elsewhere(),
@@ -31,9 +31,9 @@ def configurations() -> list[Configuration]:
 
 
 def as_elsewhere() -> Configuration:
-    """Return the nearest to the original: the rubric's own tail, its top two as contrast, no free modes, three votes.
+    """Return the closest configuration to the original system: rubric tail, contrast `rtd`, no free modes, three votes.
 
-    The grade bank cannot be taken out of the engine; the calls that it spared are counted all the same.
+    The grade bank cannot be switched off, so the calls that it saved are added.
     """
     return Configuration(
         "evolutionary as elsewhere",
@@ -50,27 +50,27 @@ def as_elsewhere() -> Configuration:
 
 
 def without_each_technique() -> Iterable[Configuration]:
-    """Return ours with one technique taken out, in turn, and with each that is off by default put in."""
+    """Yield ours without each technique in turn, and with each technique that is off by default."""
     for mode in FREE_MODES:
-        left = tuple(one for one in FREE_MODES if one is not mode)
-        yield _ours(mode.value, evolution=EvolutionSettings(free_modes=left))
+        remaining = tuple(other for other in FREE_MODES if other is not mode)
+        yield _without(mode.value, evolution=EvolutionSettings(free_modes=remaining))
     for mode in (MutationMode.PRUNE, MutationMode.CROSSOVER):
         more = EvolutionSettings(free_modes=(*FREE_MODES, mode))
         yield Configuration(f"ours with {mode.value}", SearchSettings(evolution=more))
     yield Configuration("ours with racing", SearchSettings(evolution=EvolutionSettings(racing=True)))
     stop = StopSettings(stop_when_distinguished=True)
     yield Configuration("ours with stop when distinguished", SearchSettings(stop=stop))
-    yield _ours("any free mode or refit", evolution=EvolutionSettings(free_modes=(), refit_on_all=False))
-    yield _ours("misordered pairs (rtd)", mutation=MutationSettings(contrast=Contrast.RTD))
-    yield _ours("tail weights (touching)", objective=ObjectiveSettings(pairs=PairsSetting.TAIL_TOUCHING))
-    yield _ours("reference tail (rubric's)", objective=ObjectiveSettings(pairs=PairsSetting.RUBRIC_TAIL))
-    yield _ours("pooled requests", grading=GradingSettings(grading=Grading.PER_RUBRIC))
-    yield _ours("fresh votes", grading=GradingSettings(finalist_votes=0))
-    yield _ours("first proposals", initializer=InitializerSettings(initial_proposals=0))
+    yield _without("any free mode or refit", evolution=EvolutionSettings(free_modes=(), refit_on_all=False))
+    yield _without("misordered pairs (rtd)", mutation=MutationSettings(contrast=Contrast.RTD))
+    yield _without("tail weights (touching)", objective=ObjectiveSettings(pairs=PairsSetting.TAIL_TOUCHING))
+    yield _without("reference tail (rubric's)", objective=ObjectiveSettings(pairs=PairsSetting.RUBRIC_TAIL))
+    yield _without("pooled requests", grading=GradingSettings(grading=Grading.PER_RUBRIC))
+    yield _without("fresh votes", grading=GradingSettings(finalist_votes=0))
+    yield _without("first proposals", initializer=InitializerSettings(initial_proposals=0))
 
 
-def _ours(
-    taken_out: str,
+def _without(
+    removed: str,
     *,
     objective: ObjectiveSettings | None = None,
     grading: GradingSettings | None = None,
@@ -79,7 +79,7 @@ def _ours(
     mutation: MutationSettings | None = None,
 ) -> Configuration:
     return Configuration(
-        f"ours without {taken_out}",
+        f"ours without {removed}",
         SearchSettings(
             objective=objective or ObjectiveSettings(),
             grading=grading or GradingSettings(),

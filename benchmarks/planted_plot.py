@@ -1,4 +1,4 @@
-"""The plot of true tail accuracy against calls."""
+"""Plots true tail accuracy against calls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ INK, MUTED, OURS, OTHERS = "#222222", "#8a8a8a", "#0b6e4f", "#c8553d"
 
 
 def plot(points: Sequence[tuple[str, float, list[float], bool]], fit: float, title: str, path: Path) -> None:
-    """Draw one point a way of searching, with the standard error over worlds; free yardsticks as lines.
+    """Draw one point per search configuration with its standard error over worlds, and free yardsticks as lines.
 
     Args:
         points: (name, mean calls, accuracy by world, whether it is a yardstick).
-        fit: the accuracy that the target is a share of.
-        title: above the plot.
+        fit: the accuracy that the target is relative to.
+        title: shown above the plot.
         path: of the PNG.
     """
     figure, axes = plt.subplots(figsize=(10.5, 6), layout="constrained")
@@ -47,7 +47,7 @@ def plot(points: Sequence[tuple[str, float, list[float], bool]], fit: float, tit
     highest = max(float(np.mean(accuracy)) for _, _, accuracy, _ in points)
     axes.set_ylim(lowest - 0.04, highest + 0.04)
     axes.set_xlim(0.7, 1.5 * max(calls for _, calls, _, _ in points))
-    axes.set_xlabel("calls a prompt (mean)")
+    axes.set_xlabel("calls per prompt (mean)")
     axes.set_ylabel("true tail accuracy on fresh candidates")
     axes.set_title(
         f"{title}\nshaded: at least {TARGET_SHARE:.0%} of the fit over all attributes", loc="left", fontsize=11

@@ -1,4 +1,4 @@
-"""The one place where the benchmark meets the search engine."""
+"""Searches of planted worlds."""
 
 from dataclasses import dataclass, field
 
@@ -17,21 +17,21 @@ NO_HOLDOUT = HoldoutSettings(holdout_fraction=0)
 
 @dataclass(frozen=True)
 class Configuration:
-    """A way to search, under the name that tables and plots give it."""
+    """A search configuration, with its name in tables and plots."""
 
     name: str
     settings: SearchSettings = field(default_factory=SearchSettings)
     structure: Structure = field(default_factory=Structure)
     holdout: HoldoutSettings = NO_HOLDOUT
     has_bank: bool = True
-    """Whether calls are counted with the grade bank; without it every rubric is graded as a whole."""
+    """Whether calls are counted with the grade bank; otherwise the calls that the bank saved are added."""
 
 
-async def run(world: World, roles: PlantedRoles, configuration: Configuration) -> tuple[Rubric, int]:
-    """Return the rubric that a search of the world's prompt ends with, and the requests of the search."""
+async def search_world(world: World, roles: PlantedRoles, configuration: Configuration) -> tuple[Rubric, int]:
+    """Return the rubric to use after the search of the world's prompt, and the requests of the search."""
     preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
     prepared = PreparedPrompt.of(world.prompt, preferences, configuration.holdout, configuration.settings.objective)
     context = SearchContext(prepared, roles.roles(), configuration.settings, configuration.structure)
     state, conclusion = await search_prompt(context)
-    spared = 0 if configuration.has_bank else state.calls.saved_by_bank
-    return conclusion.rubric, roles.calls + spared
+    saved = 0 if configuration.has_bank else state.calls.saved_by_bank
+    return conclusion.rubric, roles.calls + saved

@@ -1,8 +1,8 @@
-"""A world in which the truth is known: candidates with latent attributes, some of which make them good.
+"""Worlds in which the true quality is known: candidates with latent attributes, some of which determine it.
 
-Of a prompt's 16 attributes 5 are on the surface (all strong candidates have nearly the most of them), 6 are deep (4 of
-these decide among strong candidates) and 5 are irrelevant. A rubric that knows only the surface tells strong from weak
-candidates and nothing about the tail.
+Of a prompt's 16 attributes, 5 are on the surface (strong candidates have high values of all of them), 6 are deep (4 of
+these decide among strong candidates) and 5 are irrelevant. A rubric with only surface criteria separates strong from weak
+candidates, but cannot order the tail.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ FRESH: Final = 200
 
 @dataclass(frozen=True)
 class WorldSettings:
-    """What a world is like; `seed` decides everything that is left open."""
+    """Properties of a world; `seed` determines everything else."""
 
     seed: int = 0
     candidates: int = 12
@@ -41,33 +41,33 @@ class WorldSettings:
     """Standard deviation of a grade on the scale 0 to 5."""
     strong_share: float = 0.5
     is_ranked: bool = True
-    """Whether candidates carry their true rank; otherwise the judge has to be asked."""
+    """Whether candidates are labelled with their true rank; otherwise the judge is asked."""
     wordings: int = 3
-    """Ways to say the same thing; each is a criterion of its own, graded with noise of its own."""
+    """Number of wordings of an attribute; each is a criterion of its own, with its own grading noise."""
 
 
 class World:
-    """One prompt with its candidates, and as many fresh candidates as measuring takes."""
+    """One prompt with its candidates, and fresh candidates to measure rubrics on."""
 
     def __init__(self, settings: WorldSettings) -> None:
         self.settings = settings
         rng = np.random.default_rng([settings.seed, 1])
         self.attributes = draw_attributes(rng, settings.candidates, settings.strong_share)
         self.fresh = draw_attributes(rng, FRESH, settings.strong_share)
-        self.place = {self.text(i): i for i in range(settings.candidates)}
+        self.positions = {self.text(i): i for i in range(settings.candidates)}
 
     def text(self, candidate: int) -> str:
-        """Return the text of a candidate: opaque, and in no order of merit."""
+        """Return the text of a candidate; it says nothing about its quality."""
         return f"response {digest('text', self.settings.seed, int(candidate)):016x}"
 
     @property
     def prompt_id(self) -> str:
-        """Return the name of the world's prompt."""
+        """Return the id of the world's prompt."""
         return f"planted-{self.settings.seed}"
 
     @cached_property
     def prompt(self) -> Prompt:
-        """Return the prompt as a search sees it."""
+        """Return the prompt for a search."""
         ranks = (-self.quality).argsort().argsort() + 1
         return Prompt(
             prompt_id=self.prompt_id,
@@ -94,18 +94,18 @@ class World:
         return ordered_pairs(self.quality)
 
     def grade(self, criterion: Criterion, candidate: int, vote: int) -> float:
-        """Return a noisy grade in 0..1, the same whenever, and beside whichever others, it is asked."""
+        """Return a noisy grade in 0..1 that depends on the arguments alone."""
         true = 5 * self.attributes[candidate, attribute_of(criterion)]
         noise = self.settings.noise * normal(self.settings.seed, self.text(candidate), criterion.key, vote)
         return float(np.clip(true + noise, 0, 5) / 5)
 
     def true_accuracy(self, rubric: Rubric, *, inside: bool = True) -> float:
-        """Return the share of fresh tail pairs that the rubric, graded without noise, puts right.
+        """Return the share of fresh tail pairs that the rubric orders rightly when graded without noise.
 
         Args:
             rubric: criteria of this world.
-            inside: count pairs inside the true tail (best quarter of 200 fresh candidates); otherwise, pairs that
-                touch it, which also asks to tell the tail from the rest.
+            inside: whether to count pairs inside the true tail (the best quarter of 200 fresh candidates); otherwise
+                pairs that touch it, which also measures how well the tail is separated from the rest.
         """
         return accuracy_of_weights(self.fresh, attribute_weights(rubric), inside=inside)
 
@@ -128,27 +128,27 @@ def ordered_pairs(quality: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def tail_of(quality: FloatArray) -> BoolArray:
-    """Return (n,) whether each candidate is of the best quarter."""
+    """Return (n,) whether each candidate is in the best quarter."""
     size = max(2, math.ceil(TAIL_FRACTION * len(quality)))
     return np.asarray(np.argsort(np.argsort(-quality)) < size)
 
 
 def accuracy_of_weights(attributes: FloatArray, weights: FloatArray, *, inside: bool = True) -> float:
-    """Return the share of true tail pairs that (16,) weights on noise-free attributes put right; a tie is half."""
+    """Return the share of true tail pairs that (16,) weights on noise-free attributes order rightly; a tie counts half."""
     quality = attributes @ TRUE_WEIGHTS
     better, worse = ordered_pairs(quality)
     is_tail = tail_of(quality)
-    counts = is_tail[better] & is_tail[worse] if inside else is_tail[better] | is_tail[worse]
-    margin = (attributes @ weights)[better[counts]] - (attributes @ weights)[worse[counts]]
+    is_counted = is_tail[better] & is_tail[worse] if inside else is_tail[better] | is_tail[worse]
+    margin = (attributes @ weights)[better[is_counted]] - (attributes @ weights)[worse[is_counted]]
     return float(np.where(np.abs(margin) <= 1e-8, 0.5, margin > 0).mean())
 
 
 _TEXT = re.compile(r"wording (\d+) of (.+)")
-_PLACES: Mapping[str, int] = {name: i for i, name in enumerate(ATTRIBUTES)}
+_POSITIONS: Mapping[str, int] = {name: i for i, name in enumerate(ATTRIBUTES)}
 
 
 def criterion_for(attribute: int, wording: int = 0, weight: float = 1.0) -> Criterion:
-    """Return the criterion that asks for an attribute, in one of its wordings."""
+    """Return the criterion for an attribute, in one of its wordings."""
     name = ATTRIBUTES[attribute]
     return Criterion(
         criterion_id=f"{name.replace(' ', '-')}-{wording}", text=f"wording {wording} of {name}", weight=weight
@@ -156,15 +156,17 @@ def criterion_for(attribute: int, wording: int = 0, weight: float = 1.0) -> Crit
 
 
 def attribute_of(criterion: Criterion) -> int:
-    """Return the place in `ATTRIBUTES` of what a criterion asks for."""
-    found = _TEXT.fullmatch(criterion.text)
-    if found is None:
-        raise ValueError(f"criterion {criterion.text!r} is not of a planted world; make it by criterion_for()")
-    return _PLACES[found[2]]
+    """Return the index in `ATTRIBUTES` of the attribute of a criterion."""
+    match = _TEXT.fullmatch(criterion.text)
+    if match is None:
+        raise ValueError(
+            f"criterion {criterion.text!r} does not belong to a planted world; create criteria with criterion_for()"
+        )
+    return _POSITIONS[match[2]]
 
 
 def attribute_weights(rubric: Rubric) -> FloatArray:
-    """Return (16,) the weight that a rubric gives each attribute, its wordings added up."""
+    """Return (16,) the weight that a rubric gives each attribute, summed over its wordings."""
     weights = np.zeros(len(ATTRIBUTES))
     for criterion, weight in zip(rubric.criteria, rubric.weights, strict=True):
         weights[attribute_of(criterion)] += weight
@@ -172,7 +174,7 @@ def attribute_weights(rubric: Rubric) -> FloatArray:
 
 
 def digest(*parts: object) -> int:
-    """Return 64 bits that depend on the parts alone."""
+    """Return a 64-bit hash of the parts."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "big")
 
 
@@ -183,5 +185,5 @@ def uniform(*parts: object) -> float:
 
 def normal(*parts: object) -> float:
     """Return a standard normal number that depends on the parts alone."""
-    # The outermost of 64 bits would round to 0 or 1.
+    # The extreme hashes would round to probability 0 or 1.
     return NormalDist().inv_cdf(min(max(uniform(*parts), 1e-12), 1 - 1e-12))

@@ -1,6 +1,6 @@
-"""An event loop in which waiting takes no time: what is asleep wakes as soon as nothing else has anything to do.
+"""An event loop with a virtual clock: when every task is waiting, the clock moves to the next wake-up time.
 
-What a search waits for is then exact, and hours of it take seconds. What the processor takes counts as nothing.
+Waiting times are exact, and hours of waiting take seconds. Processor time does not count.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
-    """Moves the clock forward where it would wait."""
+    """A selector that moves the clock forward instead of waiting."""
 
     now = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
-        """Return what is ready at once; else let `timeout` be over."""
+        """Return the events that are ready; if there are none, move the clock forward by `timeout`."""
         if ready := super().select(0):
             return ready
         self.now += timeout or 0.0
@@ -25,19 +25,19 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock is the selector's."""
+    """An event loop that uses the clock of its selector."""
 
     def __init__(self) -> None:
         self.clock = _Selector()
         super().__init__(self.clock)
 
     def time(self) -> float:
-        """Return the seconds waited since the beginning."""
+        """Return the virtual time in seconds since the start."""
         return self.clock.now
 
 
-def waited(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
-    """Return what the coroutine returns and how many seconds it would have waited."""
+def run_on_virtual_clock(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
+    """Return the result of the coroutine, and the virtual seconds that it waited."""
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(work), loop.time()

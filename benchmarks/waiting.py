@@ -1,8 +1,7 @@
-"""What each saving saves, and what waiting for the slowest prompt of a chunk costs, in hours of a slow endpoint.
+"""Measures the effect of each saving, and the cost of waiting for the slowest prompt of a chunk, on a slow endpoint.
 
-Run `python -m benchmarks.waiting`. Planted worlds, 12 ranked candidates, our own engine; each request takes a random time
-(log-normal, median 1 s, sigma 0.6: the slowest of a hundred takes four times as long) of a clock that is not the machine's. Requests of the
-judge are none, as all candidates are ranked.
+Run `python -m benchmarks.waiting`. Planted worlds of 12 ranked candidates, so that the judge is not asked. Each request
+takes a random time (log-normal, median 1 s, sigma 0.6: the slowest of a hundred takes four times as long) on a virtual clock.
 """
 
 import argparse
@@ -25,25 +24,25 @@ from benchmarks.measuring import describe_machine
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_search import NO_HOLDOUT
 from benchmarks.planted_world import World, WorldSettings
-from benchmarks.virtual_clock import waited
+from benchmarks.virtual_clock import run_on_virtual_clock
 
 MEDIAN, SIGMA = 1.0, 0.6
 IN_FLIGHT = 64
-"""Prompts under way at once, as in `prompt_rows.py`."""
+"""Prompts searched at once, as in a run."""
 
 
 class SlowRoles(PlantedRoles):
-    """Planted roles behind an endpoint that takes its time, and takes only so many requests at once."""
+    """Planted roles behind a slow endpoint with a limited number of concurrent requests."""
 
     def __init__(self, *worlds: World, concurrency: int) -> None:
         super().__init__(*worlds)
-        self.places = asyncio.Semaphore(concurrency)
+        self.slots = asyncio.Semaphore(concurrency)
         self.random = random.Random(7)
         self.by_prompt: dict[str, int] = {}
         self.busy = 0.0
 
     async def _slowly(self, answer: Awaitable[Any], prompt_id: str) -> Any:
-        async with self.places:
+        async with self.slots:
             seconds = self.random.lognormvariate(np.log(MEDIAN), SIGMA)
             self.busy += seconds
             self.by_prompt[prompt_id] = self.by_prompt.get(prompt_id, 0) + 1
@@ -63,20 +62,20 @@ class SlowRoles(PlantedRoles):
         return await self._slowly(super().grade(request), request.prompt_id)
 
 
-class Searched(NamedTuple):
-    """What a way to search came to."""
+class SearchFigures(NamedTuple):
+    """The figures of a search configuration."""
 
     accuracy: float
     calls: float
-    spared: float
-    """Requests that the grade bank spared."""
+    saved: float
+    """Requests per prompt that the grade bank saved."""
     seconds: float
     ideal: float
-    """Seconds if the endpoint had always been kept busy."""
+    """Seconds if the endpoint were always busy."""
 
 
 async def _limited(work: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> None:
-    """Do the work for all items, `IN_FLIGHT` at once, as a step over prompts does."""
+    """Do the work for all items, at most `IN_FLIGHT` at once."""
     queue = iter(items)
 
     async def worker() -> None:
@@ -93,60 +92,62 @@ async def _search(
 
     Args:
         worlds: one prompt each.
-        roles: who is asked.
+        roles: the roles of these worlds.
         settings: of the search.
-        chunk: prompts that go through each generation together; None lets every prompt go its own way.
+        chunk: number of prompts that complete each generation together; None searches every prompt independently.
     """
-    structure, found = Structure(), dict[str, tuple[Any, SearchState]]()
-    tasks: dict[str, SearchContext] = {}
+    structure, results = Structure(), dict[str, tuple[Any, SearchState]]()
+    contexts: dict[str, SearchContext] = {}
     states: dict[str, SearchState] = {}
 
-    async def first(world: World) -> None:
+    async def start(world: World) -> None:
         preferences = await gather_preferences(world.prompt, ReferenceSettings(), roles)
         prepared = PreparedPrompt.of(world.prompt, preferences, NO_HOLDOUT, settings.objective)
-        tasks[world.prompt_id] = SearchContext(prepared, roles.roles(), settings, structure)
-        states[world.prompt_id] = await start_search(tasks[world.prompt_id])
+        contexts[world.prompt_id] = SearchContext(prepared, roles.roles(), settings, structure)
+        states[world.prompt_id] = await start_search(contexts[world.prompt_id])
 
-    async def next_one(world: World) -> None:
-        states[world.prompt_id] = await advance_search(tasks[world.prompt_id], states[world.prompt_id])
+    async def advance(world: World) -> None:
+        states[world.prompt_id] = await advance_search(contexts[world.prompt_id], states[world.prompt_id])
 
-    async def last(world: World) -> None:
+    async def conclude(world: World) -> None:
         state = states[world.prompt_id]
-        found[world.prompt_id] = (await conclude_search(tasks[world.prompt_id], state), state)
+        results[world.prompt_id] = (await conclude_search(contexts[world.prompt_id], state), state)
 
-    steps = [first, *[next_one] * structure.generations, last]
+    steps = [start, *[advance] * structure.generations, conclude]
 
-    async def whole(world: World) -> None:
+    async def search_alone(world: World) -> None:
         for step in steps:
             await step(world)
 
     if chunk is None:
-        await _limited(whole, worlds)
-        return found
+        await _limited(search_alone, worlds)
+        return results
     for start in range(0, len(worlds), chunk):
         for step in steps:
             await _limited(step, worlds[start : start + chunk])
-    return found
+    return results
 
 
-def searched(worlds: Sequence[World], settings: SearchSettings, concurrency: int, chunk: int | None) -> Searched:
-    """Return what a way to search came to over these worlds."""
+def measure_search(
+    worlds: Sequence[World], settings: SearchSettings, concurrency: int, chunk: int | None
+) -> SearchFigures:
+    """Return the figures of a search configuration over these worlds."""
 
     async def go() -> tuple[dict[str, tuple[Any, SearchState]], SlowRoles]:
         roles = SlowRoles(*worlds, concurrency=concurrency)
         return await _search(worlds, roles, settings, chunk), roles
 
-    (found, roles), seconds = waited(go())
-    accuracy = np.mean([world.true_accuracy(found[world.prompt_id][0].rubric) for world in worlds])
-    spared = np.mean([state.calls.saved_by_bank for _, state in found.values()])
-    return Searched(float(accuracy), roles.calls / len(worlds), float(spared), seconds, roles.busy / concurrency)
+    (results, roles), seconds = run_on_virtual_clock(go())
+    accuracy = np.mean([world.true_accuracy(results[world.prompt_id][0].rubric) for world in worlds])
+    saved = np.mean([state.calls.saved_by_bank for _, state in results.values()])
+    return SearchFigures(float(accuracy), roles.calls / len(worlds), float(saved), seconds, roles.busy / concurrency)
 
 
 def savings() -> Mapping[str, SearchSettings]:
-    """Return ours, and ours with each saving switched off or on."""
+    """Return our configuration, and variants with one saving switched off or on."""
     return {
         "ours": SearchSettings(),
-        "without pooled grading (a request a rubric)": SearchSettings(
+        "without pooled grading (one request per rubric)": SearchSettings(
             grading=GradingSettings(grading=Grading.PER_RUBRIC)
         ),
         "without free modes (reweight, gather)": SearchSettings(evolution=EvolutionSettings(free_modes=())),
@@ -160,53 +161,63 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--first-seed", type=int, default=60_000)
     parser.add_argument("--concurrency", type=int, default=32)
-    parser.add_argument("--prompts", type=int, default=200, help="of the table of chunks")
+    parser.add_argument("--prompts", type=int, default=200, help="prompts in the table of chunks")
     parser.add_argument("--chunks", type=int, nargs="+", default=[25, 50, 100, 200])
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     def worlds_of(count: int) -> list[World]:
-        seeds = range(asked.first_seed, asked.first_seed + count)
+        seeds = range(options.first_seed, options.first_seed + count)
         return [World(WorldSettings(seed=seed, candidates=12, noise=0.6)) for seed in seeds]
 
     print(f"{describe_machine()}\n")
-    worlds = worlds_of(asked.worlds)
-    print(f"{asked.worlds} worlds, {asked.concurrency} requests at once\n")
-    print("| | true tail accuracy | calls a prompt | seconds a prompt | against ours |")
+    print(f"{options.worlds} worlds, {options.concurrency} requests at a time\n")
+    print_savings(worlds_of(options.worlds), options.concurrency)
+    print(f"\n{options.prompts} prompts, {options.concurrency} requests at a time\n")
+    print_chunks(worlds_of(options.prompts), options.concurrency, options.chunks)
+
+
+def print_savings(worlds: Sequence[World], concurrency: int) -> None:
+    """Print a table of the effect of each saving."""
+    print("| | true tail accuracy | calls per prompt | seconds per prompt | relative to ours |")
     print("|---|---|---|---|---|", flush=True)
-    base: Searched | None = None
+    base: SearchFigures | None = None
 
     def row(name: str, accuracy: float, calls: float, seconds: float) -> None:
         each = seconds / len(worlds)
-        known = base.seconds / len(worlds) if base else each
-        print(f"| {name} | {accuracy:.3f} | {calls:.0f} | {each:.2f} | {each / known:.2f} x |", flush=True)
+        base_each = base.seconds / len(worlds) if base else each
+        print(f"| {name} | {accuracy:.3f} | {calls:.0f} | {each:.2f} | {each / base_each:.2f} x |", flush=True)
 
     for name, settings in savings().items():
-        one = searched(worlds, settings, asked.concurrency, len(worlds))
-        base = base or one
-        row(name, one.accuracy, one.calls, one.seconds)
-    assert base is not None  # noqa: S101 - ours comes first
-    without_bank = base.calls + base.spared
+        figures = measure_search(worlds, settings, concurrency, len(worlds))
+        base = base or figures
+        row(name, figures.accuracy, figures.calls, figures.seconds)
+    assert base is not None  # noqa: S101 - our configuration comes first
+    without_bank = base.calls + base.saved
     row(
-        "without the grade bank (reckoned: every spared request asked)",
+        "without the grade bank (calculated: every saved request is made)",
         base.accuracy,
         without_bank,
         base.seconds * without_bank / base.calls,
     )
-    row("ours a second time, from the reply cache (reckoned: nothing is asked)", base.accuracy, 0, 0)
-    row("ours a second time without the cache (reckoned: all is asked again)", base.accuracy, base.calls, base.seconds)
-    one = searched(worlds, SearchSettings(), 1, len(worlds))
-    row("the sequential way (one request at once)", one.accuracy, one.calls, one.seconds)
+    row("ours a second time, from the reply cache (calculated: no request is made)", base.accuracy, 0, 0)
+    uncached = "ours a second time without the cache (calculated: every request is made again)"
+    row(uncached, base.accuracy, base.calls, base.seconds)
+    figures = measure_search(worlds, SearchSettings(), 1, len(worlds))
+    row("sequentially (one request at a time)", figures.accuracy, figures.calls, figures.seconds)
 
-    worlds = worlds_of(asked.prompts)
-    print(f"\n{asked.prompts} prompts, {asked.concurrency} requests at once\n")
-    print("| chunk | seconds a prompt | above an endpoint always busy | above prompts that wait for nobody |")
+
+def print_chunks(worlds: Sequence[World], concurrency: int, chunks: Sequence[int]) -> None:
+    """Print a table of the waiting time with each number of prompts per chunk."""
+    print("| chunk | seconds per prompt | more than with a busy endpoint | more than with independent prompts |")
     print("|---|---|---|---|", flush=True)
-    free = searched(worlds, SearchSettings(), asked.concurrency, None)
-    for chunk in [None, *asked.chunks]:
-        one = free if chunk is None else searched(worlds, SearchSettings(), asked.concurrency, chunk)
+    independent = measure_search(worlds, SearchSettings(), concurrency, None)
+    for chunk in [None, *chunks]:
+        is_independent = chunk is None
+        figures = independent if is_independent else measure_search(worlds, SearchSettings(), concurrency, chunk)
         print(
-            f"| {chunk or 'no waiting'} | {one.seconds / len(worlds):.2f} | {one.seconds / one.ideal - 1:+.1%} "
-            f"| {one.seconds / free.seconds - 1:+.1%} |",
+            f"| {chunk or 'no waiting'} | {figures.seconds / len(worlds):.2f} "
+            f"| {figures.seconds / figures.ideal - 1:+.1%} "
+            f"| {figures.seconds / independent.seconds - 1:+.1%} |",
             flush=True,
         )
 

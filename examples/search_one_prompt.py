@@ -1,8 +1,7 @@
-"""Searches for the rubric of one prompt with the library alone: `python examples/search_one_prompt.py [DATASET]`."""
+"""Prints the best rubric of a dataset's first prompt, and the scores: `python examples/search_one_prompt.py [DATASET]`."""
 
 import asyncio
 import sys
-from pathlib import Path
 
 from autosr_lib.evaluation.reference import gather_preferences
 from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
@@ -15,8 +14,7 @@ from autosr_lib.search.settings import SearchSettings, Structure
 from autosr_lib.storage.datasets import read_dataset
 
 
-async def main(path: str) -> None:
-    """Print the best rubric of the dataset's first prompt."""
+async def _search(path: str = f"{sys.path[0]}/demo_dataset.json") -> None:
     prompt, roles, settings = read_dataset(path).prompts[0], heuristic_roles(seed=7), SearchSettings()
     preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
     prepared = PreparedPrompt.of(prompt, preferences, HoldoutSettings(), settings.objective)
@@ -24,9 +22,9 @@ async def main(path: str) -> None:
     state = await start_search(context)
     for _ in range(context.structure.generations):
         state = await advance_search(context, state)
-    rubric = (await conclude_search(context, state)).rubric
-    print(*(f"{weight:4.0%}  {c.text}" for c, weight in zip(rubric.criteria, rubric.weights, strict=True)), sep="\n")
+    best = await conclude_search(context, state)
+    print(*(f"{w:4.0%}  {c.text}" for w, c in zip(best.rubric.weights, best.rubric.criteria, strict=True)), sep="\n")
+    print(*(f"{s:.3f}  {c}" for c, s in sorted(best.candidate_scores.items(), key=lambda i: -(i[1] or 0))), sep="\n")
 
 
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).parent / "demo_dataset.json")))
+asyncio.run(_search(*sys.argv[1:2]))

@@ -30,10 +30,10 @@ def keys(*names: str) -> frozenset[str]:
 
 
 def needs_of(*names: str, votes: int = 2) -> list[Need]:
-    return [Need(criterion(n), place, vote, "r") for n in names for place in range(4) for vote in range(votes)]
+    return [Need(criterion(n), position, vote, "r") for n in names for position in range(4) for vote in range(votes)]
 
 
-def places(needs: list[Need], name: str) -> set[int]:
+def positions(needs: list[Need], name: str) -> set[int]:
     return {need.candidate for need in needs if need.criterion.text == name}
 
 
@@ -43,8 +43,8 @@ def test_the_first_heat_is_one_vote_on_the_candidates_of_a_criterions_own_pairs(
     heat = first_heat(needs_of("a", "b"), races, is_pooled=False)
 
     assert {need.vote for need in heat} == {0}
-    assert places(heat, "a") == {0, 1, 2}
-    assert places(heat, "b") == {1, 3}
+    assert positions(heat, "a") == {0, 1, 2}
+    assert positions(heat, "b") == {1, 3}
 
 
 def test_siblings_that_share_requests_race_on_the_candidates_of_all_their_pairs() -> None:
@@ -52,7 +52,7 @@ def test_siblings_that_share_requests_race_on_the_candidates_of_all_their_pairs(
 
     heat = first_heat(needs_of("a", "b"), races, is_pooled=True)
 
-    assert places(heat, "a") == places(heat, "b") == {0, 1, 3}
+    assert positions(heat, "a") == positions(heat, "b") == {0, 1, 3}
 
 
 def test_without_new_criteria_there_is_no_heat() -> None:

@@ -1,3 +1,5 @@
+"""Fitted weights are the unique minimum of a ridge-regularised Bradley-Terry cost."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
