@@ -79,7 +79,10 @@ def test_the_launchpad_says_what_each_setting_is_and_may_be() -> None:
     evolution: Any = config_schema(SearchSettings, YAML)["evolution"].config_type
     field = evolution.fields["population_size"]
 
-    assert field.description == "Individuals that survive a generation. Allowed: at least 1, at most 1000. Here: 5."
+    assert (
+        field.description
+        == "Number of individuals that survive a generation. Allowed: at least 1, at most 1000. Here: 5."
+    )
     assert not field.is_required
 
 
