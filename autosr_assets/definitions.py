@@ -5,9 +5,9 @@ from pathlib import Path
 import dagster as dg
 
 from autosr_assets.dagster_internals.event_batches import enable_event_batches
-from autosr_assets.io_manager import ParquetIOManager
-from autosr_assets.resources import run_resources
 from autosr_assets.runtime.graph_names import TABLES
+from autosr_assets.runtime.io_manager import ParquetIOManager
+from autosr_assets.runtime.resources import run_resources
 from autosr_lib.pipeline.progress import Progress
 
 enable_event_batches()  # for runs on Postgres; our own event log does so itself

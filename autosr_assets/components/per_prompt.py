@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import dagster as dg
 import pyarrow as pa
 
-from autosr_assets.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.runtime.graph_names import TABLES, dataset_key, prompts_of
+from autosr_assets.runtime.io_manager import PARTITION_ROWS_TYPE, PartitionRows
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.search.fingerprints import METHOD_VERSION
 

@@ -12,7 +12,6 @@ from autosr_assets.automation.pools import endpoint_pool
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.io_manager import PartitionRows
 from autosr_assets.runtime.graph_names import (
     TABLES,
     candidates_key,
@@ -21,6 +20,7 @@ from autosr_assets.runtime.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
+from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_assets.runtime.run_tags import dataset_tags
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts
 from autosr_assets.steps.publishing import run_and_publish

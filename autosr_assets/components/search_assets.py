@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.dagster_internals.range_events import log_materializations
-from autosr_assets.io_manager import PartitionRows
 from autosr_assets.runtime.graph_names import TABLES, dataset_key, preferences_key, prompts_of
 from autosr_assets.runtime.interrupts import run_until_complete
+from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_assets.steps.export import export_search
 from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import search_runner

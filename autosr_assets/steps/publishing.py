@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.dagster_internals.step_metadata import add_partition_metadata
-from autosr_assets.io_manager import PartitionRows
 from autosr_assets.runtime.interrupts import run_until_complete
+from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_lib.pipeline.prompt_table import StepResult
 
 

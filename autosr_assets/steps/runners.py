@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from autosr_assets.resources import BACKENDS, PROGRESS, ROW_CACHE
 from autosr_assets.runtime.graph_names import TABLES, dataset_settings_key, search_settings_key
+from autosr_assets.runtime.resources import BACKENDS, PROGRESS, ROW_CACHE
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.pipeline.dataset_runner import DatasetRunner
 from autosr_lib.pipeline.run_context import RunContext

@@ -17,7 +17,7 @@ from autosr_assets.runtime.run_process import PROCESS, process_tags
 RUN = """
 import sys, time
 import dagster as dg
-from autosr_assets.resources import BACKENDS, run_resources
+from autosr_assets.runtime.resources import BACKENDS, run_resources
 
 @dg.op(required_resource_keys={BACKENDS})
 def wait(context):

@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from autosr_assets.io_manager import PARTITION_ROWS_TYPE, ParquetIOManager, PartitionRows
+from autosr_assets.runtime.io_manager import PARTITION_ROWS_TYPE, ParquetIOManager, PartitionRows
 from autosr_lib.storage.store import StoredTable
 from autosr_lib.storage.table_names import TableName
 

@@ -51,7 +51,7 @@ def test_tables_are_byte_identical_with_and_without_the_cache(
         patch.setattr("autosr_lib.pipeline.search_runner.read_state", _never)
         assert caching.autosr("search", path, *options, roles=fake_roles(noise=0.3)).code == 0
 
-    monkeypatch.setattr("autosr_assets.resources.RowCache", lambda: RowCache(capacity=0))
+    monkeypatch.setattr("autosr_assets.runtime.resources.RowCache", lambda: RowCache(capacity=0))
     assert reading.autosr("search", path, *options, roles=fake_roles(noise=0.3)).code == 0
 
     assert tables(caching) == tables(reading)
