@@ -47,7 +47,7 @@ def _summary(findings: DatasetFindings, references: Mapping[str, int]) -> Render
     table = plain_table()
     table.add_row("prompts", str(findings.prompts))
     table.add_row(
-        "candidates", f"{findings.candidates} ({findings.fewest_candidates} to {findings.most_candidates} a prompt)"
+        "candidates", f"{findings.candidates} ({findings.fewest_candidates} to {findings.most_candidates} per prompt)"
     )
     table.add_row("sources", str(len(findings.sources)) if findings.sources else "not given")
     table.add_row("reference", ", ".join(f"{name}: {plural(count, 'prompt')}" for name, count in references.items()))
