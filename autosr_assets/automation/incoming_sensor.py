@@ -10,10 +10,11 @@ from upath import UPath
 from autosr_assets.automation.dagster_runs import unfinished_run
 from autosr_assets.automation.incoming import Inbox, stamp_of
 from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
-from autosr_assets.runtime.graph_names import TABLES, dataset_key, dataset_settings_key
+from autosr_assets.runtime.graph_names import TABLES, dataset_settings_key
 from autosr_assets.runtime.run_tags import ASKED_BY, INCOMING, dataset_tags
 from autosr_lib.pipeline.dataset_storage import DatasetSource, min_candidates
 from autosr_lib.settings import DatasetRunSettings
+from autosr_lib.storage.table_names import TableName
 
 WATCH_SECONDS = 30
 
@@ -90,7 +91,7 @@ def _take_in(inbox: Inbox, file: UPath, settings: DatasetRunSettings) -> str | N
 
 def _is_stored(accepted: UPath, settings: DatasetRunSettings, resources: Any, name: str) -> bool:
     offered = DatasetSource.of_file(str(accepted), skip_invalid=settings.skip_invalid)
-    stored = DatasetSource.of_stored(getattr(resources, TABLES).store, "/".join(dataset_key(name).path))
+    stored = DatasetSource.of_stored(getattr(resources, TABLES).store, TableName.dataset(name))
     return offered is not None and stored is not None and offered[1:] == stored[1:]
 
 

@@ -24,6 +24,7 @@ from autosr_assets.runtime.instance import open_instance
 from autosr_lib.llm.cache.reply_cache import PersistentCache
 from autosr_lib.search.settings import Scope
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status, read_status
 from autosr_lib.storage.tables.population import is_pruned, pruned_table
 
@@ -70,7 +71,7 @@ class GenerationPruner:
         """Return what can be deleted."""
         plan = PrunePlan()
         for table, key in self._files():
-            plan.add(table, self._store.path(table, key).stat().st_size)
+            plan.add(str(table), self._store.path(table, key).stat().st_size)
         return plan
 
     def prune(self) -> int:
@@ -83,22 +84,23 @@ class GenerationPruner:
             freed += size - path.stat().st_size
         return freed
 
-    def _files(self) -> Iterator[tuple[str, str]]:
+    def _files(self) -> Iterator[tuple[TableName, str]]:
         for manifest in latest_manifests(self._store):
             # In scope global_batch a generation depends on all prompts, so that of one prompt cannot be computed again.
             if manifest["structure"]["scope"] == Scope.PROMPT_LOCAL:
                 yield from self._of_search(manifest["search"], manifest["structure"]["generations"])
 
-    def _of_search(self, search: str, generations: int) -> Iterator[tuple[str, str]]:
-        folders = sorted(
-            path.name for path in (self._store.root / search).iterdir() if path.name.startswith("generation_")
+    def _of_search(self, search: str, generations: int) -> Iterator[tuple[TableName, str]]:
+        tables = sorted(
+            TableName(search, path.name)
+            for path in (self._store.root / search).iterdir()
+            if path.name.startswith("generation_")
         )
-        best = f"{search}/best_rubrics"
+        best = TableName.best_rubrics(search)
         done = [key for key, rows in self._store.scan(best, ["status"]) if read_status(rows) == Status.DONE]
         old = [key for key in done if self._store.path(best, key).stat().st_mtime < self._before]
-        for folder in folders[:-1]:  # a search with more generations would continue from the last one
-            table = f"{search}/{folder}"
-            if folder == f"generation_{generations:02d}":
+        for table in tables[:-1]:  # a search with more generations would continue from the last one
+            if table == TableName.generation(search, generations):
                 continue
             stored = set(self._store.keys(table))
             for key in old:

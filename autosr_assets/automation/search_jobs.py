@@ -7,7 +7,8 @@ import dagster as dg
 
 from autosr_assets.automation.search_requests import SearchRequests
 from autosr_assets.automation.search_triggers import RunnerOf, new_prompts_sensor, nightly_schedule
-from autosr_assets.runtime.graph_names import dataset_key, preferences_key
+from autosr_assets.runtime.graph_names import asset_key, dataset_key, preferences_key
+from autosr_lib.storage.table_names import TableName
 
 
 class Times(NamedTuple):
@@ -36,7 +37,7 @@ def search_jobs(
         times: when there is a look.
     """
     name = requests.search
-    preferences, best = preferences_key(requests.dataset), dg.AssetKey([name, "best_rubrics"])
+    preferences, best = preferences_key(requests.dataset), asset_key(TableName.best_rubrics(name))
     search = dg.define_asset_job(
         f"{name}_search",
         # The preferences, and before them the candidates where the dataset samples some.
@@ -49,7 +50,7 @@ def search_jobs(
     )
     export = dg.define_asset_job(
         f"{name}_export",
-        dg.AssetSelection.assets(dg.AssetKey([name, "rubric_export"]))
+        dg.AssetSelection.assets(asset_key(TableName.rubric_export(name)))
         | dg.AssetSelection.checks_for_assets(preferences, best),
         description=f"Writes the export of {name} from what is stored, and checks it.",
         tags=tags,

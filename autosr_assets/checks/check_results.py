@@ -8,7 +8,9 @@ import dagster as dg
 
 from autosr_assets.checks.dataset_checks import dataset_checks
 from autosr_assets.checks.search_checks import check_specs
+from autosr_assets.runtime.graph_names import asset_key
 from autosr_assets.runtime.instance import open_instance
+from autosr_lib.storage.table_names import TableName
 
 PASSED, WARNING, FAILED, NOT_RUN = "passed", "warning", "failed", "not run"
 
@@ -34,12 +36,12 @@ def check_results(searches: Iterable[tuple[str, str]]) -> list[CheckResult]:
 
 
 def _check_keys(search: str, dataset: str) -> Sequence[dg.AssetCheckKey]:
-    ends = check_specs(dg.AssetKey([search, "best_rubrics"]), dg.AssetKey([search, "rubric_export"]))
+    ends = check_specs(asset_key(TableName.best_rubrics(search)), asset_key(TableName.rubric_export(search)))
     return [*(key for checks in dataset_checks(dataset) for key in checks.check_keys), *(spec.key for spec in ends)]
 
 
 def _result(key: dg.AssetCheckKey, record: Any) -> CheckResult:
-    asset = "/".join(key.asset_key.path)
+    asset = key.asset_key.to_user_string()
     event = None if record is None else record.event
     said = None if event is None or event.dagster_event is None else event.dagster_event.event_specific_data
     if not isinstance(said, dg.AssetCheckEvaluation):  # never planned, or planned by a run that died before

@@ -21,6 +21,7 @@ from autosr_lib.results.soundness import (
 from autosr_lib.settings import DatasetRunSettings
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status, read_status
 from autosr_lib.storage.tables.preferences import PREFERENCE_COLUMNS, read_preferences
 from autosr_lib.storage.tables.prompts import read_stored_prompts
@@ -103,7 +104,7 @@ def _preferences_are_consistent(name: str) -> dg.AssetChecksDefinition:
         required_resource_keys={TABLES},
     )
     def preferences_are_consistent(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        table = "/".join(preferences_key(name).path)
+        table = TableName.preferences(name)
         known, faults = Consistency(), dict[str, str]()
         for prompt_id in present_prompt_ids(_dataset(context, name)):
             rows = _store(context).read(table, partition_key(prompt_id), PREFERENCE_COLUMNS)
@@ -133,7 +134,7 @@ def _prompts(context: dg.AssetCheckExecutionContext, name: str) -> Iterator[Prom
 
 
 def _dataset(context: dg.AssetCheckExecutionContext, name: str) -> StoredTable:
-    return _store(context).stored("/".join(dataset_key(name).path))
+    return _store(context).stored(TableName.dataset(name))
 
 
 def _store(context: dg.AssetCheckExecutionContext) -> TableStore:

@@ -13,7 +13,7 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
 from autosr_assets.records.given_settings import GivenSettings
-from autosr_assets.runtime.graph_names import checked_name, dataset_key, dataset_settings_key, search_settings_key
+from autosr_assets.runtime.graph_names import checked_name, dataset_settings_key, search_settings_key
 from autosr_assets.runtime.home import CHECKOUT
 from autosr_lib.errors import SettingsError
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
@@ -24,6 +24,7 @@ from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings, validate_settings
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 
 DEFS = CHECKOUT / "autosr_assets" / "defs"
 
@@ -192,7 +193,7 @@ def _check_name_is_free(name: str, dataset: DatasetRunSettings, store: TableStor
     Raises:
         SettingsError: the name belongs to another file.
     """
-    stored = DatasetSource.of_stored(store, "/".join(dataset_key(name).path))
+    stored = DatasetSource.of_stored(store, TableName.dataset(name))
     if stored is None or stored.path == dataset.path:
         return
     source = DatasetSource.of_file(dataset.path, skip_invalid=dataset.skip_invalid)

@@ -13,7 +13,7 @@ from autosr_assets.automation.dead_runs import mark_dead_runs
 from autosr_assets.automation.partition_ranges import search_ranges
 from autosr_assets.cli.chosen_search import ChosenSearch
 from autosr_assets.dagster_internals.private_names import DagsterAssetCheckFailedError
-from autosr_assets.runtime.graph_names import dataset_key, preferences_key, prompts_of
+from autosr_assets.runtime.graph_names import asset_key, dataset_key, preferences_key, prompts_of
 from autosr_assets.runtime.home import dagster_home
 from autosr_assets.runtime.instance import open_instance
 from autosr_assets.runtime.run_process import process_tags
@@ -27,6 +27,7 @@ from autosr_lib.pipeline.progress import Progress
 from autosr_lib.results.summary import SearchSummary, summarise
 from autosr_lib.results.totals import Totals
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.prompts import StoredPrompt
@@ -247,7 +248,7 @@ class Launch:
 
     @property
     def _export(self) -> dg.AssetKey:
-        return dg.AssetKey([self.search.name, "rubric_export"])
+        return asset_key(TableName.rubric_export(self.search.name))
 
     @property
     def _search_assets(self) -> set[dg.AssetKey]:

@@ -6,11 +6,11 @@ from autosr_assets.cli.options.results import ReportOptions
 from autosr_assets.cli.shared import open_store
 from autosr_assets.cli.stored_searches import stored_searches
 from autosr_assets.records.run_records import read_record
-from autosr_assets.steps.export import EXPORT
 from autosr_assets.views.report import write_report
 from autosr_lib.errors import SettingsError
 from autosr_lib.results.outcomes import read_outcomes
 from autosr_lib.results.summary import summarise
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.exports import read_export
 
 
@@ -21,12 +21,12 @@ def report(options: ReportOptions) -> None:
         SettingsError: the search has no export.
     """
     store, name = open_store(), options.name
-    rows = store.read(f"{name}/{EXPORT}")
+    rows = store.read(TableName.rubric_export(name))
     if rows is None:
         searches = ", ".join(stored_searches(store)) or "none yet"
         raise SettingsError(f"name {name!r} is not a search with an export; there are {searches}")
     last = read_export(rows)
     target, manifest = read_record(last.path, last.run_id)
-    dataset = store.stored(f"{manifest['dataset_name']}/dataset")
-    summary = summarise(outcome.row for outcome in read_outcomes(store, f"{name}/best_rubrics", dataset))
+    dataset = store.stored(TableName.dataset(manifest["dataset_name"]))
+    summary = summarise(outcome.row for outcome in read_outcomes(store, TableName.best_rubrics(name), dataset))
     typer.echo(str(write_report(store, target, manifest, summary)))

@@ -14,7 +14,13 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.components.search_assets import SearchAssets
 from autosr_assets.components.settings_config import settings_resource
-from autosr_assets.runtime.graph_names import checked_name, dataset_settings_key, preferences_key, search_settings_key
+from autosr_assets.runtime.graph_names import (
+    asset_key,
+    checked_name,
+    dataset_settings_key,
+    preferences_key,
+    search_settings_key,
+)
 from autosr_assets.runtime.run_tags import search_tags
 from autosr_assets.steps.runners import RUN_RESOURCES
 from autosr_lib.errors import SettingsError
@@ -22,6 +28,7 @@ from autosr_lib.search.profiles import profile_settings
 from autosr_lib.search.settings import Mode, Scope, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.settings_merge import merge_settings, nested_settings
+from autosr_lib.storage.table_names import TableName
 
 
 class RubricSearchParams(BaseModel):
@@ -88,7 +95,7 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
         resources = frozenset({search_settings_key(name), dataset_settings_key(self.dataset), *RUN_RESOURCES})
         prompts = PerPrompt(self.dataset, resources, self.chunk_size, endpoint_pool(settings.backend))
         graph = SearchAssets(name, self.structure, prompts)
-        assets, export = graph.assets(), graph.key("rubric_export")
+        assets, export = graph.assets(), asset_key(TableName.rubric_export(name))
         per_prompt = [preferences_key(self.dataset), *(key for of in assets for key in of.keys if key != export)]
         tags_of = partial(search_tags, self.dataset, name, self.structure)
         own = dg.Definitions(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt
 from autosr_assets.dagster_internals.range_events import log_materializations
-from autosr_assets.runtime.graph_names import TABLES, dataset_key, preferences_key, prompts_of
+from autosr_assets.runtime.graph_names import TABLES, asset_key, dataset_key, preferences_key, prompts_of
 from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_assets.steps.export import export_search
@@ -19,11 +19,11 @@ from autosr_assets.steps.publishing import run_and_publish
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
-from autosr_lib.pipeline.search_plan import generation_asset, hard_prompts_asset
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow
 from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
 from autosr_lib.storage.tables.population import POPULATION
@@ -37,10 +37,6 @@ class SearchAssets:
     structure: Structure
     prompts: PerPrompt
     """The prompts that it searches."""
-
-    def key(self, asset: str) -> dg.AssetKey:
-        """Return the key of one of the assets."""
-        return dg.AssetKey([self.name, asset])
 
     def assets(self) -> list[dg.AssetsDefinition]:
         """Return all of them, in the order in which they are made."""
@@ -57,17 +53,17 @@ class SearchAssets:
 
     def _per_prompt(
         self,
-        asset: str,
+        table: TableName,
         description: str,
         previous: dg.AssetKey | None = None,
         hard: dg.AssetKey | None = None,
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
         """Return the decorator of an asset that sees the dataset, the preferences and what came before."""
         deps = [preferences_key(self.prompts.dataset), *(key for key in (previous, hard) if key is not None)]
-        return self.prompts.asset(self.key(asset), description, POPULATION, deps)
+        return self.prompts.asset(asset_key(table), description, POPULATION, deps)
 
     def _initial_rubrics(self) -> dg.AssetsDefinition:
-        @self._per_prompt("initial_rubrics", "One row is one individual of the first population.")
+        @self._per_prompt(TableName.generation(self.name, 0), "One row is one individual of the first population.")
         def initial_rubrics(context: dg.AssetExecutionContext) -> PartitionRows:
             step = self.runner(context.resources).initial_rubrics(context.partition_keys, population_metadata)
             return run_and_publish(context, step, population_metadata, POPULATION_COLUMNS)
@@ -78,7 +74,7 @@ class SearchAssets:
         """Return the asset that looks at all prompts after a generation: only in scope `global_batch`."""
 
         @dg.asset(
-            key=self.key(hard_prompts_asset(number)),
+            key=asset_key(TableName.hard_prompts(self.name, number)),
             deps=[
                 dataset_key(self.prompts.dataset),
                 dg.AssetDep(previous_key, partition_mapping=dg.AllPartitionMapping()),
@@ -101,7 +97,7 @@ class SearchAssets:
 
     def _generation(self, number: int, previous_key: dg.AssetKey, hard_key: dg.AssetKey | None) -> dg.AssetsDefinition:
         @self._per_prompt(
-            generation_asset(number),
+            TableName.generation(self.name, number),
             f"One row is one individual of the population after generation {number}, with its lineage.",
             previous_key,
             hard_key,
@@ -118,7 +114,7 @@ class SearchAssets:
         Nothing is returned through the IO manager: the step stores its rows itself, logs a materialization for each
         good prompt and for the export, checks both, and then fails if a prompt did.
         """
-        best, export = self.key("best_rubrics"), self.key("rubric_export")
+        best, export = asset_key(TableName.best_rubrics(self.name)), asset_key(TableName.rubric_export(self.name))
         common: dict[str, Any] = {
             "group_name": self.name,
             "skippable": True,

@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.runtime.graph_names import TABLES, checked_name, common_dataset, dataset_key
+from autosr_assets.runtime.graph_names import TABLES, asset_key, checked_name, common_dataset, dataset_key
 from autosr_assets.runtime.run_tags import ASKED_BY, dataset_tags
 from autosr_assets.steps.comparison import compare_searches, compared_table, comparison_metadata
 from autosr_assets.views.columns import columns_metadata
 from autosr_lib.errors import SettingsError
 from autosr_lib.search.fingerprints import METHOD_VERSION
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.run_results import COMPARISON
 
 
@@ -74,12 +75,12 @@ class SearchComparison(dg.Component, dg.Model, dg.Resolvable):
 
     def definitions(self, name: str, dataset: str) -> dg.Definitions:
         """Return the asset that compares the searches, all of them over this dataset."""
-        key = dg.AssetKey([dataset, checked_name(name, "comparison")])
+        key = asset_key(TableName.comparison(dataset, checked_name(name, "comparison")))
         searches = tuple(self.searches)
 
         @dg.asset(
             key=key,
-            deps=[dataset_key(dataset), *(dg.AssetKey([search, "rubric_export"]) for search in searches)],
+            deps=[dataset_key(dataset), *(asset_key(TableName.rubric_export(search)) for search in searches)],
             group_name=dataset,
             description="One row is one prompt in one search: its held-out pairs, those ordered rightly, and its calls.",
             metadata=columns_metadata(COMPARISON),

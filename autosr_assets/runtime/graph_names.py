@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from autosr_lib.errors import SettingsError
+from autosr_lib.storage.table_names import TableName
 
 TABLES = "tables"
 """The key of the resource and IO manager that stores all rows."""
@@ -32,19 +33,28 @@ def prompts_of(dataset: str) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"{dataset}_prompts")
 
 
+def asset_key(table: TableName) -> dg.AssetKey:
+    """Return the key of the asset whose rows a table holds.
+
+    >>> asset_key(TableName.best_rubrics("short"))
+    AssetKey(['short', 'best_rubrics'])
+    """
+    return dg.AssetKey(table.parts)
+
+
 def dataset_key(dataset: str) -> dg.AssetKey:
     """Return the key of the asset that holds a dataset's prompts."""
-    return dg.AssetKey([dataset, "dataset"])
+    return asset_key(TableName.dataset(dataset))
 
 
 def candidates_key(dataset: str) -> dg.AssetKey:
     """Return the key of the asset that holds sampled candidates. It exists only if the dataset has response models."""
-    return dg.AssetKey([dataset, "candidates"])
+    return asset_key(TableName.candidates(dataset))
 
 
 def preferences_key(dataset: str) -> dg.AssetKey:
     """Return the key of the asset that holds the preferences of a dataset's prompts."""
-    return dg.AssetKey([dataset, "preferences"])
+    return asset_key(TableName.preferences(dataset))
 
 
 def dataset_settings_key(dataset: str) -> str:

@@ -16,6 +16,7 @@ from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.results.comparison import Comparison, compare_results
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import RESULT_COLUMNS, read_prompt_result
 from autosr_lib.storage.tables.run_results import PromptResult, comparison_table
 
@@ -60,7 +61,7 @@ def compare_searches(store: TableStore, dataset: str, searches: Sequence[str]) -
     Raises:
         StorageError: the dataset is not stored, or a search has no rubric for its prompts.
     """
-    prompt_ids = present_prompt_ids(store.stored(f"{dataset}/dataset"))
+    prompt_ids = present_prompt_ids(store.stored(TableName.dataset(dataset)))
     results = [_results(store, search, prompt_ids) for search in searches]
     first = results[0]
     differences = {other.name: compare_results(first.results, other.results) for other in results[1:]}
@@ -122,8 +123,7 @@ def comparison_markdown(compared: ComparedSearches) -> str:
 
 def _results(store: TableStore, search: str, prompt_ids: Sequence[str]) -> SearchResults:
     keys = map(partition_key, prompt_ids)
-    table = f"{search}/best_rubrics"
-    results = [read_prompt_result(rows) for _, rows in store.scan(table, RESULT_COLUMNS, keys)]
+    results = [read_prompt_result(rows) for _, rows in store.scan(TableName.best_rubrics(search), RESULT_COLUMNS, keys)]
     figures = [result.figures for result in results if result.figures is not None]
     if not figures:
         raise StorageError(f"{search}: no rubric is stored for the prompts of the dataset; search first")

@@ -25,8 +25,6 @@ from autosr_lib.storage.files import storage_errors, storage_path
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.exports import ExportRow, export_table, read_export
 
-EXPORT = "rubric_export"
-
 
 class WrittenExport(NamedTuple):
     """An export that was written, and what is published of it."""
@@ -54,7 +52,7 @@ def export_search(plan: SearchPlan, run: RunContext, run_id: str) -> WrittenExpo
     row = ExportRow(
         str(target), fingerprint(search_description(plan, store)), summary.content_fingerprint, manifest["run_id"]
     )
-    store.write(plan.table(EXPORT), None, export_table(row))
+    store.write(plan.export_table, None, export_table(row))
     write_report(store, target, manifest, summary)
     run.progress.exported(summary)
     charts = {
@@ -88,7 +86,7 @@ def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
 
 
 def _last_export(plan: SearchPlan, store: TableStore) -> ExportRow | None:
-    rows = store.read(plan.table(EXPORT))
+    rows = store.read(plan.export_table)
     return None if rows is None else read_export(rows)
 
 

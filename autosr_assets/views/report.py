@@ -20,6 +20,7 @@ from autosr_lib.results.totals import Totals
 from autosr_lib.storage.files import atomic_write, storage_errors
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.candidates import CALL_COLUMNS, read_sampled, read_sampling_calls
 from autosr_lib.storage.tables.columns import Status
@@ -65,7 +66,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], summary: SearchSumm
         for name, svg in search_charts(summary.histories, holdout).items()
     }
     spending = usage_by_role(store, manifest["search"], dataset)
-    facts, withdrawn = _dataset_facts(store, f"{dataset}/dataset")
+    facts, withdrawn = _dataset_facts(store, TableName.dataset(dataset))
     return {
         "name": manifest["search"],
         "manifest": manifest,
@@ -173,11 +174,12 @@ def _sampling_calls(store: TableStore, manifest: Mapping[str, Any]) -> int | Non
     if not manifest["dataset_settings"]["responses"]["response_models"]:
         return None
     return sum(
-        read_sampling_calls(rows) for _, rows in store.scan(f"{manifest['dataset_name']}/candidates", CALL_COLUMNS)
+        read_sampling_calls(rows)
+        for _, rows in store.scan(TableName.candidates(manifest["dataset_name"]), CALL_COLUMNS)
     )
 
 
-def _dataset_facts(store: TableStore, table: str) -> tuple[dict[str, str], list[str]]:
+def _dataset_facts(store: TableStore, table: TableName) -> tuple[dict[str, str], list[str]]:
     """Return the contents of the dataset as text, and the ids of the withdrawn prompts."""
     withdrawn, sizes, sources = list[str](), Counter[int](), set[str]()
     for prompt in read_prompt_candidates(store.stored(table).read(CANDIDATE_COLUMNS)):
@@ -203,12 +205,12 @@ def _sections(
     prompt_ids = [row.prompt_id for row in detailed]
     prompts = {
         prompt.prompt_id: prompt
-        for rows in store.read_where(f"{dataset}/dataset", "prompt_id", prompt_ids)
+        for rows in store.read_where(TableName.dataset(dataset), "prompt_id", prompt_ids)
         for prompt, _ in read_stored_prompts(rows)
     }
     for row in detailed:
         prompt = prompts[row.prompt_id]
-        rows = store.read(f"{dataset}/candidates", partition_key(row.prompt_id))
+        rows = store.read(TableName.candidates(dataset), partition_key(row.prompt_id))
         sampled = None if rows is None else read_sampled(rows).sampled
         if sampled is not None:
             prompt = with_candidates(prompt, sampled.candidates)

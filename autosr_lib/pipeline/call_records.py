@@ -11,6 +11,7 @@ from autosr_lib.backends import Backend
 from autosr_lib.llm.call_records import calls_table
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 
 _SUMMED = ["requests", "cached", "prompt_tokens", "completion_tokens", "cost"]
 
@@ -27,14 +28,14 @@ class Usage:
     """US dollars, by the prices of the settings."""
 
 
-def store_calls(backend: Backend, store: TableStore, run_id: str, step: str) -> Mapping[str, Mapping[str, Any]]:
-    """Store the calls since the last step in the table `calls/<run id>`, and return their sums by partition key.
+def store_calls(backend: Backend, store: TableStore, run_id: str, table: TableName) -> Mapping[str, Mapping[str, Any]]:
+    """Store the calls that were made to fill `table`, and return their sums by partition key.
 
     An offline backend makes no calls, and nothing is stored.
     """
     if backend.client is None or not (records := backend.client.calls.drain()):
         return {}
-    store.write(f"calls/{run_id}", step, calls_table(records))
+    store.write(TableName.calls(run_id), str(table), calls_table(records))
     usage: dict[str, dict[str, Any]] = {}
     for record in records:
         sums = usage.setdefault(partition_key(record.prompt_id), {})
@@ -48,9 +49,10 @@ def store_calls(backend: Backend, store: TableStore, run_id: str, step: str) -> 
 def search_usage(store: TableStore, search: str) -> Usage:
     """Return what a search has used in all runs whose calls are stored; its dataset's judge is not part of it."""
     totals = dict.fromkeys(_SUMMED, 0)
-    for table, steps in _steps_by_run(store):
-        wanted = [step for step in steps if step.startswith(f"{search}/") and step != f"{search}/preferences"]
-        for _, rows in store.scan(table, _SUMMED, wanted):
+    judged = TableName.preferences(search)  # of the dataset, where the two have one name
+    for calls, filled in _filled_tables(store):
+        keys = [str(table) for table in filled if table.owner == search and table != judged]
+        for _, rows in store.scan(calls, _SUMMED, keys):
             for name in _SUMMED:
                 totals[name] += pc.sum(rows[name]).as_py() or 0
     tokens = totals["prompt_tokens"] + totals["completion_tokens"]
@@ -60,10 +62,10 @@ def search_usage(store: TableStore, search: str) -> Usage:
 def usage_by_role(store: TableStore, search: str, dataset: str) -> dict[str, Usage]:
     """Return tokens and cost by role, of a search and its dataset's judge and responder, in all stored runs."""
     usage: dict[str, Usage] = {}
-    of_dataset = {f"{dataset}/candidates", f"{dataset}/preferences"}
-    for table, steps in _steps_by_run(store):
-        wanted = [step for step in steps if step.startswith(f"{search}/") or step in of_dataset]
-        for _, rows in store.scan(table, ["role", "prompt_tokens", "completion_tokens", "cost"], wanted):
+    of_dataset = {TableName.candidates(dataset), TableName.preferences(dataset)}
+    for calls, filled in _filled_tables(store):
+        keys = [str(table) for table in filled if table.owner == search or table in of_dataset]
+        for _, rows in store.scan(calls, ["role", "prompt_tokens", "completion_tokens", "cost"], keys):
             for sums in _sums_by_role(rows):
                 before = usage.get(sums["role"], Usage())
                 tokens = before.tokens + sums["prompt_tokens_sum"] + sums["completion_tokens_sum"]
@@ -71,11 +73,11 @@ def usage_by_role(store: TableStore, search: str, dataset: str) -> dict[str, Usa
     return usage
 
 
-def _steps_by_run(store: TableStore) -> Iterator[tuple[str, list[str]]]:
-    """Yield each run's table of calls with the steps that it has rows of."""
+def _filled_tables(store: TableStore) -> Iterator[tuple[TableName, list[TableName]]]:
+    """Yield each run's table of calls with the tables that the calls were made to fill."""
     folder = store.root / "calls"
-    for table in sorted(f"calls/{run.name}" for run in folder.iterdir()) if folder.is_dir() else ():
-        yield table, store.keys(table)
+    for calls in sorted(TableName.calls(run.name) for run in folder.iterdir()) if folder.is_dir() else ():
+        yield calls, [TableName.parse(key) for key in store.keys(calls)]
 
 
 def _sums_by_role(rows: pa.Table) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import GradingSettings
 from autosr_lib.search.fingerprints import RoleIdentities, candidates_fingerprint, preferences_fingerprint
 from autosr_lib.settings import BackendName, DatasetRunSettings
+from autosr_lib.storage.table_names import TableName
 
 JUDGE_SEED = 7
 JUDGE_GRADING = GradingSettings()
@@ -28,19 +29,19 @@ class DatasetPlan:
     settings: DatasetRunSettings
 
     @property
-    def dataset_table(self) -> str:
+    def dataset_table(self) -> TableName:
         """Return the table of the prompts."""
-        return f"{self.name}/dataset"
+        return TableName.dataset(self.name)
 
     @property
-    def candidates_table(self) -> str:
+    def candidates_table(self) -> TableName:
         """Return the table of sampled candidates."""
-        return f"{self.name}/candidates"
+        return TableName.candidates(self.name)
 
     @property
-    def preferences_table(self) -> str:
+    def preferences_table(self) -> TableName:
         """Return the table of preferences."""
-        return f"{self.name}/preferences"
+        return TableName.preferences(self.name)
 
     @cached_property
     def identity(self) -> RoleIdentities:

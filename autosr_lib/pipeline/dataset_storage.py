@@ -17,6 +17,7 @@ from autosr_lib.storage.datasets import DatasetFindings, DatasetReader, file_sha
 from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_stored_prompts
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ class DatasetSource(NamedTuple):
             raise
 
     @classmethod
-    def of_stored(cls, store: TableStore, table: str) -> "DatasetSource | None":
+    def of_stored(cls, store: TableStore, table: TableName) -> "DatasetSource | None":
         """Return the source of the stored dataset, or None when nothing is stored."""
         rows = store.read(table, columns=["prompt_id"])
         if rows is None:
@@ -102,7 +103,7 @@ class DatasetSummary:
     """Stored prompts that are no longer in the file."""
 
 
-def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> DatasetSummary:
+def store_dataset(settings: DatasetSettings, store: TableStore, table: TableName) -> DatasetSummary:
     """Store the prompts of a file, followed by the stored prompts that are no longer in it.
 
     The prompts are streamed, a few hundred in memory at a time; a table whose content would not change is not rewritten.
@@ -136,7 +137,7 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: str) -> D
     return summary
 
 
-def withdrawn_ids(store: TableStore, table: str, present_keys: Collection[str]) -> list[str]:
+def withdrawn_ids(store: TableStore, table: TableName, present_keys: Collection[str]) -> list[str]:
     """Return the ids of the stored prompts whose partition keys are not among `present_keys`, in the stored order."""
     rows = store.read(table, columns=["prompt_id"])
     ids = [] if rows is None else rows["prompt_id"].to_pylist()

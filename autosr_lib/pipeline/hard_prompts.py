@@ -9,6 +9,7 @@ from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.search.hardness import PromptProgress, hardest_prompts, hardness, measure_progress
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.hard_prompts import HardPromptRow, hard_prompts_table, read_hard_prompt_rows
 from autosr_lib.storage.tables.population import STANDING_COLUMNS, PopulationStanding, read_population_standing
@@ -25,7 +26,7 @@ class HardPrompts:
     """Whether every prompt of the dataset was complete when these were chosen."""
 
 
-def choose_hard_prompts(store: TableStore, table: str, dataset: StoredTable, batch_size: float) -> pa.Table:
+def choose_hard_prompts(store: TableStore, table: TableName, dataset: StoredTable, batch_size: float) -> pa.Table:
     """Return how hard every prompt of the dataset is after the generation in `table`, and which ones are hardest.
 
     Args:

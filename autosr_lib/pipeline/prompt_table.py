@@ -17,6 +17,7 @@ from autosr_lib.pipeline.sampled_candidates import UpstreamError
 from autosr_lib.results.totals import BUDGET_SPENT
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow, read_row_status, unsuccessful_table
 from autosr_lib.storage.tables.prompts import StoredPrompt
 
@@ -63,7 +64,7 @@ class PromptTable:
         describe: returns what is published about rows.
     """
 
-    name: str
+    name: TableName
     schema: pa.Schema
     dataset: StoredTable
     fingerprint: Callable[[Prompt], str]
@@ -89,7 +90,7 @@ class PromptTable:
             StorageError: a table cannot be read or written, or a key has no prompt in the dataset.
         """
         result = StepResult()
-        step = self.name.rpartition("/")[2]
+        step = self.name.asset
         prompts = read_prompts(self.dataset, keys, run.cache)
         try:
             async with backend.session(responders):
@@ -155,7 +156,7 @@ async def _run_workers(workers: Iterable[Awaitable[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def is_up_to_date(store: TableStore, table: str, key: str, fingerprint: str) -> bool:
+def is_up_to_date(store: TableStore, table: TableName, key: str, fingerprint: str) -> bool:
     """Return whether a prompt's rows are done and have this input fingerprint."""
     rows = store.read(table, key, RowStatus._fields)
     if rows is None or not rows.num_rows:

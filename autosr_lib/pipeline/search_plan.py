@@ -24,6 +24,7 @@ from autosr_lib.search.settings import Scope, SearchSettings, Structure
 from autosr_lib.settings import SearchRunSettings
 from autosr_lib.storage.presets import read_presets
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status, read_flat
 from autosr_lib.storage.tables.prompts import PromptFingerprint
 
@@ -98,22 +99,23 @@ class SearchPlan:
         """
         return backend_identity(self.settings.backend, self.settings.seed)
 
-    def table(self, asset: str) -> str:
-        """Return the table of one of the search's assets."""
-        return f"{self.name}/{asset}"
-
-    def generation_table(self, number: int) -> str:
+    def generation_table(self, number: int) -> TableName:
         """Return the table of generation 0 (the initial rubrics), 1, …."""
-        return self.table(generation_asset(number))
+        return TableName.generation(self.name, number)
 
-    def hard_prompts_table(self, number: int) -> str:
+    def hard_prompts_table(self, number: int) -> TableName:
         """Return, in scope `global_batch`, the table of the prompts that generation 1, 2, … evolves."""
-        return self.table(hard_prompts_asset(number))
+        return TableName.hard_prompts(self.name, number)
 
     @property
-    def best_table(self) -> str:
+    def best_table(self) -> TableName:
         """Return the table of the best rubrics."""
-        return self.table("best_rubrics")
+        return TableName.best_rubrics(self.name)
+
+    @property
+    def export_table(self) -> TableName:
+        """Return the table that describes the last export."""
+        return TableName.rubric_export(self.name)
 
     def fingerprints(self, prompt: Prompt) -> Sequence[str]:
         """Return the input fingerprints of a prompt's rows: generation 0, 1, …, and last its best rubric.
@@ -157,21 +159,3 @@ class SearchPlan:
     def preset(self, prompt: Prompt) -> Rubric | None:
         """Return the rubric that the search of a prompt starts from, if one was given."""
         return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)
-
-
-def generation_asset(number: int) -> str:
-    """Return the name of the asset of generation 0, 1, ….
-
-    >>> generation_asset(0), generation_asset(3)
-    ('initial_rubrics', 'generation_03')
-    """
-    return "initial_rubrics" if number == 0 else f"generation_{number:02d}"
-
-
-def hard_prompts_asset(number: int) -> str:
-    """Return the name of the asset that chooses the prompts of generation 1, 2, ….
-
-    >>> hard_prompts_asset(3)
-    'hard_prompts_03'
-    """
-    return f"hard_prompts_{number:02d}"

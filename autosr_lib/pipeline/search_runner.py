@@ -30,6 +30,7 @@ from autosr_lib.search.settings import Scope
 from autosr_lib.search.state import SearchState, StopReason
 from autosr_lib.storage.partition_keys import partition_key, prompt_id_of
 from autosr_lib.storage.store import StoredTable
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, best_rubric_table, read_best_rubric
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_status
 from autosr_lib.storage.tables.conclusions import row_of_conclusion
@@ -181,7 +182,7 @@ class SearchRunner:
         return await table.fill(self.run, self.backend, keys)
 
     def _table(
-        self, name: str, schema: pa.Schema, step: int, compute: "Compute", describe: Describe | None
+        self, name: TableName, schema: pa.Schema, step: int, compute: "Compute", describe: Describe | None
     ) -> PromptTable:
         return PromptTable(
             name, schema, self.dataset, lambda prompt: self._fingerprints(prompt)[step], compute, describe

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 from autosr_lib.storage.tables.columns import Status, UnsuccessfulRow, read_flat
 from autosr_lib.storage.tables.prompts import PromptText
@@ -23,7 +24,7 @@ class PromptOutcome(NamedTuple):
 
 def read_outcomes(
     store: TableStore,
-    table: str,
+    table: TableName,
     dataset: StoredTable,
     cached_rows: Callable[[str], pa.Table | None] = lambda _: None,
 ) -> Iterator[PromptOutcome]:

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.run_results import PromptResult, read_results, read_run_manifest, run_table
-
-RUNS = "runs"
-"""The table of runs: one partition per run."""
 
 
 def store_run(store: TableStore, manifest: Mapping[str, Any], results: Iterable[PromptResult]) -> None:
     """Store a run: its manifest, and the result of each prompt."""
-    store.write(RUNS, manifest["run_id"], run_table(manifest, results))
+    store.write(TableName.runs(), manifest["run_id"], run_table(manifest, results))
 
 
 def read_run_results(store: TableStore, run_id: str) -> list[PromptResult]:
@@ -21,10 +19,10 @@ def read_run_results(store: TableStore, run_id: str) -> list[PromptResult]:
     Raises:
         StorageError: there is no such run.
     """
-    return read_results(store.stored(RUNS, run_id).read())
+    return read_results(store.stored(TableName.runs(), run_id).read())
 
 
 def read_manifests(store: TableStore) -> list[dict[str, Any]]:
     """Return the manifests of all runs, the latest first."""
-    manifests = [read_run_manifest(rows) for _, rows in store.scan(RUNS, ["status"])]
+    manifests = [read_run_manifest(rows) for _, rows in store.scan(TableName.runs(), ["status"])]
     return sorted(manifests, key=lambda manifest: (manifest["at"], manifest["run_id"]), reverse=True)

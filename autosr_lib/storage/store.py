@@ -41,40 +41,36 @@ Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 class TableStore:
     """Tables under one root: a folder, `memory://…`, or an object store such as `s3://…`.
 
-    A table given as text is parsed by `TableName.parse`.
-
-    >>> store = TableStore("memory://example")
-    >>> store.write("news/dataset", None, pa.table({"prompt_id": ["p1"]}))
-    >>> store.stored("news/dataset").read().to_pylist()
+    >>> store, table = TableStore("memory://example"), TableName.dataset("news")
+    >>> store.write(table, None, pa.table({"prompt_id": ["p1"]}))
+    >>> store.stored(table).read().to_pylist()
     [{'prompt_id': 'p1'}]
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = storage_path(root)
 
-    def path(self, table: TableName | str, key: str | None = None) -> UPath:
+    def path(self, table: TableName, key: str | None = None) -> UPath:
         """Return the path of a table's file, or of the file of one of its partitions."""
         folder = self._folder(table)
         if key is None:
             return folder.parent / f"{folder.name}{_SUFFIX}"
         return folder / f"{key_to_file_name(key)}{_SUFFIX}"
 
-    def exists(self, table: TableName | str, key: str | None = None) -> bool:
+    def exists(self, table: TableName, key: str | None = None) -> bool:
         """Return whether the table, or this partition of it, is stored."""
         path = self.path(table, key)
         with storage_errors(path, "read"):
             return bool(path.is_file())
 
-    def read(
-        self, table: TableName | str, key: str | None = None, columns: Sequence[str] | None = None
-    ) -> pa.Table | None:
+    def read(self, table: TableName, key: str | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Return the rows, or None if nothing is stored."""
         path = self.path(table, key)
         with storage_errors(path, "read"):
             return _read(path, columns)
 
     def read_where(
-        self, table: TableName | str, column: str, values: Collection[str], columns: Sequence[str] | None = None
+        self, table: TableName, column: str, values: Collection[str], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """Yield the rows of an unpartitioned table whose `column` is one of `values`, at most 256 at a time.
 
@@ -90,14 +86,14 @@ class TableStore:
                     rows = file.read_row_group(group, columns=_list(columns))
                     yield rows if all(mask) else rows.filter(pa.array(mask))
 
-    def read_batches(self, table: TableName | str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    def read_batches(self, table: TableName, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield these columns of an unpartitioned table, at most 256 rows at a time."""
         path = self.path(table)
         with storage_errors(path, "read"), path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=_list(columns))
 
-    def write(self, table: TableName | str, key: str | None, rows: Rows) -> None:
+    def write(self, table: TableName, key: str | None, rows: Rows) -> None:
         """Replace the stored rows; a stream is never completely in memory.
 
         If a stream encodes to the bytes that are already stored, the file is left untouched.
@@ -110,7 +106,7 @@ class TableStore:
         with storage_errors(path, "write"):
             _write(path, rows, schema)
 
-    def keys(self, table: TableName | str) -> list[str]:
+    def keys(self, table: TableName) -> list[str]:
         """Return the keys of the stored partitions, sorted."""
         folder = self._folder(table)
         with storage_errors(folder, "list"):
@@ -121,19 +117,19 @@ class TableStore:
             return sorted(key for path in paths if (key := _key_of(path)) is not None)
 
     def scan(
-        self, table: TableName | str, columns: Sequence[str] | None = None, keys: Iterable[str] | None = None
+        self, table: TableName, columns: Sequence[str] | None = None, keys: Iterable[str] | None = None
     ) -> Iterator[tuple[str, pa.Table]]:
         """Yield (key, rows) of stored partitions, one at a time: of all, or of those of `keys` that are stored."""
         for key in self.keys(table) if keys is None else keys:
             if (rows := self.read(table, key, columns)) is not None:
                 yield key, rows
 
-    def stored(self, table: TableName | str, key: str | None = None) -> "StoredTable":
+    def stored(self, table: TableName, key: str | None = None) -> "StoredTable":
         """Return a handle on the table or partition, without reading anything."""
-        return StoredTable(self, _table_name(table), key)
+        return StoredTable(self, table, key)
 
-    def _folder(self, table: TableName | str) -> UPath:
-        return self.root.joinpath(*(key_to_file_name(part) for part in _table_name(table).parts))
+    def _folder(self, table: TableName) -> UPath:
+        return self.root.joinpath(*(key_to_file_name(part) for part in table.parts))
 
 
 @dataclass(frozen=True)
@@ -173,10 +169,6 @@ class StoredTable:
 
     def _missing(self) -> StorageError:
         return StorageError(f"{self.store.path(self.table, self.key)}: nothing is stored here; materialize it first")
-
-
-def _table_name(table: TableName | str) -> TableName:
-    return TableName.parse(table) if isinstance(table, str) else table
 
 
 def _read(path: UPath, columns: Sequence[str] | None) -> pa.Table | None:

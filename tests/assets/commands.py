@@ -23,6 +23,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.settings import BackendName
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.prompts import prompt_batches
 from tests.worlds import planted_prompt
 
@@ -80,8 +81,8 @@ class Home:
                 yield instance
 
     def rows(self, table: str) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows of a table by partition key."""
-        return {key: rows.to_pylist() for key, rows in self.store.scan(table)}
+        """Return the rows of a table, such as `calls/best_rubrics`, by partition key."""
+        return {key: rows.to_pylist() for key, rows in self.store.scan(TableName.parse(table))}
 
     def export(self, name: str) -> Any:
         return json.loads((self.root / "exports" / f"{name}.json").read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.results.export_check import differences
 from autosr_lib.results.outcomes import read_outcomes
 from autosr_lib.search.roles import Roles
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import CommandResult, Home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier, fake_roles
 
@@ -155,7 +156,9 @@ def test_a_changed_export_is_detected(home: Home) -> None:
     export = json.loads(text)
     path.write_text(text.replace(export["best_rubrics"][1]["rubric"]["criteria"][0]["text"], "another"))
 
-    outcomes = list(read_outcomes(home.store, "calls/best_rubrics", home.store.stored("calls/dataset")))
+    outcomes = list(
+        read_outcomes(home.store, TableName.best_rubrics("calls"), home.store.stored(TableName.dataset("calls")))
+    )
     assert [outcome.prompt for outcome in outcomes] == [prompt.prompt for prompt in prompts]
     assert "b" in dict(differences(path, outcomes))
 

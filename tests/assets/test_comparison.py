@@ -12,6 +12,7 @@ from autosr_assets.components.defs_folder import defined_in
 from autosr_assets.definitions import shared
 from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import CommandResult, Home, planted, write_prompts
 
 SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations", "1")
@@ -60,7 +61,7 @@ def test_the_asset_publishes_tables_and_numbers_and_stores_one_row_per_prompt_an
     assert metadata["calls_touching_low"] <= metadata["calls_touching_value"] <= metadata["calls_touching_high"]
     gain = metadata["calls_touching_accuracy"] - metadata["calls_iterative_touching_accuracy"]
     assert metadata["calls_touching_value"] == pytest.approx(gain)
-    rows = home.store.stored("calls/comparison").read().to_pylist()
+    rows = home.store.stored(TableName.comparison("calls", "comparison")).read().to_pylist()
     assert {(row["search"], row["prompt_id"]) for row in rows} == {
         (search, prompt) for search in ("calls", "calls_iterative") for prompt in ("a", "b", "c")
     }
@@ -93,7 +94,7 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
 
 def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
-    home.store.path("calls_iterative/best_rubrics", "b").unlink()
+    home.store.path(TableName.best_rubrics("calls_iterative"), "b").unlink()
 
     found = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
     shown = home.autosr("compare", "calls", "calls_iterative").out

@@ -15,6 +15,7 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient
 
 from autosr_lib.domain.prompt import Prompt
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import Home, planted, write_prompts
 from tests.assets.dagster_dev import Deployment, dagster_dev
 from tests.llm.server import Body, Fault, ModelServer, Stall, user_text
@@ -154,7 +155,7 @@ def test_what_the_searches_found_is_compared_again_when_they_found_something_els
     compared = here.wait("a comparison after both", lambda: comparison_after(here, ended))
 
     assert compared.status is dg.DagsterRunStatus.SUCCESS
-    rows = here.home.store.stored("calls/comparison").read(["search", "prompt_id"]).to_pylist()
+    rows = here.home.store.stored(TableName.comparison("calls", "comparison")).read(["search", "prompt_id"]).to_pylist()
     assert {(row["search"], row["prompt_id"]) for row in rows} == set(product(("evolved", "refined"), "abc"))
 
 
@@ -187,7 +188,7 @@ def test_a_run_whose_process_is_killed_is_started_again_and_ends_what_it_began(o
 
 def test_at_night_what_is_missing_is_searched_by_the_schedule_that_somebody_turned_on(operated: Operated) -> None:
     here, home = operated.dagster, operated.dagster.home
-    home.store.path("evolved/best_rubrics", "b").unlink()
+    home.store.path(TableName.best_rubrics("evolved"), "b").unlink()
 
     turn_on(DagsterGraphQLClient("127.0.0.1", here.port), "evolved_nightly")
     run = here.wait("the night's run", lambda: asked_by(here, "nightly") or None)[0].dagster_run

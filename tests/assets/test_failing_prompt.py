@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import planted, write_prompts
 from tests.assets.test_model_backend import KEY, QUICK, ModelHome
 from tests.llm.server import Body, Fault, ModelServer, Says, blocks, role_of
@@ -26,7 +27,9 @@ def test_nine_go_on_and_are_exported_the_tenth_is_named_with_its_error_and_the_n
 
     def silent_in_generation_three(number: int, body: Body) -> Fault | None:
         is_it = role_of(body) == "proposer" and blocks(body)[0] == TENTH.prompt
-        return Says("no idea") if is_it and is_broken and home.store.exists("ten/generation_02", "j") else None
+        return (
+            Says("no idea") if is_it and is_broken and home.store.exists(TableName.generation("ten", 2), "j") else None
+        )
 
     is_broken = True
     with ModelServer(faults=silent_in_generation_three) as server:

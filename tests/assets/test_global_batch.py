@@ -7,6 +7,7 @@ import pytest
 from autosr_lib.errors import StorageError
 from autosr_lib.pipeline.hard_prompts import choose_hard_prompts, read_hard_prompts
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status, UnsuccessfulRow, unsuccessful_table
 from autosr_lib.storage.tables.population import POPULATION
 from tests.assets.commands import Home, dataset_table, planted, write_prompts
@@ -27,7 +28,7 @@ def test_each_generation_evolves_the_hardest_prompts_and_carries_the_others(home
 
     assert said.code == 0, said.err
     for number in (1, 2):
-        table = home.store.read(f"calls_global_batch/hard_prompts_{number:02d}")
+        table = home.store.read(TableName.hard_prompts("calls_global_batch", number))
         assert table is not None
         hard = {row["prompt_id"] for row in table.to_pylist() if row["is_hard"]}
         evolved = {
@@ -51,24 +52,32 @@ def test_a_second_run_changes_nothing(home: Home, tmp_path: Path) -> None:
 
 def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
-    store.write("d/dataset", None, dataset_table(planted("a", "b")))
+    store.write(TableName.dataset("d"), None, dataset_table(planted("a", "b")))
     store.write(
-        "s/initial_rubrics", "a", unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION)
+        TableName.generation("s", 0),
+        "a",
+        unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION),
     )
 
     with pytest.raises(StorageError, match=r"1 prompt has no row yet \('b'\)"):
-        choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 1)
+        choose_hard_prompts(store, TableName.generation("s", 0), store.stored(TableName.dataset("d")), 1)
 
 
 def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
-    store.write("d/dataset", None, dataset_table(planted("a"), planted("gone")))
+    store.write(TableName.dataset("d"), None, dataset_table(planted("a"), planted("gone")))
     store.write(
-        "s/initial_rubrics", "a", unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION)
+        TableName.generation("s", 0),
+        "a",
+        unsuccessful_table(UnsuccessfulRow("a", Status.FAILED, "no", "f"), POPULATION),
     )
 
-    store.write("s/hard", None, choose_hard_prompts(store, "s/initial_rubrics", store.stored("d/dataset"), 5))
+    store.write(
+        TableName.hard_prompts("s", 1),
+        None,
+        choose_hard_prompts(store, TableName.generation("s", 0), store.stored(TableName.dataset("d")), 5),
+    )
 
-    chosen = read_hard_prompts(store.stored("s/hard"))
+    chosen = read_hard_prompts(store.stored(TableName.hard_prompts("s", 1)))
     assert chosen.prompt_ids == frozenset()
     assert not chosen.are_complete

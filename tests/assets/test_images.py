@@ -11,6 +11,7 @@ from autosr_assets.views.metadata import best_metadata
 from autosr_assets.views.search_charts import search_charts
 from autosr_lib.evaluation.holdout import HoldoutCount, PairCount, summarise_holdout
 from autosr_lib.results.histories import Histories
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow, read_best_rubric
 from tests.assets.commands import Home, planted, write_prompts
 from tests.fakes import fake_roles
@@ -24,7 +25,7 @@ def best_rows(tmp_path_factory: pytest.TempPathFactory) -> list[BestRubricRow]:
     folder: Path = tmp_path_factory.mktemp("images")
     home = Home(folder / "home")
     home.autosr("search", write_prompts(folder / "calls.json", planted("a", "b<i>")), roles=fake_roles())
-    rows = [read_best_rubric(rows) for _, rows in home.store.scan("calls/best_rubrics")]
+    rows = [read_best_rubric(rows) for _, rows in home.store.scan(TableName.best_rubrics("calls"))]
     return [row for row in rows if isinstance(row, BestRubricRow)]
 
 

@@ -14,6 +14,7 @@ from autosr_lib.storage.table_names import TableName
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 PROMPTS = dg.DynamicPartitionsDefinition(name="prompts")
+FIRST, SECOND = TableName("", "first"), TableName("", "second")
 
 
 def per_prompt(function: Callable[..., object]) -> dg.AssetsDefinition:
@@ -79,7 +80,7 @@ def test_an_asset_sees_a_dict_of_its_prompts_whether_there_is_one_or_many(tmp_pa
 
     assert failure == ""
     assert graph.seen["first"] == {key: [f"text of {key}"] for key in over}
-    assert graph.tables.store.keys("second") == list(over)
+    assert graph.tables.store.keys(SECOND) == list(over)
 
 
 def test_of_the_dataset_only_the_rows_of_the_run_are_read(tmp_path: Path) -> None:
@@ -94,14 +95,14 @@ def test_a_handle_that_is_returned_leaves_the_stored_rows_as_they_are(tmp_path: 
     graph = Graph(tmp_path, "ab")
     graph.run("dataset", "first", over="ab")
     store = graph.tables.store
-    before = store.path("first", "a").stat().st_ino
+    before = store.path(FIRST, "a").stat().st_ino
 
-    graph.returns = {"a": store.stored("first", "a"), "b": one_row("new")}
+    graph.returns = {"a": store.stored(FIRST, "a"), "b": one_row("new")}
     failure = graph.run("first", over="ab")
 
     assert failure == ""
-    assert store.path("first", "a").stat().st_ino == before
-    assert store.stored("first", "b").read() == one_row("new")
+    assert store.path(FIRST, "a").stat().st_ino == before
+    assert store.stored(FIRST, "b").read() == one_row("new")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from autosr_assets.definitions import shared
 from autosr_assets.records.manifest import OF_THE_RUN
 from autosr_lib.llm.call_records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Columns
 from tests.assets.commands import CommandResult, Home
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, blocks, chance, role_of, user_text
@@ -61,7 +62,7 @@ class ModelHome(Home):
         """Return the calls of all runs."""
         runs = self.root / "storage" / "calls"
         return pa.concat_tables(
-            rows for run in sorted(runs.iterdir()) for _, rows in self.store.scan(f"calls/{run.name}")
+            rows for run in sorted(runs.iterdir()) for _, rows in self.store.scan(TableName.calls(run.name))
         )
 
 

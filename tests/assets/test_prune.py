@@ -21,6 +21,7 @@ from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.population import is_pruned, pruned_table
 from tests.assets.commands import CommandResult, Home, dataset_table, fake_backend, planted, write_prompts
 from tests.fakes import fake_roles
@@ -34,7 +35,7 @@ def search(home: Home, path: str, generations: int, *options: str) -> CommandRes
 
 
 def is_kept(home: Home, generation: int, prompt: str = "a") -> bool:
-    return not is_pruned(home.store.stored(f"calls/generation_{generation:02d}", prompt).read())
+    return not is_pruned(home.store.stored(TableName.generation("calls", generation), prompt).read())
 
 
 def best(home: Home) -> dict[str, object]:
@@ -63,7 +64,7 @@ def test_a_dry_run_prints_what_would_be_deleted_and_changes_nothing(tmp_path: Pa
 def test_a_pruned_search_is_up_to_date_and_is_not_computed_again_in_a_wider_range(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 3).code == 0
-    rubrics, size = best(home), home.store.path("calls/generation_01", "a").stat().st_size
+    rubrics, size = best(home), home.store.path(TableName.generation("calls", 1), "a").stat().st_size
 
     pruned = home.autosr("prune", "generations", "--days", "0", "--yes")
     again = search(home, path, 3)
@@ -72,7 +73,7 @@ def test_a_pruned_search_is_up_to_date_and_is_not_computed_again_in_a_wider_rang
 
     assert (pruned.code, again.code, wider.code) == (0, 0, 0), pruned.err + wider.err
     assert [is_kept(home, number) for number in (1, 2, 3)] == [False, False, True]
-    assert home.store.path("calls/generation_01", "a").stat().st_size < size / 4
+    assert home.store.path(TableName.generation("calls", 1), "a").stat().st_size < size / 4
     assert "are up to date" in again.out
     assert {key: row for key, row in best(home).items() if key != "c"} == rubrics
     assert not is_kept(home, 1), "it was passed through, not computed"
@@ -84,7 +85,7 @@ def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tm
         run(root, generations=3)
     store = TableStore(pruned_root)
     for number in (1, 2):
-        table = f"calls/generation_{number:02d}"
+        table = TableName.generation("calls", number)
         for key, rows in list(store.scan(table)):
             store.write(table, key, pruned_table(rows))
 
@@ -93,7 +94,7 @@ def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tm
         2,
     ):  # a wider search continues from the last generation; a narrower search_runner needs a pruned state
         assert run(pruned_root, generations) == run(complete_root, generations)
-    assert all(is_pruned(rows) for _, rows in store.scan("calls/generation_02"))
+    assert all(is_pruned(rows) for _, rows in store.scan(TableName.generation("calls", 2)))
 
 
 def runner(root: Path, generations: int = 3) -> SearchRunner:
@@ -109,7 +110,7 @@ def run(root: Path, generations: int) -> dict[str, object]:
     """Run all steps as the assets do, and return the best rubrics."""
     keys = ["a", "b"]
     search_runner = runner(root, generations)
-    search_runner.run.store.write("calls/dataset", None, dataset_table(planted(*keys)))
+    search_runner.run.store.write(TableName.dataset("calls"), None, dataset_table(planted(*keys)))
 
     async def steps() -> StepResult:
         await search_runner.dataset_runner.gather_preferences(keys)
@@ -126,9 +127,9 @@ def run(root: Path, generations: int) -> dict[str, object]:
 def test_a_prompt_that_is_not_done_keeps_its_generations(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 2).code == 0
-    rows = home.store.stored("calls/best_rubrics", "a").read()
+    rows = home.store.stored(TableName.best_rubrics("calls"), "a").read()
     failed = rows.set_column(1, rows.schema.field(1), [["failed"]])
-    home.store.write("calls/best_rubrics", "a", failed)
+    home.store.write(TableName.best_rubrics("calls"), "a", failed)
 
     assert home.autosr("prune", "generations", "--days", "0", "--yes").code == 0
 

@@ -22,9 +22,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     read = TableStore.read
 
     def counting_read(
-        store: TableStore, table: TableName | str, key: str | None = None, columns: Sequence[str] | None = None
+        store: TableStore, table: TableName, key: str | None = None, columns: Sequence[str] | None = None
     ) -> pa.Table | None:
-        if str(table).endswith("best_rubrics") and columns is None:
+        if table.asset == "best_rubrics" and columns is None:
             counts[str(key)] += 1
         return read(store, table, key, columns)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosr_lib.storage.store import TableStore
+from autosr_lib.storage.table_names import TableName
 
 PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -48,5 +49,5 @@ def test_two_commands_materialize_a_search_on_a_fresh_home(command: str, tmp_pat
         shell(tmp_path, "dagster", *graph, "--select", REST, *prompts)
 
     store = TableStore(tmp_path / "data" / "storage")
-    assert store.keys("iterative/best_rubrics") == ["moon-shape", "mutable-default", "refund-reply"]
+    assert store.keys(TableName.best_rubrics("iterative")) == ["moon-shape", "mutable-default", "refund-reply"]
     assert (tmp_path / "data" / "exports" / "iterative.json").is_file()

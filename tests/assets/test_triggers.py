@@ -19,6 +19,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.search.roles import Roles
 from autosr_lib.search.settings import Scope
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import Home, fake_backend, fresh_dagster_home, planted, write_prompts
 from tests.fakes import FakeInitializer, FakeJudge, FakeProposer, FakeVerifier
 
@@ -197,7 +198,7 @@ def test_a_prompt_that_left_keeps_its_results_is_marked_and_is_not_exported(watc
     watched.drop(*planted("a"))
     runs = watched.settle()
 
-    rows = watched.home.store.stored("calls/dataset").read(["prompt_id", "status"]).to_pylist()
+    rows = watched.home.store.stored(TableName.dataset("calls")).read(["prompt_id", "status"]).to_pylist()
     assert {row["prompt_id"]: row["status"] for row in rows} == {"a": "done", "b": "withdrawn"}
     assert watched.home.rows("evolved/best_rubrics")["b"] == kept
     assert (runs, watched.exported()) == (1, {"a"})  # nothing to search: the export alone

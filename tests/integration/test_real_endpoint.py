@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autosr_lib.llm.settings import DEFAULT_BASE_URL, DEFAULT_MODEL
+from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import Home
 
 KEY = os.environ.get("LLM_API_KEY", "")
@@ -58,7 +59,10 @@ def test_every_prompt_gets_a_rubric_with_scores(home: RealHome) -> None:
 def test_most_replies_could_be_read(home: RealHome) -> None:
     runs = sorted((home.root / "storage" / "calls").iterdir())
     outcomes = [
-        row["outcome"] for run in runs for _, rows in home.store.scan(f"calls/{run.name}") for row in rows.to_pylist()
+        row["outcome"]
+        for run in runs
+        for _, rows in home.store.scan(TableName.calls(run.name))
+        for row in rows.to_pylist()
     ]
 
     assert len(outcomes) > 20

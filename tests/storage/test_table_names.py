@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.table_names import TableName
 
 PARTS = st.lists(st.text(min_size=1).filter(lambda text: "/" not in text), min_size=1, max_size=3)
@@ -27,12 +26,3 @@ def test_a_text_with_an_empty_part_is_refused(text: str) -> None:
 def test_an_asset_with_a_slash_is_refused() -> None:
     with pytest.raises(ValueError, match="asset of a table is 'a/b'"):
         TableName("news", "a/b")
-
-
-def test_a_table_is_the_same_whether_it_is_given_as_a_name_or_as_text() -> None:
-    store = TableStore("memory://names")
-
-    handle = store.stored("short/best_rubrics", "p1")
-
-    assert handle == store.stored(TableName.best_rubrics("short"), "p1")
-    assert store.path("short/best_rubrics", "p1") == store.path(TableName.best_rubrics("short"), "p1")
