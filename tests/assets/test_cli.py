@@ -42,7 +42,10 @@ def home(tmp_path: Path) -> Home:
         (["search", str(DEMO), "--formal", "--backend", "mock"], "backend is 'mock', but --formal requires models"),
         (["search", "--search", "nothing"], "search 'nothing' is not in"),
         (["search", "--search", "evolutionary", "--mode", "iterative"], "mode cannot be changed for one run of"),
-        (["search", "--search", "evolutionary", "--name", "x"], "name 'x' is only for a dataset's file; the search 'evolutionary'"),
+        (
+            ["search", "--search", "evolutionary", "--name", "x"],
+            "name 'x' is only for a dataset's file; the search 'evolutionary'",
+        ),
         (["validate", "nowhere.json"], "nowhere.json: there is no such file"),
         (["show", "x", "--name", "nothing"], "name 'nothing' is not a stored search; there are none yet"),
         (["nothing"], "No such command 'nothing'"),
