@@ -192,4 +192,4 @@ def _report_error(error: Exception, state: CommandState) -> ExitCode:
 
 
 def _print_error(message: str) -> None:
-    print("autosr: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201 - an error is for the terminal
+    typer.echo("autosr: " + " ".join(message.split()), err=True)

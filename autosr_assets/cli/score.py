@@ -38,19 +38,20 @@ def score(options: ScoreOptions) -> None:
 
 
 def _print_outcome(outcome: ScoringOutcome, target: Path, skew: str | None) -> None:
-    console = stdout()
-    counts = [f"{outcome.rows - outcome.not_graded - outcome.skipped} of {outcome.rows} rows are scored"]
+    counts = [f"{outcome.rows - outcome.not_graded - outcome.skipped} of {plural(outcome.rows, 'row')} scored"]
     counts += [f"{plural(outcome.graded, 'response')} graded now", f"{outcome.reused} before"]
     if outcome.unscored:
         counts.append(f"{outcome.unscored} unscored, to be graded again by the next run")
     if outcome.skipped:
         counts.append(f"{outcome.skipped} skipped because their prompt has no rubric")
-    console.print("; ".join(counts), markup=False, soft_wrap=True)
+    _print_line("; ".join(counts))
     if outcome.not_graded:
-        console.print(
-            f"{plural(outcome.not_graded, 'row')} not graded: {outcome.stopped_by}; run the same command again to continue",
-            markup=False, soft_wrap=True,
-        )  # fmt: skip
+        rows = plural(outcome.not_graded, "row")
+        _print_line(f"{rows} not graded: {outcome.stopped_by}; run the same command again to continue")
     if skew is not None:
-        console.print(f"different from the search: {skew}", markup=False, soft_wrap=True, style="dim")
-    console.print(f"output: {target}", markup=False, soft_wrap=True)
+        _print_line(f"different from the search: {skew}", style="dim")
+    _print_line(f"output: {target}")
+
+
+def _print_line(text: str, style: str | None = None) -> None:
+    stdout().print(text, style=style, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The command line in this process, on a home of its own."""
+"""Commands that run in this process, in a home of their own."""
 
 import atexit
 import contextlib
@@ -39,12 +39,12 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class Home:
-    """A machine's home: storage, Dagster's own, exports."""
+    """The home of a machine: storage, exports, and Dagster's home."""
 
     root: Path
 
     def autosr(self, *arguments: str, roles: Roles | None = None) -> CommandResult:
-        """Run a command; `roles`, if given, replace those of every backend that it opens."""
+        """Run a command; `roles` replace those of every backend that it opens."""
         if not (self.root / "dagster").exists():
             shutil.copytree(fresh_dagster_home(), self.root / "dagster")
         out, err = io.StringIO(), io.StringIO()
@@ -59,7 +59,7 @@ class Home:
         return CommandResult(code, out.getvalue(), err.getvalue())
 
     def environment(self) -> Mapping[str, str]:
-        """Return the environment variables of a command; there is no API key among them."""
+        """Return the environment variables of a command, without an API key."""
         return {
             "AUTOSR_HOME": str(self.root),
             "AUTOSR_STORAGE": "",
@@ -74,7 +74,7 @@ class Home:
 
     @contextlib.contextmanager
     def dagster(self) -> Iterator[dg.DagsterInstance]:
-        """Open Dagster's records; its event log finds its files by the variable `DAGSTER_HOME`."""
+        """Open Dagster's instance, with the variable `DAGSTER_HOME` that its event log needs."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DAGSTER_HOME", str(self.root / "dagster"))
             with dg.DagsterInstance.get() as instance:
@@ -88,7 +88,7 @@ class Home:
         return json.loads((self.root / "exports" / f"{name}.json").read_text(encoding="utf-8"))
 
     def files(self) -> dict[str, tuple[int, bytes]]:
-        """Return when every table and export was written, and its content."""
+        """Return the modification time and the content of every table and export."""
         folders = (self.root / "storage", self.root / "exports")
         return {
             str(path.relative_to(self.root)): (path.stat().st_mtime_ns, path.read_bytes())

@@ -9,7 +9,7 @@ SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--no-stop-when
 
 
 def search(home: Home, path: str, *options: str, roles: Roles | None = None) -> CommandResult:
-    """Search a dataset with fake roles, in one small generation unless the options say more."""
+    """Search a dataset with fake roles, by default in a single small generation."""
     generations = () if "--generations" in options else ("--generations", "1")
     return home.autosr("search", path, *SMALL, *generations, *options, roles=roles or fake_roles(noise=0.3))
 

@@ -1,4 +1,4 @@
-"""What must hold is checked in every run, and a result names the prompts at fault."""
+"""Every run executes the checks, and a failed check names the prompts at fault."""
 
 import json
 from pathlib import Path
@@ -40,52 +40,52 @@ def home(tmp_path: Path) -> Home:
 
 
 def search(home: Home, prompts: list[Prompt], *options: str, roles: Roles | None = None) -> CommandResult:
-    """Search these prompts with fake roles, in one small generation."""
+    """Search these prompts with fake roles, in a single small generation."""
     path = write_prompts(home.root.parent / "calls.json", prompts)
     return home.autosr("search", path, *SMALL, *options, roles=roles or fake_roles(noise=0.3))
 
 
 def results(home: Home) -> dict[str, list[Any]]:
-    """Return the results that Dagster has recorded, by the check's name, the latest first."""
-    found: dict[str, list[Any]] = {}
+    """Return the results that Dagster has recorded by name of the check, latest first."""
+    results_by_name: dict[str, list[Any]] = {}
     with home.dagster() as instance:
         for asset in ("dataset", "preferences", "best_rubrics", "rubric_export"):
             for name in ALL:
                 key = dg.AssetCheckKey(dg.AssetKey(["calls", asset]), name)
                 records = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
                 if records:
-                    found[name] = [record.event.dagster_event.event_specific_data for record in records]
-    return found
+                    results_by_name[name] = [record.event.dagster_event.event_specific_data for record in records]
+    return results_by_name
 
 
 def failed(home: Home) -> set[str]:
     """Return the checks whose latest result is a failure."""
-    return {name for name, of_check in results(home).items() if not of_check[0].passed}
+    return {name for name, check_results in results(home).items() if not check_results[0].passed}
 
 
 def named(home: Home, check: str) -> str:
     """Return the table of prompts at fault in the latest result."""
     records = results(home)[check][0].metadata["at_fault"].records
-    return "\n".join(f"| {one.data['prompt']} | {one.data['what is wrong']} |" for one in records)
+    return "\n".join(f"| {record.data['prompt']} | {record.data['what is wrong']} |" for record in records)
 
 
-def test_every_check_has_one_result_a_run_which_belongs_to_no_partition(home: Home) -> None:
-    said = search(home, planted("a", "b", "c"))
+def test_every_check_has_one_result_per_run_without_a_partition(home: Home) -> None:
+    result = search(home, planted("a", "b", "c"))
 
-    known = results(home)
-    assert said.code == 0
-    assert set(known) == ALL
-    assert {len(of_check) for of_check in known.values()} == {1}
-    assert {of_check[0].partition for of_check in known.values()} == {None}
-    assert failed(home) <= {"held_out_accuracy_did_not_fall"}  # that one is luck, with fakes
+    recorded = results(home)
+    assert result.code == 0
+    assert set(recorded) == ALL
+    assert {len(check_results) for check_results in recorded.values()} == {1}
+    assert {check_results[0].partition for check_results in recorded.values()} == {None}
+    assert failed(home) <= {"held_out_accuracy_did_not_fall"}  # depends on chance with fakes
 
 
 def test_checks_are_recorded_in_a_run_in_which_one_prompt_fails_and_name_it(home: Home) -> None:
     failing = Roles(FakeInitializer(failing=frozenset({"b"})), FakeProposer(), FakeVerifier(0.3), FakeJudge())
 
-    said = search(home, planted("a", "b", "c"), roles=failing)
+    result = search(home, planted("a", "b", "c"), roles=failing)
 
-    assert said.code == 3
+    assert result.code == 3
     assert set(results(home)) == ALL
     assert "every_prompt_has_a_rubric" in failed(home)
     assert "export_matches_the_tables" not in failed(home)
@@ -97,10 +97,10 @@ def test_checks_are_recorded_in_a_run_in_which_one_prompt_fails_and_name_it(home
 
 
 def test_in_chunks_the_checks_run_once_after_all_of_them(home: Home) -> None:
-    said = search(home, planted("a", "b", "c", "d", "e"), "--chunk-size", "2")
+    result = search(home, planted("a", "b", "c", "d", "e"), "--chunk-size", "2")
 
-    assert said.code == 0
-    assert {len(of_check) for of_check in results(home).values()} == {1}
+    assert result.code == 0
+    assert {len(check_results) for check_results in results(home).values()} == {1}
     assert set(results(home)) == ALL
     assert results(home)["every_prompt_has_a_rubric"][0].metadata["prompts"].value == 5
 
@@ -109,11 +109,11 @@ def test_repeated_texts_and_equal_labels_give_warnings_and_do_not_stop_the_searc
     a, b, c = planted("a", "b", "c")
     first, second, *rest = b.candidates
     b = b.model_copy(update={"candidates": (first, second.model_copy(update={"text": first.text}), *rest)})
-    alike = tuple(one.model_copy(update={"metadata": {"quality": 0.5}}) for one in c.candidates)
+    alike = tuple(candidate.model_copy(update={"metadata": {"quality": 0.5}}) for candidate in c.candidates)
 
-    said = search(home, [a, b, c.model_copy(update={"candidates": alike})])
+    result = search(home, [a, b, c.model_copy(update={"candidates": alike})])
 
-    assert said.code == 0
+    assert result.code == 0
     assert {"no_candidate_texts_repeat", "enough_tail_candidates"} <= failed(home)
     assert f"| b | '{second.candidate_id}' has the text of '{first.candidate_id}' |" in named(
         home, "no_candidate_texts_repeat"
@@ -125,15 +125,15 @@ def test_repeated_texts_and_equal_labels_give_warnings_and_do_not_stop_the_searc
 
 def test_a_dataset_without_any_order_fails_its_check_and_is_searched_nevertheless(home: Home) -> None:
     alike = [
-        one.model_copy(
-            update={"candidates": tuple(c.model_copy(update={"metadata": {"quality": 0.5}}) for c in one.candidates)}
+        prompt.model_copy(
+            update={"candidates": tuple(c.model_copy(update={"metadata": {"quality": 0.5}}) for c in prompt.candidates)}
         )
-        for one in planted("a", "b")
+        for prompt in planted("a", "b")
     ]
 
-    said = search(home, alike)
+    result = search(home, alike)
 
-    assert "2" in said.out
+    assert "2" in result.out
     assert results(home)["enough_tail_candidates"][0].severity is dg.AssetCheckSeverity.ERROR
     assert set(home.rows("calls/best_rubrics")) == {"a", "b"}
     assert (home.root / "exports" / "calls.json").is_file()
@@ -172,9 +172,9 @@ def test_a_changed_export_is_detected(home: Home) -> None:
 
 
 def test_twenty_prompts_are_named_and_the_others_counted() -> None:
-    told = faults_metadata({f"p{i}": "wrong" for i in range(NAMED + 5)})
+    metadata = faults_metadata({f"p{i}": "wrong" for i in range(NAMED + 5)})
 
-    assert told["prompts_at_fault"] == NAMED + 5
-    records = [one.data for one in told["at_fault"].records]
-    assert sum(one["what is wrong"] == "wrong" for one in records) == NAMED
+    assert metadata["prompts_at_fault"] == NAMED + 5
+    records = [record.data for record in metadata["at_fault"].records]
+    assert sum(record["what is wrong"] == "wrong" for record in records) == NAMED
     assert records[-1]["what is wrong"] == "and 5 more"

@@ -1,4 +1,4 @@
-"""The command line: its table of commands, help, and mistakes in one line."""
+"""The command line: its table of commands, help texts, and errors on one line."""
 
 import inspect
 import subprocess
@@ -51,7 +51,7 @@ def home(tmp_path: Path) -> Home:
         (["nothing"], "No such command 'nothing'"),
     ],
 )
-def test_a_mistake_is_one_line_on_stderr(home: Home, arguments: list[str], line: str) -> None:
+def test_an_error_is_one_line_on_stderr(home: Home, arguments: list[str], line: str) -> None:
     result = home.autosr(*arguments)
 
     assert result.code == 2

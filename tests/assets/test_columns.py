@@ -1,4 +1,4 @@
-"""The web UI shows with every table what its columns hold."""
+"""The web UI describes the columns of every table."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ def _columns(metadata: Any) -> dict[str, dg.TableColumn]:
 def test_every_table_of_the_graph_names_and_describes_its_columns() -> None:
     tables = [spec for spec in defs().resolve_all_asset_specs() if "parquet" in spec.kinds]
 
-    told = [_columns(spec.metadata) for spec in tables]
+    columns_by_table = [_columns(spec.metadata) for spec in tables]
 
-    assert len(told) > 10
-    assert all("prompt_id" in columns for columns in told)
-    assert all(column.description for columns in told for column in columns.values())
+    assert len(columns_by_table) > 10
+    assert all("prompt_id" in columns for columns in columns_by_table)
+    assert all(column.description for columns in columns_by_table for column in columns.values())
 
 
 @pytest.mark.parametrize(

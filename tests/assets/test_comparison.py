@@ -1,4 +1,4 @@
-"""Searches over one dataset stand side by side: as an asset from YAML, and on the command line."""
+"""Searches over one dataset are compared: by an asset from YAML, and on the command line."""
 
 import json
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
     compared = SearchComparison(searches=["one", "two"]).definitions("comparison", "calls")
     others = dg.Definitions([dg.AssetSpec(key) for key in keys.values()])
     instance, cursor = dg.DagsterInstance.ephemeral(), None
-    asked = []
+    requested = []
 
     for name, version in (
         (None, ""), ("calls/dataset", "v1"), ("one/rubric_export", "v1"), ("two/rubric_export", "v1"),
@@ -81,61 +81,61 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
         if name is not None:
             event = dg.AssetMaterialization(keys[name], tags={"dagster/data_version": version})
             instance.report_runless_asset_event(event)
-        looked = dg.evaluate_automation_conditions(
+        evaluation = dg.evaluate_automation_conditions(
             dg.Definitions.merge(shared(), compared, others), instance, cursor=cursor
         )
-        cursor = looked.cursor
-        asked.append(looked.total_requested)
-        if looked.total_requested:
+        cursor = evaluation.cursor
+        requested.append(evaluation.total_requested)
+        if evaluation.total_requested:
             instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(["calls", "comparison"])))
 
-    assert asked == [0, 0, 0, 1, 0, 0, 0, 1, 0]
+    assert requested == [0, 0, 0, 1, 0, 0, 0, 1, 0]
 
 
 def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
     home.store.path(TableName.best_rubrics("calls_iterative"), "b").unlink()
 
-    found = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
+    comparison = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
     shown = home.autosr("compare", "calls", "calls_iterative").out
 
-    assert found["against_the_first"]["calls_iterative"]["prompts_compared"] == 2
-    assert [one["rubrics"] for one in found["searches"]] == [3, 2]
+    assert comparison["against_the_first"]["calls_iterative"]["prompts_compared"] == 2
+    assert [search["rubrics"] for search in comparison["searches"]] == [3, 2]
     assert "2 of 3 prompts compared" in shown
-    assert home.autosr("search", path, "--mode", "iterative", *SMALL).code == 0  # as it was, for the other tests
+    assert home.autosr("search", path, "--mode", "iterative", *SMALL).code == 0  # restores the row for the other tests
 
 
 def test_searches_over_different_datasets_are_refused_on_one_line(searched: tuple[Home, str]) -> None:
     home, _ = searched
 
-    said: list[CommandResult] = [
+    results: list[CommandResult] = [
         home.autosr("compare", *names) for names in (("calls", "other"), ("calls",), ("calls", "no"))
     ]
 
-    assert [one.code for one in said] == [2, 2, 2]
-    assert said[0].err == (
+    assert [result.code for result in results] == [2, 2, 2]
+    assert results[0].err == (
         "autosr: searches are over different datasets: calls over calls, other over other; must be over one\n"
     )
-    assert "must be two or more, each once" in said[1].err
-    assert "search 'no' has no run on record; there are calls, calls_iterative, other" in said[2].err
+    assert "must be two or more, each once" in results[1].err
+    assert "search 'no' has no run on record; there are calls, calls_iterative, other" in results[2].err
 
 
 def test_yaml_over_different_or_unknown_datasets_is_refused() -> None:
-    known = {"one": "calls", "two": "demo", "three": "demo"}
+    datasets = {"one": "calls", "two": "demo", "three": "demo"}
 
-    assert common_dataset(["two", "three"], known) == "demo"
+    assert common_dataset(["two", "three"], datasets) == "demo"
     with pytest.raises(SettingsError, match="one over calls, two over demo; must be over one"):
-        common_dataset(["one", "two"], known)
+        common_dataset(["one", "two"], datasets)
     with pytest.raises(SettingsError, match="'four' is no search; allowed: one, three, two"):
-        common_dataset(["one", "four"], known)
+        common_dataset(["one", "four"], datasets)
 
 
 def test_the_yaml_of_this_project_names_its_datasets_searches_and_comparison() -> None:
     defs = Path(__file__).parents[2] / "autosr_assets" / "defs"
 
-    found = {one.name: one.kind for one in defined_in(defs)}
+    kinds = {component.name: component.kind for component in defined_in(defs)}
 
-    assert found == {
+    assert kinds == {
         "comparison": "SearchComparison",
         "demo": "PromptDataset",
         "evolutionary": "RubricSearch",

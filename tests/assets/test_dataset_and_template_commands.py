@@ -21,13 +21,13 @@ def test_a_dataset_is_validated_with_the_reference_of_its_prompts(home: Home, tm
     prompts["prompts"][0]["candidates"] = []
     broken.write_text(json.dumps(prompts))
 
-    fit, faulty = home.autosr("validate", str(DEMO)), home.autosr("validate", str(broken))
+    valid, invalid = home.autosr("validate", str(DEMO)), home.autosr("validate", str(broken))
     skipped = home.autosr("validate", str(broken), "--skip-invalid")
 
-    assert fit.code == 0
-    assert "quality: 3 prompts" in fit.out
-    assert faulty.code == 2
-    assert "prompts[0].candidates" in faulty.err
+    assert valid.code == 0
+    assert "quality: 3 prompts" in valid.out
+    assert invalid.code == 2
+    assert "prompts[0].candidates" in invalid.err
     assert skipped.code == 0
     assert "quality: 2 prompts" in skipped.out
     assert "prompts[0].candidates" in skipped.out

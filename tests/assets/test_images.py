@@ -1,4 +1,4 @@
-"""The charts in the metadata: well formed, short enough to be shown at once, and of what was measured."""
+"""The charts in the metadata are well formed, short enough not to be collapsed, and show the measured values."""
 
 from pathlib import Path
 from urllib.parse import unquote
@@ -55,12 +55,12 @@ def test_a_searchs_charts_are_of_all_its_prompts(best_rows: list[BestRubricRow])
     assert histories.calls[0] == sum(row.history[0].calls for row in best_rows)
 
 
-def test_the_held_out_chart_says_both_figures_and_the_unseen_first() -> None:
+def test_the_held_out_chart_shows_both_figures_unseen_pairs_first() -> None:
     assert HOLDOUT is not None
 
-    told = held_out_chart(HOLDOUT)
+    chart = held_out_chart(HOLDOUT)
 
-    assert told.index("unseen, 6000 pairs: 50.0% → 55.0%") < told.index("touching, 12000 pairs: 50.0% → 75.0%")
+    assert chart.index("unseen, 6000 pairs: 50.0% → 55.0%") < chart.index("touching, 12000 pairs: 50.0% → 75.0%")
 
 
 def test_any_number_of_generations_can_be_drawn() -> None:

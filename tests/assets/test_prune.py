@@ -76,7 +76,7 @@ def test_a_pruned_search_is_up_to_date_and_is_not_computed_again_in_a_wider_rang
     assert home.store.path(TableName.generation("calls", 1), "a").stat().st_size < size / 4
     assert "are up to date" in again.out
     assert {key: row for key, row in best(home).items() if key != "c"} == rubrics
-    assert not is_kept(home, 1), "it was passed through, not computed"
+    assert not is_kept(home, 1), "it was read, not computed"
 
 
 def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tmp_path: Path) -> None:
@@ -89,10 +89,8 @@ def test_a_pruned_state_that_is_needed_is_computed_again_with_the_same_result(tm
         for key, rows in list(store.scan(table)):
             store.write(table, key, pruned_table(rows))
 
-    for generations in (
-        4,
-        2,
-    ):  # a wider search continues from the last generation; a narrower search_runner needs a pruned state
+    # A search with more generations continues from the last one; a search with fewer needs a pruned state.
+    for generations in (4, 2):
         assert run(pruned_root, generations) == run(complete_root, generations)
     assert all(is_pruned(rows) for _, rows in store.scan(TableName.generation("calls", 2)))
 
@@ -107,7 +105,7 @@ def runner(root: Path, generations: int = 3) -> SearchRunner:
 
 
 def run(root: Path, generations: int) -> dict[str, object]:
-    """Run all steps as the assets do, and return the best rubrics."""
+    """Run all steps in the order of the assets, and return the best rubrics."""
     keys = ["a", "b"]
     search_runner = runner(root, generations)
     search_runner.run.store.write(TableName.dataset("calls"), None, dataset_table(planted(*keys)))
@@ -180,7 +178,7 @@ def test_replies_older_than_the_days_are_deleted(tmp_path: Path) -> None:
     assert (cache.get("old"), cache.get("new")) == (None, "a new reply")
 
 
-def test_without_a_terminal_nothing_is_deleted_unless_the_options_agree(tmp_path: Path, path: str) -> None:
+def test_without_a_terminal_nothing_is_deleted_unless_confirmed_by_an_option(tmp_path: Path, path: str) -> None:
     home = Home(tmp_path / "home")
     assert search(home, path, 2).code == 0
     before = home.files()

@@ -1,4 +1,4 @@
-"""A run is done again from its record alone: in a fresh clone, byte for byte the same rubrics."""
+"""A run is repeated from its record alone: a fresh clone gives the same rubrics, byte for byte."""
 
 import json
 import os
@@ -22,13 +22,13 @@ SMALL = ("--population-size", "4", "--mutations-per-round", "2", "--generations"
 
 @dataclass(frozen=True)
 class ModelHome(Home):
-    """A home whose commands ask a server, with a key."""
+    """A home whose commands call a model server with a key."""
 
     base_url: str = ""
 
     def environment(self) -> Mapping[str, str]:
-        asked = {"LLM_API_KEY": KEY, "LLM_BASE_URL": self.base_url, "LLM_MODEL": "scripted"}
-        return {**super().environment(), **asked}
+        endpoint = {"LLM_API_KEY": KEY, "LLM_BASE_URL": self.base_url, "LLM_MODEL": "scripted"}
+        return {**super().environment(), **endpoint}
 
 
 def record_of(home: Home, name: str, suffix: str) -> Path:
@@ -38,7 +38,7 @@ def record_of(home: Home, name: str, suffix: str) -> Path:
 
 
 def fresh_clone(folder: Path) -> Path:
-    """Return a clone of what is committed here."""
+    """Return a clone of the commits of this checkout."""
     clone = ["git", "clone", "--quiet", str(PROJECT), str(folder)]
     subprocess.run(clone, check=True, timeout=60)  # noqa: S603 - our own arguments
     return folder
@@ -49,7 +49,7 @@ def run_script(
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in a folder with the packages of these tests and the project of that folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "AUTOSR_", "DAGSTER_"))}
-    told = {
+    variables = {
         **kept,
         "AUTOSR": f"{sys.executable} -m autosr_assets",
         "PYTHONPATH": str(folder),
@@ -58,20 +58,20 @@ def run_script(
     }
     command = ["bash", str(script), *arguments]
     return subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=folder, env=told, capture_output=True, text=True, check=False, timeout=280
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=280
     )
 
 
 def rubrics(path: Path) -> bytes:
-    """Return the part of an export that holds the rubrics, as it stands in the file."""
+    """Return the part of an export that contains the rubrics, as bytes."""
     return path.read_bytes().partition(b'"best_objective_scores"')[0]
 
 
 @pytest.mark.slow
 def test_the_script_of_a_run_gives_the_same_rubrics_in_a_fresh_clone(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    told = ("--search", "evolutionary", "--seed", "11", "--max-generations", "2", "--population-size", "5")
-    assert home.autosr("search", *told).code == 0
+    options = ("--search", "evolutionary", "--seed", "11", "--max-generations", "2", "--population-size", "5")
+    assert home.autosr("search", *options).code == 0
     script = shutil.copy(record_of(home, "evolutionary", "reproduce.sh"), tmp_path / "reproduce.sh")
     clone = fresh_clone(tmp_path / "clone")
 
@@ -84,13 +84,13 @@ def test_the_script_of_a_run_gives_the_same_rubrics_in_a_fresh_clone(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_search_that_asked_a_model_is_repeated_at_another_address(tmp_path: Path) -> None:
+def test_a_search_with_a_model_is_repeated_at_another_address(tmp_path: Path) -> None:
     path, clone = tmp_path / "export.json", fresh_clone(tmp_path / "clone")
     with ModelServer() as server, ModelServer() as other:
         home = ModelHome(tmp_path / "home", server.base_url)
         quick = ("--llm-retry-backoff-base", "0.005")
-        said = home.autosr("search", str(DEMO), *SMALL, *quick, "--judge", "model", "--output", str(path))
-        assert said.code == 0, said.err
+        result = home.autosr("search", str(DEMO), *SMALL, *quick, "--judge", "model", "--output", str(path))
+        assert result.code == 0, result.err
         (script,) = (tmp_path / "run_records").glob("*.reproduce.sh")
 
         environment = {"LLM_API_KEY": "another", "LLM_BASE_URL": other.base_url}
@@ -108,8 +108,8 @@ def test_a_changed_dataset_is_refused_and_different_rubrics_are_reported(tmp_pat
     assert home.autosr("search", path, *SMALL).code == 0
     script = record_of(home, "calls", "reproduce.sh")
     (tmp_path / "changed.json").write_text(Path(path).read_text() + "\n")
-    told = script.read_text()
-    (tmp_path / "other.sh").write_text(told.replace('"holdout_fraction": 0.25', '"holdout_fraction": 0.5'))
+    text = script.read_text()
+    (tmp_path / "other.sh").write_text(text.replace('"holdout_fraction": 0.25', '"holdout_fraction": 0.5'))
     environment = {"AUTOSR_HOME": str(tmp_path / "again")}
 
     changed = run_script(script, PROJECT, str(tmp_path / "changed.json"), environment=environment)
@@ -126,12 +126,12 @@ def test_the_manifest_of_a_run_is_a_settings_file_for_a_search(tmp_path: Path) -
     first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
     assert first.autosr("search", path, *SMALL, "--seed", "5", "--holdout-fraction", "0.4").code == 0
 
-    said = second.autosr("search", path, "--settings", str(record_of(first, "calls", "manifest.json")))
+    result = second.autosr("search", path, "--settings", str(record_of(first, "calls", "manifest.json")))
 
-    assert said.code == 0, said.err
-    told = second.export("calls")["run_manifest"]
-    assert (told["seed"], told["dataset_settings"]["holdout"]["holdout_fraction"]) == (5, 0.4)
-    assert told["rubrics_sha256"] == first.export("calls")["run_manifest"]["rubrics_sha256"]
+    assert result.code == 0, result.err
+    manifest = second.export("calls")["run_manifest"]
+    assert (manifest["seed"], manifest["dataset_settings"]["holdout"]["holdout_fraction"]) == (5, 0.4)
+    assert manifest["rubrics_sha256"] == first.export("calls")["run_manifest"]["rubrics_sha256"]
 
 
 def test_a_settings_file_can_be_short_and_its_faults_are_reported_on_one_line(tmp_path: Path) -> None:
@@ -141,14 +141,14 @@ def test_a_settings_file_can_be_short_and_its_faults_are_reported_on_one_line(tm
     bad.write_text("settings: {evolution: {population: 4}}\n")
     none.write_text("seed: 3\n")
 
-    said = [home.autosr("search", path, "--settings", str(file), "--seed", "9") for file in (good, bad, none)]
+    results = [home.autosr("search", path, "--settings", str(file), "--seed", "9") for file in (good, bad, none)]
 
-    assert [one.code for one in said] == [0, 2, 2]
-    told = home.export("calls")["run_manifest"]
-    assert (told["seed"], told["structure"]["generations"]) == (9, 1)
-    assert told["settings"]["evolution"]["population_size"] == 4
-    assert "evolution.population is not a setting" in said[1].err
-    assert "no settings in it; allowed: some of structure" in said[2].err
+    assert [result.code for result in results] == [0, 2, 2]
+    manifest = home.export("calls")["run_manifest"]
+    assert (manifest["seed"], manifest["structure"]["generations"]) == (9, 1)
+    assert manifest["settings"]["evolution"]["population_size"] == 4
+    assert "evolution.population is not a setting" in results[1].err
+    assert "no settings in it; allowed: some of structure" in results[2].err
 
 
 def test_an_export_with_the_same_contents_makes_no_second_record(tmp_path: Path) -> None:
@@ -157,9 +157,9 @@ def test_an_export_with_the_same_contents_makes_no_second_record(tmp_path: Path)
     before = home.files()
     (home.root / "exports" / "calls.json").unlink()
 
-    said = home.autosr("search", path, *SMALL)
+    result = home.autosr("search", path, *SMALL)
 
-    assert said.code == 0
+    assert result.code == 0
     after = home.files()
     assert after.keys() == before.keys()
     assert {name: content for name, (_, content) in after.items()} == {

@@ -1,4 +1,4 @@
-"""The report of a search: what it says, and what it never says."""
+"""The report of a search: its contents, and the limits of its claims."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ EVIL = "<script>document.title='taken'</script>"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Return a home with a small search, one of whose candidates is markup."""
+    """Return a home with a small search, in which the text of a candidate is markup."""
     folder: Path = tmp_path_factory.mktemp("report")
     prompts = [prompt.model_dump(mode="json") for prompt in planted("one", "two", "three")]
     prompts[0]["candidates"][0]["text"] = EVIL
@@ -37,7 +37,7 @@ def test_every_prompt_is_shown_with_its_rubrics_scores_and_figures(home: Home) -
 
     for entry in home.export("planted")["best_rubrics"]:
         assert f"<strong>{entry['prompt_id']}</strong>" in shown
-        assert all(one["text"] in shown for one in entry["rubric"]["criteria"])
+        assert all(criterion["text"] in shown for criterion in entry["rubric"]["criteria"])
         assert all(f"{score:.3f}" in shown for score in entry["candidate_scores"].values() if score is not None)
         assert f"{entry['initial_objective_score']:.3f} → {entry['objective_score']:.3f}" in shown
     assert shown.index('<th scope="row">unseen</th>') < shown.index('<th scope="row">touching</th>')
@@ -52,7 +52,7 @@ def test_calls_are_listed_by_role_with_a_line_for_probes_and_none_for_a_missing_
     assert '<th scope="row">responder</th>' not in shown
 
 
-def test_it_is_one_file_that_runs_and_fetches_nothing(home: Home) -> None:
+def test_it_is_a_single_file_without_scripts_and_network_access(home: Home) -> None:
     shown = page(home)
 
     assert "<script" not in shown
@@ -61,35 +61,35 @@ def test_it_is_one_file_that_runs_and_fetches_nothing(home: Home) -> None:
     assert "&lt;script&gt;document.title=" in shown
 
 
-def test_it_is_rewritten_from_storage_byte_for_byte(home: Home) -> None:
+def test_it_is_written_again_from_stored_data_byte_for_byte(home: Home) -> None:
     path = home.root / "exports" / "planted.html"
     before = path.read_bytes()
     path.unlink()
 
-    said = home.autosr("report", "planted")
+    result = home.autosr("report", "planted")
 
-    assert (said.code, said.out.strip()) == (0, str(path))
+    assert (result.code, result.out.strip()) == (0, str(path))
     assert path.read_bytes() == before
 
 
 def test_an_unknown_search_is_named_with_those_that_exist(home: Home) -> None:
-    said = home.autosr("report", "plantd")
+    result = home.autosr("report", "plantd")
 
-    assert said.code == 2
-    assert "'plantd'" in said.err
-    assert "planted" in said.err
+    assert result.code == 2
+    assert "'plantd'" in result.err
+    assert "planted" in result.err
 
 
 def test_the_prompts_that_changed_most_are_described_in_detail_and_all_are_in_the_table(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = page(home)
+    complete = page(home)
     monkeypatch.setattr(summary, "DETAILED_PROMPTS", 1)
 
     home.autosr("report", "planted")
 
     shown = page(home)
-    assert (whole.count('<details id="prompt-'), shown.count('<details id="prompt-')) == (3, 1)
+    assert (complete.count('<details id="prompt-'), shown.count('<details id="prompt-')) == (3, 1)
     gains = {
         entry["prompt_id"]: entry["objective_score"] - entry["initial_objective_score"]
         for entry in home.export("planted")["best_rubrics"]
@@ -121,7 +121,7 @@ def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unseen", "remembered", "said"),
+    ("unseen", "remembered", "sentence"),
     [
         ((2, 1.0, 2.0), 2.0, "more than chance explains"),
         ((2, 1.0, 1.0), 2.0, "is not significant"),
@@ -131,11 +131,11 @@ def test_a_failed_prompt_is_named_with_its_error(tmp_path: Path) -> None:
     ],
 )
 def test_the_verdict_claims_no_more_than_the_unseen_pairs_show(
-    unseen: tuple[int, float, float], remembered: float, said: str
+    unseen: tuple[int, float, float], remembered: float, sentence: str
 ) -> None:
     count = HoldoutCount(PairCount(4, 2.0, 3.0), PairCount(*unseen), remembered)
 
-    assert said in verdict(summary_of(count))
+    assert sentence in verdict(summary_of(count))
 
 
 def summary_of(count: HoldoutCount) -> HoldoutSummary:

@@ -1,4 +1,4 @@
-"""`autosr search`: prompts that fail, leave and come, counts, names, and settings."""
+"""`autosr search`: failed, withdrawn and new prompts, counts, names and settings."""
 
 import re
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_prompts_that_leave_the_dataset_are_withdrawn_and_new_ones_are_searched(
     assert best_rows(home)["b"] == old["b"]
 
 
-def test_a_dry_run_counts_what_is_left_to_do_and_does_none_of_it(home: Home, tmp_path: Path) -> None:
+def test_a_dry_run_counts_the_pending_work_and_does_none_of_it(home: Home, tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b"))
 
     before = search(home, path, "--dry-run")
@@ -117,10 +117,10 @@ def test_two_files_of_one_name_never_share_prompts(home: Home, tmp_path: Path) -
     other = write_prompts(tmp_path / "second" / "calls.json", planted("z"))
     search(home, path)
 
-    refused, named = search(home, other), search(home, other, "--name", "others")
+    rejected, named = search(home, other), search(home, other, "--name", "others")
 
-    assert refused.code == 2
-    assert refused.err == f"autosr: name 'calls' is taken by {path}; give {other} another one: --name NAME\n"
+    assert rejected.code == 2
+    assert rejected.err == f"autosr: name 'calls' is taken by {path}; give {other} another one: --name NAME\n"
     assert named.code == 0
     assert (list(best_rows(home)), list(best_rows(home, "others"))) == (["a"], ["z"])
 

@@ -14,7 +14,7 @@ DEMO = Path(__file__).parents[2] / "examples" / "demo_dataset.json"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, CommandResult]:
-    """Return a home in which the demo dataset was searched, and what was printed."""
+    """Return a home in which the demo dataset was searched, and the result of the command."""
     home = Home(tmp_path_factory.mktemp("demo"))
     return home, home.autosr("search", str(DEMO))
 
@@ -37,13 +37,13 @@ def test_a_new_file_is_read_and_searched_in_one_run(demo: tuple[Home, CommandRes
     home, _ = demo
 
     with home.dagster() as dagster:
-        made = [
+        events = [
             dagster.get_latest_materialization_event(dg.AssetKey(["demo_dataset", asset]))
             for asset in ("dataset", "preferences", "best_rubrics")
         ]
 
-    assert len({event.run_id for event in made if event is not None}) == 1
-    assert None not in made
+    assert len({event.run_id for event in events if event is not None}) == 1
+    assert None not in events
 
 
 def test_its_export_has_every_field_of_the_seed_format(demo: tuple[Home, CommandResult]) -> None:
@@ -59,7 +59,7 @@ def test_its_export_has_every_field_of_the_seed_format(demo: tuple[Home, Command
     assert {"run_id", "seed", "settings", "backend"} <= set(export["run_manifest"])
 
 
-def test_running_it_again_changes_no_file_and_says_so(demo: tuple[Home, CommandResult]) -> None:
+def test_running_it_again_changes_no_file_and_reports_this(demo: tuple[Home, CommandResult]) -> None:
     home, first = demo
     before = home.files()
 
@@ -75,7 +75,7 @@ def test_another_output_is_written_without_searching_again(demo: tuple[Home, Com
     home, _ = demo
 
     def searched() -> dict[str, tuple[int, bytes]]:
-        records = ("rubric_export", "storage/runs/")  # of the export, and of it alone
+        records = ("rubric_export", "storage/runs/")  # written by the export
         return {name: content for name, content in home.files().items() if not any(part in name for part in records)}
 
     before = searched()

@@ -47,7 +47,7 @@ def test_prompts_that_depend_on_each_other_are_never_divided_into_chunks(tmp_pat
 
 @dataclass
 class Crashing(FakeVerifier):
-    """Does `crash` at its request number `at`."""
+    """A verifier that calls `crash` at its request number `at`."""
 
     at: int = -1
     crash: Callable[[], None] = field(default=lambda: None)

@@ -1,4 +1,4 @@
-"""Dagster's own command line on a fresh home, as CI uses it."""
+"""Dagster's command line in a fresh home, as CI uses it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a search is expected to spend, compared with what it spends."""
+"""The estimate of a search, compared with its actual calls, and the confirmation of an expensive search."""
 
 import io
 import re
@@ -55,16 +55,16 @@ def calls_of(output: str) -> dict[str, int]:
     return {row[0]: int(row[1 if row[0] == "all" else 2].replace(",", "")) for row in rows}
 
 
-def test_the_estimate_has_calls_tokens_and_dollars_by_role_and_asks_nobody(home: ModelHome) -> None:
+def test_the_estimate_has_calls_tokens_and_dollars_by_role_and_calls_no_model(home: ModelHome) -> None:
     result = home.autosr("search", str(DEMO), "--estimate", "--prices", PRICES)
 
     assert result.code == 0, result.err
     assert "3 prompts to search" in result.out
     figures = {line.split()[0]: line.split() for line in result.out.splitlines() if "$" in line}
     assert set(figures) == {"initializer", "proposer", "verifier", "judge", "all"}
-    _, model, calls, sent, answered, cost = figures["proposer"]
+    _, model, calls, prompt_tokens, completion_tokens, cost = figures["proposer"]
     assert (model, calls) == ("scripted", "36")
-    tokens = [int(count.replace(",", "")) for count in (sent, answered)]
+    tokens = [int(count.replace(",", "")) for count in (prompt_tokens, completion_tokens)]
     assert float(cost.strip("$")) == pytest.approx((tokens[0] * 100 + tokens[1] * 300) / 1e6, abs=0.01)
     assert not (home.root / "storage").exists()
 
@@ -87,7 +87,7 @@ def test_in_global_batch_the_estimate_says_how_many_prompts_can_evolve(home: Mod
     assert calls_of(batch.out)["all"] < calls_of(all_prompts.out)["all"]
 
 
-def test_offline_it_says_that_no_model_is_asked(home: ModelHome) -> None:
+def test_offline_the_estimate_says_that_no_model_is_called(home: ModelHome) -> None:
     result = home.autosr("search", str(DEMO), "--estimate", "--backend", "heuristic")
 
     assert (result.code, "no model is called" in result.out) == (0, True)
@@ -104,7 +104,7 @@ def test_an_expensive_search_without_a_terminal_needs_the_option_yes(home: Model
     assert "connection failed" in agreed.err
 
 
-def test_at_a_terminal_it_asks_and_a_no_spends_nothing(home: ModelHome, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declined_confirmation_spends_nothing(home: ModelHome, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

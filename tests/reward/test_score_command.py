@@ -59,7 +59,7 @@ def test_scoring_adds_scores_and_grades_and_keeps_all_other_columns(
 
     scored = read(tmp_path / f"in.scored{suffix}")
     assert result.code == 0, result.err
-    assert "6 of 6 rows are scored; 6 responses graded now; 0 before" in result.out
+    assert "6 of 6 rows scored; 6 responses graded now; 0 before" in result.out
     assert [{name: row[name] for name in rows[0]} for row in scored] == rows
     for row in scored:
         assert 0 <= row["score"] <= 1
@@ -98,7 +98,7 @@ def test_a_spent_budget_ends_the_run_and_the_same_command_continues(by_model: Se
         rest = score(by_model, responses, *options)
 
         assert short.code == 3
-        assert f"{done} of 8 rows are scored" in short.out
+        assert f"{done} of 8 rows scored" in short.out
         assert f"{8 - done} rows not graded: max_calls of the run is 3" in short.out
         assert 0 < done < 8
         assert rest.code == 0, rest.err
@@ -200,14 +200,14 @@ def test_equal_responses_are_graded_once(by_model: Searched, tmp_path: Path) -> 
 
     result = score(by_model, responses)
 
-    assert "5 of 5 rows are scored; 1 response graded now" in result.out
+    assert "5 of 5 rows scored; 1 response graded now" in result.out
 
 
 def test_offline_rubrics_score_without_a_key(offline: Searched, tmp_path: Path) -> None:
     result = score(offline, write(tmp_path / "in.csv", rows_for(offline)))
 
     assert result.code == 0, result.err
-    assert "6 of 6 rows are scored" in result.out
+    assert "6 of 6 rows scored" in result.out
 
 
 @pytest.mark.parametrize("shape", ["points", "verifiers"])

@@ -1,4 +1,4 @@
-"""Capabilities of endpoints: detected once per address and model, and remembered for the run."""
+"""Capabilities of models: detected once per model, and remembered for the run."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class ReplyFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Capability:
-    """What a model at an address supports; by default everything."""
+    """What the endpoint supports for a model; by default everything."""
 
     reply_format: ReplyFormat = ReplyFormat.JSON_SCHEMA
     tokens_field: str = "max_tokens"
@@ -48,18 +48,3 @@ class Capability:
         # A body without a response format was refused for another reason.
         weaker = self.reply_format.weaker if "response_format" in body else None
         return None if weaker is None else replace(self, reply_format=weaker)
-
-
-class Capabilities:
-    """The detected capabilities of all models."""
-
-    def __init__(self) -> None:
-        self._detected: dict[tuple[str, str], Capability] = {}
-
-    def get(self, base_url: str, model: str) -> Capability:
-        """Return the detected capability of a model; before its first request, the default."""
-        return self._detected.get((base_url, model), Capability())
-
-    def set(self, base_url: str, model: str, capability: Capability) -> None:
-        """Remember the capability of a model."""
-        self._detected[base_url, model] = capability

@@ -69,7 +69,7 @@ class ModelClient:
 
     def capability(self, model: str) -> Capability:
         """Return the detected capability of a model."""
-        return self._sender.capabilities.get(self.settings.base_url, model)
+        return self._sender.capability(model)
 
     async def __aenter__(self) -> Self:
         """Open the session in the running event loop; several users in one loop may share it.
@@ -140,7 +140,7 @@ class ModelClient:
             capability = Capability(ReplyFormat(reply_format), str(tokens_field))
         except ValueError:
             return
-        self._sender.capabilities.set(self.settings.base_url, model, capability)
+        self._sender.capabilities[model] = capability
 
     async def ask(
         self,

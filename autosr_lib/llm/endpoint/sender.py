@@ -12,7 +12,7 @@ from autosr_lib.errors import EndpointError, ReplyError
 from autosr_lib.llm.call_records import CallRecord
 from autosr_lib.llm.endpoint.backoff import backoff_seconds
 from autosr_lib.llm.endpoint.budget import BYTES_PER_TOKEN, RunBudget, TokenUsage
-from autosr_lib.llm.endpoint.capabilities import Capabilities, Capability
+from autosr_lib.llm.endpoint.capabilities import Capability
 from autosr_lib.llm.endpoint.chat_request import ChatRequest
 from autosr_lib.llm.endpoint.completion import Completion
 from autosr_lib.llm.endpoint.concurrency_limit import ConcurrencyLimit
@@ -68,7 +68,7 @@ class RequestSender:
         self._settings = settings
         self._key = api_key
         self.budget = RunBudget(settings)
-        self.capabilities = Capabilities()
+        self.capabilities: dict[str, Capability] = {}
         self.concurrency = ConcurrencyLimit(settings.max_concurrency)
         self._request_rate = open_rate_limit("requests", settings.base_url, settings.requests_per_minute)
         self._token_rate = open_rate_limit("tokens", settings.base_url, settings.tokens_per_minute)
@@ -91,6 +91,10 @@ class RequestSender:
         """Clear the fatal error and the failed calls, so that the next call is sent."""
         self._failed_prompts.clear()
         self._fatal_error = None
+
+    def capability(self, model: str) -> Capability:
+        """Return the detected capability of a model; before its first request, the default."""
+        return self.capabilities.get(model, Capability())
 
     async def close(self, max_wait: float) -> None:
         """Wait at most `max_wait` seconds for pending replies of cancelled calls, which are paid for; then close."""
@@ -122,7 +126,7 @@ class RequestSender:
             EndpointError: the endpoint cannot be used; the run ends.
             BudgetExhausted: the request would exceed the budget of the run.
         """
-        detected = self.capabilities.get(self._settings.base_url, request.model)
+        detected = self.capability(request.model)
         capability, retry, last_failure = detected, 0, _OUT_OF_TIME
         while True:
             result = await self._attempt(request, capability, call, process, is_retry=retry > 0)
@@ -235,7 +239,7 @@ class RequestSender:
             raise self._fatal_error
 
     def _remember(self, model: str, capability: Capability) -> None:
-        self.capabilities.set(self._settings.base_url, model, capability)
+        self.capabilities[model] = capability
         logger.info("%s: detected capability of model %s: %s", self._settings.base_url, model, capability)
 
     def _open_transport(self) -> "Transport":
