@@ -98,7 +98,7 @@ class SearchRunner:
             state = await start_search(context, self.plan.presets)
             return self._store_population(0, prompt, fingerprint, state, is_complete=preparation.is_complete)
 
-        return await self._fill_generation(0, keys, compute, describe)
+        return await self._generation(0, compute, describe).fill(self.run, self.backend, keys)
 
     async def generation(self, number: int, keys: Sequence[str], describe: Describe | None = None) -> StepResult:
         """Search for one more generation: 1, 2, …. In scope `global_batch` only the hard prompts evolve."""
@@ -123,7 +123,7 @@ class SearchRunner:
                 state, is_complete = replace(before.skip_generation(), stopped=StopReason.BUDGET), False
             return self._store_population(number, prompt, fingerprint, state, is_complete=is_complete)
 
-        return await self._fill_generation(number, keys, compute, describe)
+        return await self._generation(number, compute, describe).fill(self.run, self.backend, keys)
 
     def choose_hard_prompts(self, number: int) -> pa.Table:
         """Return, for every prompt of the dataset, how hard it is and whether generation `number` evolves it.
@@ -153,9 +153,8 @@ class SearchRunner:
             self.run.cache.put((self.plan.best_table, prompt.prompt_id), rows, rows.get_total_buffer_size())
             return rows
 
-        return await self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe).fill(
-            self.run, self.backend, keys
-        )
+        table = self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe)
+        return await table.fill(self.run, self.backend, keys)
 
     def best_row(self, key: str) -> BestRubricRow:
         """Return the best rubric of a prompt that has one, from the run's cache or its table.
@@ -175,11 +174,8 @@ class SearchRunner:
             return None
         return read_hard_prompts(self.run.store.stored(self.plan.hard_prompts_table(number)))
 
-    async def _fill_generation(
-        self, number: int, keys: Sequence[str], compute: "Compute", describe: Describe | None
-    ) -> StepResult:
-        table = self._table(self.plan.generation_table(number), POPULATION, number, compute, describe)
-        return await table.fill(self.run, self.backend, keys)
+    def _generation(self, number: int, compute: "Compute", describe: Describe | None) -> PromptTable:
+        return self._table(self.plan.generation_table(number), POPULATION, number, compute, describe)
 
     def _table(
         self, name: TableName, schema: pa.Schema, step: int, compute: "Compute", describe: Describe | None
