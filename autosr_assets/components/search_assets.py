@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt
@@ -26,7 +25,7 @@ from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow
-from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
+from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS, hard_prompts_table
 from autosr_lib.storage.tables.population import POPULATION
 
 
@@ -92,8 +91,8 @@ class SearchAssets:
         )
         def hard(context: dg.AssetExecutionContext) -> pa.Table:
             rows = self.runner(context.resources).choose_hard_prompts(number)
-            context.add_output_metadata({"prompts": rows.num_rows, "hard": pc.sum(rows["is_hard"]).as_py()})
-            return rows
+            context.add_output_metadata({"prompts": len(rows), "hard": sum(row.is_hard for row in rows)})
+            return hard_prompts_table(rows)
 
         return hard
 

@@ -18,7 +18,7 @@ from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.table_names import TableName
-from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_stored_prompts
+from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_prompt_ids, read_stored_prompts
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 """The checkout; in an installed wheel, the folder of packages."""
@@ -140,5 +140,5 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: TableName
 def withdrawn_ids(store: TableStore, table: TableName, present_keys: Collection[str]) -> list[str]:
     """Return the ids of the stored prompts whose partition keys are not among `present_keys`, in the stored order."""
     rows = store.read(table, columns=["prompt_id"])
-    ids = [] if rows is None else rows["prompt_id"].to_pylist()
+    ids = [] if rows is None else read_prompt_ids(rows)
     return [prompt_id for prompt_id in ids if partition_key(prompt_id) not in present_keys]

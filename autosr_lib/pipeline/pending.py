@@ -11,7 +11,7 @@ from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status
-from autosr_lib.storage.tables.prompts import StoredPrompt
+from autosr_lib.storage.tables.prompts import StoredPrompt, read_prompt_ids
 
 MISSING, STALE = "missing", "stale"
 KINDS = (MISSING, Status.FAILED, STALE, Status.INCOMPLETE, Status.DONE, Status.WITHDRAWN)
@@ -66,7 +66,7 @@ def pending_work(plan: SearchPlan, store: TableStore, prompts: Iterable[StoredPr
 def stored_pending_work(plan: SearchPlan, store: TableStore) -> PendingWork:
     """Return what is left to do for the prompts of the stored dataset."""
     dataset = store.stored(plan.dataset.dataset_table)
-    ids = dataset.read(["prompt_id"])["prompt_id"].to_pylist()
+    ids = read_prompt_ids(dataset.read(["prompt_id"]))
     return pending_work(plan, store, read_prompts(dataset, map(partition_key, ids)))
 
 

@@ -6,6 +6,7 @@ from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Scope
+from autosr_lib.storage.tables.hard_prompts import hard_prompts_table
 
 
 async def search_dataset(plan: SearchPlan, run: RunContext) -> StepResult:
@@ -27,6 +28,7 @@ async def search_dataset(plan: SearchPlan, run: RunContext) -> StepResult:
     await runner.initial_rubrics(keys)
     for number in range(1, plan.structure.generations + 1):
         if plan.structure.scope is Scope.GLOBAL_BATCH:
-            run.store.write(plan.hard_prompts_table(number), None, runner.choose_hard_prompts(number))
+            hard = hard_prompts_table(runner.choose_hard_prompts(number))
+            run.store.write(plan.hard_prompts_table(number), None, hard)
         await runner.generation(number, keys)
     return await runner.best_rubrics(keys)

@@ -34,6 +34,7 @@ from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, best_rubric_table, read_best_rubric
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_status
 from autosr_lib.storage.tables.conclusions import row_of_conclusion
+from autosr_lib.storage.tables.hard_prompts import HardPromptRow
 from autosr_lib.storage.tables.population import (
     POPULATION,
     carried_table,
@@ -125,7 +126,7 @@ class SearchRunner:
 
         return await self._generation(number, compute, describe).fill(self.run, self.backend, keys)
 
-    def choose_hard_prompts(self, number: int) -> pa.Table:
+    def choose_hard_prompts(self, number: int) -> list[HardPromptRow]:
         """Return, for every prompt of the dataset, how hard it is and whether generation `number` evolves it.
 
         Raises:
