@@ -1,4 +1,4 @@
-"""The record of model calls: a table for each run, and what the calls of each prompt used."""
+"""The record of model calls: one table per run, and the usage by prompt, by search and by role."""
 
 import operator
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from autosr_lib.storage.tables.columns import read_flat
 
 
 class _RoleSums(NamedTuple):
-    """The columns of calls that are summed by role, as Arrow names the sums."""
+    """Sums over the calls of a role; the fields have the names that Arrow gives to sums of columns."""
 
     role: str
     prompt_tokens_sum: int
@@ -25,8 +25,8 @@ class _RoleSums(NamedTuple):
     cost_sum: float
 
 
-class _Sums(NamedTuple):
-    """Sums of the columns with these names, over calls."""
+class _CallSums(NamedTuple):
+    """Sums over calls; the fields have the names of the columns."""
 
     requests: int
     cached: int
@@ -37,14 +37,14 @@ class _Sums(NamedTuple):
 
 @dataclass(frozen=True)
 class Usage:
-    """What model calls used."""
+    """The usage of model calls."""
 
     requests: int = 0
     cached_calls: int = 0
-    """Calls that a kept reply answered."""
+    """Calls that were answered from the cache of replies."""
     tokens: int = 0
     cost: float = 0.0
-    """US dollars, by the prices of the settings."""
+    """In US dollars, at the prices of the settings."""
 
 
 def store_calls(backend: Backend, store: TableStore, run_id: str, table: TableName) -> Mapping[str, Mapping[str, Any]]:
@@ -66,19 +66,19 @@ def store_calls(backend: Backend, store: TableStore, run_id: str, table: TableNa
 
 
 def search_usage(store: TableStore, search: str) -> Usage:
-    """Return what a search has used in all runs whose calls are stored; its dataset's judge is not part of it."""
-    totals = _Sums(0, 0, 0, 0, 0.0)
-    judged = TableName.preferences(search)  # of the dataset, where the two have one name
+    """Return the usage of a search over all runs whose calls are stored, without the calls of its dataset's judge."""
+    totals = _CallSums(0, 0, 0, 0, 0.0)
+    judged = TableName.preferences(search)  # the search and its dataset may have the same name
     for calls, filled in _filled_tables(store):
         keys = [str(table) for table in filled if table.owner == search and table != judged]
-        for _, rows in store.scan(calls, _Sums._fields, keys):
-            sums = (pc.sum(rows[name]).as_py() or 0 for name in _Sums._fields)
-            totals = _Sums(*map(operator.add, totals, sums))
+        for _, rows in store.scan(calls, _CallSums._fields, keys):
+            sums = (pc.sum(rows[name]).as_py() or 0 for name in _CallSums._fields)
+            totals = _CallSums(*map(operator.add, totals, sums))
     return Usage(totals.requests, totals.cached, totals.prompt_tokens + totals.completion_tokens, totals.cost)
 
 
 def usage_by_role(store: TableStore, search: str, dataset: str) -> dict[str, Usage]:
-    """Return tokens and cost by role, of a search and its dataset's judge and responder, in all stored runs."""
+    """Return tokens and cost by role over all runs: of a search, and of its dataset's judge and responder."""
     usage: dict[str, Usage] = {}
     of_dataset = {TableName.candidates(dataset), TableName.preferences(dataset)}
     for calls, filled in _filled_tables(store):

@@ -1,4 +1,4 @@
-"""Scope `global_batch`: which prompts, of all, the next generation evolves (docs/method.md §7)."""
+"""Scope `global_batch`: the choice of the prompts that the next generation evolves (docs/method.md §7)."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from autosr_lib.storage.tables.hard_prompts import HardPromptRow, read_hard_prom
 from autosr_lib.storage.tables.population import STANDING_COLUMNS, PopulationStanding, read_population_standing
 
 _NAMED = 5
+"""Prompts that an error names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,16 @@ class HardPrompts:
 def choose_hard_prompts(
     store: TableStore, table: TableName, dataset: StoredTable, batch_size: float
 ) -> list[HardPromptRow]:
-    """Return how hard every prompt of the dataset is after the generation in `table`, and which ones are hardest.
+    """Return how hard each prompt of the dataset is after a generation, and which prompts are hardest.
 
     Args:
-        store: with the tables.
-        table: of the generation.
+        store: the tables.
+        table: the populations after the generation.
         dataset: handle on the stored prompts.
-        batch_size: how many are hardest: a count, or a fraction below 1.
+        batch_size: number of hardest prompts: a count, or a fraction of all prompts if below 1.
 
     Raises:
-        StorageError: a prompt that has not left the dataset has no row yet.
+        StorageError: a prompt that is still in the dataset has no row yet.
     """
     progress: dict[str, PromptProgress] = {}
     is_complete: dict[str, bool] = {}

@@ -1,4 +1,4 @@
-"""One table filled for the prompts of a run: up-to-date rows stay, and a prompt that fails does not stop the others."""
+"""Filling one table for the prompts of a run: up-to-date rows stay, and a failed prompt does not stop the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,15 +22,17 @@ from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow
 from autosr_lib.storage.tables.prompts import StoredPrompt
 
 PROMPTS_AT_ONCE = 64
-"""Prompts in progress at once in a step. This bounds memory; the backend's own limit bounds its requests."""
+"""Largest number of prompts in progress at once in a step. It bounds memory; the backend limits its own requests."""
 
+Compute = Callable[[Prompt, str], Awaitable[pa.Table]]
+"""Makes the rows of a prompt, given its input fingerprint."""
 Describe = Callable[[pa.Table], Mapping[str, Any]]
 """Returns what is published about the rows of one prompt."""
 
 
 @dataclass
 class StepResult:
-    """What became of the prompts of a run in one table, by partition key."""
+    """The result of a step for the prompts of a run, by partition key."""
 
     handles: dict[str, StoredTable] = field(default_factory=dict)
     computed: set[str] = field(default_factory=set)
@@ -39,9 +41,9 @@ class StepResult:
     """Errors of the prompts that failed in this step or an earlier one."""
     withdrawn: set[str] = field(default_factory=set)
     descriptions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What is published about the rows that were made by this step."""
+    """What `describe` returned for the rows that were made by this step."""
     usage: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the model calls of a prompt used: requests, tokens, cost."""
+    """Usage of the model calls of each prompt: requests, tokens, cost."""
 
     @property
     def succeeded(self) -> dict[str, StoredTable]:
@@ -56,11 +58,11 @@ class PromptTable:
     """A table with one partition per prompt, and how its rows are made.
 
     Args:
-        name: of the table.
-        schema: of its rows.
+        name: the table's name.
+        schema: the schema of its rows.
         dataset: handle on the stored prompts.
         fingerprint: returns the input fingerprint that a prompt's rows should have.
-        compute: makes the rows of a prompt with that fingerprint.
+        compute: makes the rows of a prompt, given its input fingerprint.
         describe: returns what is published about rows.
     """
 
@@ -68,7 +70,7 @@ class PromptTable:
     schema: pa.Schema
     dataset: StoredTable
     fingerprint: Callable[[Prompt], str]
-    compute: Callable[[Prompt, str], Awaitable[pa.Table]]
+    compute: Compute
     describe: Describe | None = None
 
     async def fill(
@@ -81,9 +83,9 @@ class PromptTable:
 
         Args:
             run: what the steps of the run share.
-            backend: opened for the step.
+            backend: the backend that the step calls.
             keys: partition keys of the prompts.
-            responders: the models that the step asks to answer prompts.
+            responders: the models that the step samples candidates from.
 
         Raises:
             EndpointError: the endpoint cannot be used; the run ends.

@@ -1,4 +1,4 @@
-"""The search of a whole dataset in one call, without Dagster: the steps of the graph, one after the other."""
+"""Searches a complete dataset in one call, without Dagster: the steps of the graph, one after the other."""
 
 from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.pipeline.prompt_table import StepResult
@@ -10,7 +10,7 @@ from autosr_lib.storage.tables.hard_prompts import hard_prompts_table
 
 
 async def search_dataset(plan: SearchPlan, run: RunContext) -> StepResult:
-    """Store the dataset's file, search all its prompts and return what became of their best rubrics.
+    """Store the dataset's file, search all its prompts and return the result of the last step, the best rubrics.
 
     Rows that are up to date stay as they are, so that an interrupted search continues where it ended.
 

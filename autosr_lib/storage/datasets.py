@@ -30,7 +30,7 @@ _HASH_BLOCK = 1 << 20
 
 @dataclass
 class DatasetFindings:
-    """What reading a dataset has found: counts, faults and warnings, but not its texts.
+    """Findings about a dataset that was read: counts, faults and warnings, but not its texts.
 
     It is complete once all prompts have been read.
     """

@@ -103,17 +103,16 @@ def test_the_command_line_counts_and_estimates_without_a_backend(option: str, tm
     assert (result.code, result.err) == (0, "")
 
 
-def run_script(script: Path, *arguments: str) -> str:
-    return subprocess.run(  # noqa: S603 - our own arguments
-        [sys.executable, str(script), *arguments], cwd=EXAMPLES.parent, check=True, capture_output=True, text=True
-    ).stdout
+def run_python(*arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=EXAMPLES.parent, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
 def test_the_example_gets_the_same_rubrics_as_the_graph(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     assert home.autosr("search", str(EXAMPLES / "demo_dataset.json")).code == 0
 
-    printed = run_script(SCRIPT, str(EXAMPLES / "demo_dataset.json"), str(tmp_path / "library"))
+    printed = run_python(str(SCRIPT), str(EXAMPLES / "demo_dataset.json"), str(tmp_path / "library"))
 
     of_graph, of_script = tables(home.root / "storage"), tables(tmp_path / "library")
     assert {name.replace("demo_dataset/", "demo/"): content for name, content in of_graph.items()} == of_script
@@ -125,15 +124,15 @@ def test_the_example_gets_the_same_rubrics_as_the_graph(tmp_path: Path) -> None:
 def test_the_example_has_at_most_thirty_lines_and_imports_no_dagster() -> None:
     check = f"import runpy, sys; runpy.run_path({str(SCRIPT)!r}); print([m for m in sys.modules if 'dagster' in m])"
 
-    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    printed = run_python("-c", check)
 
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert printed.splitlines()[-1] == "[]"
 
     assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) <= 30
 
 
 def test_the_example_of_one_prompt_prints_its_rubric_and_scores() -> None:
-    lines = run_script(EXAMPLES / "search_one_prompt.py").splitlines()
+    lines = run_python(str(EXAMPLES / "search_one_prompt.py")).splitlines()
 
     assert lines[0].split()[0].endswith("%")
     assert 0 <= float(lines[-1].split()[0]) <= 1

@@ -102,7 +102,7 @@ def read_present_ids(rows: pa.Table) -> list[str]:
 
 
 def read_prompt_candidates(rows: pa.Table) -> Iterator[PromptCandidates]:
-    """Yield what is known of each prompt's candidates without parsing them; `rows` needs `CANDIDATE_COLUMNS`."""
+    """Yield the sources of each prompt's candidates without parsing these; `rows` needs `CANDIDATE_COLUMNS`."""
     for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
         for row in batch.to_pylist():
             sources = [candidate["source"] for candidate in row["candidates"]]
