@@ -39,7 +39,7 @@ def materialize_preferences(folder: Path, prompts: int) -> Path:
     import dagster as dg
 
     from autosr_assets.cli.chosen_search import search_of_file
-    from autosr_assets.cli.launch import Launch, RunRequest
+    from autosr_assets.cli.launch import Launch, PlannedRun
     from autosr_assets.cli.shared import open_store
     from autosr_assets.records.given_settings import GivenSettings
     from autosr_assets.runtime.home import dagster_home
@@ -49,9 +49,9 @@ def materialize_preferences(folder: Path, prompts: int) -> Path:
     dagster_home()
     store = open_store()
     launch = Launch(search_of_file(path, None, GivenSettings({}, {}, {}), store), store, NoProgress())
-    launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "dataset"])])))
+    launch.execute(PlannedRun(frozenset([dg.AssetKey(["page", "dataset"])])))
     keys = tuple(f"p{number:06d}" for number in range(prompts))
-    launch.execute(RunRequest(frozenset([dg.AssetKey(["page", "preferences"])]), keys, checks=frozenset()))
+    launch.execute(PlannedRun(frozenset([dg.AssetKey(["page", "preferences"])]), keys, checks=frozenset()))
     module = folder / "definitions_of_page.py"
     module.write_text(DEFINITIONS.format(path=path))
     return module

@@ -14,14 +14,14 @@ from benchmarks.measuring import autosr_command, benchmark_home, describe_machin
 DATASET_ASSET = """
 import sys
 from autosr_assets.cli.chosen_search import search_of_file
-from autosr_assets.cli.launch import Launch, RunRequest
+from autosr_assets.cli.launch import Launch, PlannedRun
 from autosr_assets.runtime.graph_names import dataset_key
 from autosr_assets.records.given_settings import GivenSettings
 from autosr_assets.cli.shared import open_store
 from autosr_lib.pipeline.progress import NoProgress
 store = open_store()
 search = search_of_file(sys.argv[1], None, GivenSettings({}, {}, {}), store)
-Launch(search, store, NoProgress()).execute(RunRequest(frozenset([dataset_key(search.dataset)])))
+Launch(search, store, NoProgress()).execute(PlannedRun(frozenset([dataset_key(search.dataset)])))
 """
 
 

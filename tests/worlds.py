@@ -1,4 +1,4 @@
-"""Small planted prompts, and searches of them with every setting given explicitly."""
+"""Small planted prompts, and their searches with explicit values of all settings."""
 
 import asyncio
 import copy
@@ -115,25 +115,24 @@ def context_of(
     return SearchContext(prepared, roles, settings, Structure(mode=mode, generations=generations))
 
 
-def states_of(context: SearchContext) -> list[SearchState]:
+async def search_states(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> list[SearchState]:
     """Return the states after generation 0, 1, … of the search of a prompt."""
+    states = [await start_search(context, presets)]
+    for _ in range(context.structure.generations):
+        states.append(await advance_search(context, states[-1]))
+    return states
 
-    async def search() -> list[SearchState]:
-        states = [await start_search(context)]
-        for _ in range(context.structure.generations):
-            states.append(await advance_search(context, states[-1]))
-        return states
 
-    return asyncio.run(search())
+def states_of(context: SearchContext) -> list[SearchState]:
+    """Return the states after generation 0, 1, … of the search of a prompt; for synchronous tests."""
+    return asyncio.run(search_states(context))
 
 
 async def search_prompt(
     context: SearchContext, presets: Mapping[str, Rubric] | None = None
 ) -> tuple[SearchState, Conclusion]:
     """Return the last state of the search of a prompt, and its conclusion."""
-    state = await start_search(context, presets)
-    for _ in range(context.structure.generations):
-        state = await advance_search(context, state)
+    state = (await search_states(context, presets))[-1]
     return state, await conclude_search(context, state)
 
 

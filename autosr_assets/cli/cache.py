@@ -20,10 +20,10 @@ def show_cache(options: CacheInfoOptions) -> None:
 
 
 def clear_cache(options: ClearCacheOptions) -> None:
-    """Delete all cached replies, after asking.
+    """Delete all cached replies after a confirmation.
 
     Raises:
-        SettingsError: there is no terminal to ask at.
+        SettingsError: confirmation is needed and stdin is no terminal.
     """
     cache = _open_cache(options.cache_dir)
     info = cache.info()

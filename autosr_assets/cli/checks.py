@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from autosr_assets.checks.check_results import FAILED, NOT_RUN, WARNING, CheckResult, check_results
 from autosr_assets.cli.exit_codes import ExitCode
 from autosr_assets.cli.options.results import ChecksOptions
 from autosr_assets.cli.shared import open_store, print_json, stdout
+from autosr_assets.cli.tables import headed_table
 from autosr_assets.records.recorded_runs import datasets_of
 
 
@@ -25,7 +25,7 @@ def checks(options: ChecksOptions) -> None:
     """
     datasets = datasets_of(open_store(), options.names or None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Dagster warns of features in beta
+        warnings.simplefilter("ignore")  # Dagster warns about its beta features
         results = check_results(datasets.items())
     if options.as_json:
         print_json([asdict(result) for result in results])
@@ -37,8 +37,8 @@ def checks(options: ChecksOptions) -> None:
 
 
 def _results_view(results: Sequence[CheckResult]) -> RenderableType:
-    """Return a table of the results, and below it what the checks that did not pass found."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    """Return a table of the results, and below it the faults that the checks found."""
+    table = headed_table()
     for title in ("result", "asset", "check", "prompts at fault"):
         table.add_column(title, overflow="fold")
     colours = {"passed": "green", "warning": "yellow"}

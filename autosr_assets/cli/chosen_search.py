@@ -1,4 +1,4 @@
-"""The search that a command is about: of a file of the moment, or of a YAML in `defs/`."""
+"""The search that `autosr search` runs: made from a dataset's file and options, or defined by YAML in `defs/`."""
 
 import re
 import warnings
@@ -31,25 +31,26 @@ DEFS = CHECKOUT / "autosr_assets" / "defs"
 
 @dataclass(frozen=True)
 class ChosenSearch:
-    """A dataset and a search over it, with the settings of this run."""
+    """A search over a dataset, with the settings of one run."""
 
     name: str
-    """Of the search; its tables lie under it."""
+    """Name of the search; its tables are stored under this name."""
     dataset: str
+    """Name of the dataset."""
     dataset_component: PromptDataset
     component: RubricSearch
     dataset_settings: DatasetRunSettings
     settings: SearchRunSettings
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """What this run changes of a YAML's settings, as config of its resources."""
+    """Settings that this run changes from those of the YAML, as the config of Dagster resources."""
 
     @property
     def structure(self) -> Structure:
-        """Return what decides which assets there are."""
+        """Return the settings that determine which assets the search has."""
         return self.component.structure
 
     def definitions(self, progress: Progress) -> dg.Definitions:
-        """Return the graph of the search and its dataset."""
+        """Return the graph of the search and its dataset; `progress` receives how far a run is."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", category=dg.BetaWarning)
             return dg.Definitions.merge(
@@ -62,22 +63,27 @@ class ChosenSearch:
         """Return the plan of the search over the prompts that are stored now.
 
         Raises:
-            SettingsError: a model is asked for without a key, or presets that cannot be read.
+            SettingsError: the settings use a model and the API key is missing, or the presets cannot be read.
         """
         dataset = DatasetPlan(self.dataset, self.dataset_settings)
         return SearchPlan.of(dataset, self.name, self.structure, self.settings, store)
 
 
 def search_of_file(path: str, name: str | None, given_settings: GivenSettings, store: TableStore) -> ChosenSearch:
-    """Return the search of a file: the components that a YAML would hold, made on the spot.
+    """Return the search of a dataset's file, with the components that YAML would otherwise define.
 
-    Searches of other modes or scopes over the same file share its prompts and preferences, under names of their own.
+    Searches of one file in different modes or scopes have different names and share its prompts and preferences.
+
+    Args:
+        path: the file.
+        name: name of the dataset and beginning of the search's name; by default made from the file's name.
+        given_settings: the settings that differ from the defaults.
+        store: with the tables, to check that the name does not belong to another file.
 
     Raises:
-        SettingsError: a setting is wrong, or the name is that of another dataset or search.
+        SettingsError: a setting is invalid, or the name belongs to another dataset or search.
     """
-    given = name
-    name = checked_name(given, "search") if given is not None else name_of_file(path)
+    name = name_of_file(path) if name is None else checked_name(name, "search")
     structure = validate_settings(Structure, given_settings.structure)
     dataset = validate_settings(
         DatasetRunSettings, {"path": absolute_dataset_path(path), **nested_settings(given_settings.dataset)}
@@ -87,11 +93,7 @@ def search_of_file(path: str, name: str | None, given_settings: GivenSettings, s
         raise SettingsError(
             f"name {name!r} belongs to {DEFS.name}/; allowed: another --name, or --search to run what is defined there"
         )
-    _refuse_another_file(name, dataset, store)
-    usual = Structure()
-    parts = [
-        str(mine) for mine, other in ((structure.mode, usual.mode), (structure.scope, usual.scope)) if mine != other
-    ]
+    _check_name_is_free(name, dataset, store)
     component = RubricSearch(
         dataset=name,
         mode=structure.mode,
@@ -100,14 +102,15 @@ def search_of_file(path: str, name: str | None, given_settings: GivenSettings, s
         settings=settings,
     )
     component.check_settings(settings)
-    return ChosenSearch("_".join([name, *parts]), name, PromptDataset(settings=dataset), component, dataset, settings)
+    search_name = "_".join([name, *_non_default_parts(structure)])
+    return ChosenSearch(search_name, name, PromptDataset(settings=dataset), component, dataset, settings)
 
 
 def search_of_yaml(folder: str, given_settings: GivenSettings) -> ChosenSearch:
-    """Return the search that `defs/<folder>` defines, with this run's changes of its settings.
+    """Return the search that `defs/<folder>` defines, with the given settings in place of those of the YAML.
 
     Raises:
-        SettingsError: there is none, or a setting is wrong or cannot be changed for one run.
+        SettingsError: there is no such search, or a setting is invalid or cannot be changed for one run.
     """
     searches, datasets = components_in_defs()
     if folder not in searches:
@@ -116,14 +119,15 @@ def search_of_yaml(folder: str, given_settings: GivenSettings) -> ChosenSearch:
     if component.dataset not in datasets:
         raise SettingsError(f"dataset {component.dataset!r} of search {folder!r} is not in {DEFS}")
     if given_settings.structure:
-        what = ", ".join(given_settings.structure)
+        names = ", ".join(given_settings.structure)
         raise SettingsError(
-            f"{what} cannot be changed for one run of {folder!r}; allowed: in its YAML, or fewer by max_generations"
+            f"{names} cannot be changed for one run of {folder!r}; "
+            "allowed: a change of its YAML, or max_generations for fewer generations"
         )
     dataset = datasets[component.dataset]
-    settings, changed = _overridden(component.effective_settings, given_settings.search)
+    settings, changed = _override(component.effective_settings, given_settings.search)
     component.check_settings(settings)
-    dataset_settings, dataset_changed = _overridden(dataset.current_settings(component.dataset), given_settings.dataset)
+    dataset_settings, dataset_changed = _override(dataset.current_settings(component.dataset), given_settings.dataset)
     dataset.check_settings(dataset_settings)
     overrides = {
         search_settings_key(folder): {"config": changed},
@@ -148,40 +152,51 @@ def components_in_defs() -> tuple[dict[str, RubricSearch], dict[str, PromptDatas
 
 
 def names_in_defs() -> set[str]:
-    """Return the names that the YAML of `defs/` uses; nothing of it is loaded."""
-    return {one.name for one in defined_in(DEFS)}
+    """Return the names of the components in `defs/`, without loading the components."""
+    return {component.name for component in defined_in(DEFS)}
 
 
 def name_of_file(path: str) -> str:
-    """Return the name that a search of this file has by default: the file's stem, made one that Dagster takes."""
+    """Return the default name for a dataset's file: its stem, changed to a name that Dagster accepts.
+
+    >>> name_of_file("data/my prompts.jsonl"), name_of_file("2024.csv")
+    ('my_prompts', 'dataset_2024')
+    """
     stem = re.split(r"[/\\]", path)[-1].split(".")[0]
     name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_")
     return (name if re.match(r"[A-Za-z]", name) else f"dataset_{name}".rstrip("_"))[:100]
 
 
-def _overridden(base: Any, told: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the settings with `told` (by dotted name) laid over them, and the change as config of their resource."""
-    merged = merge_settings(base, nested_settings(told))
-    # As the model read them: the text "8" is no config for a whole number.
-    return merged, override_config(base, nested_settings({name: _at(merged, name) for name in told}))
+def _non_default_parts(structure: Structure) -> list[str]:
+    """Return the mode and the scope where they differ from the defaults; they become part of the search's name."""
+    default = Structure()
+    parts = ((structure.mode, default.mode), (structure.scope, default.scope))
+    return [str(value) for value, default_value in parts if value != default_value]
 
 
-def _at(settings: Any, dotted: str) -> Any:
+def _override(base: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the settings with the changes (by dotted name), and the changes as config of the settings' resource."""
+    merged = merge_settings(base, nested_settings(changes))
+    # Taken from the validated settings: the text "8" of an option is not valid as config of an integer.
+    return merged, override_config(base, nested_settings({name: _nested_value(merged, name) for name in changes}))
+
+
+def _nested_value(settings: Any, dotted: str) -> Any:
     for part in dotted.split("."):
         settings = getattr(settings, part)
     return settings
 
 
-def _refuse_another_file(name: str, dataset: DatasetRunSettings, store: TableStore) -> None:
-    """Raise where prompts of another file are stored under this name.
+def _check_name_is_free(name: str, dataset: DatasetRunSettings, store: TableStore) -> None:
+    """Raise an error if prompts of another file are stored under this name.
 
     Raises:
-        SettingsError: they are, and say so.
+        SettingsError: the name belongs to another file.
     """
     stored = DatasetSource.of_stored(store, TableName.dataset(name))
     if stored is None or stored.path == dataset.path:
         return
-    offered = DatasetSource.of_file(dataset.path, skip_invalid=dataset.skip_invalid)
-    if offered is not None and offered.sha256 == stored.sha256:  # the same file, moved or copied
+    source = DatasetSource.of_file(dataset.path, skip_invalid=dataset.skip_invalid)
+    if source is not None and source.sha256 == stored.sha256:  # the same file, moved or copied
         return
     raise SettingsError(f"name {name!r} is taken by {stored.path}; give {dataset.path} another one: --name NAME")

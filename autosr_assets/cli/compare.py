@@ -11,7 +11,7 @@ def compare(options: CompareOptions) -> None:
     """Print searches over one dataset side by side.
 
     Raises:
-        SettingsError: a search has no recorded run, or they are over different datasets.
+        SettingsError: a search has no recorded run, or the searches have different datasets.
     """
     store = open_store()
     comparison = compare_searches(store, dataset_of_all(store, options.searches), options.searches)

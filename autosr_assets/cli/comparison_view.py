@@ -5,18 +5,18 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from autosr_assets.cli.reports import plain_table
 from autosr_assets.cli.run_view import format_share
+from autosr_assets.cli.tables import headed_table, plain_table
 from autosr_assets.steps.comparison import ComparedSearches
+from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.holdout import PairSummary
 
 
 def comparison_view(comparison: ComparedSearches) -> RenderableType:
     """Return the figures of each search, and each search compared with the first."""
-    figures = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    figures = headed_table()
     figures.add_column("search", no_wrap=True)
     for title in ("rubrics", "unseen pairs", "touching pairs", "calls", "tokens", "cost"):
         figures.add_column(title, justify="right")
@@ -32,15 +32,16 @@ def comparison_view(comparison: ComparedSearches) -> RenderableType:
         for pool, summary in (("unseen", difference.unseen), ("touching", difference.touching)):
             if summary is not None:
                 gain = escape(summary.gain.in_points + " points")
-                differences.add_row("", f"{pool}: {gain} ({summary.pairs} pairs)")
+                differences.add_row("", f"{pool}: {gain} ({plural(summary.pairs, 'pair')})")
     note = Text(
-        "touching pairs favour a rubric that remembers labels; objectives are no accuracy and are not compared", "dim"
+        "touching pairs favour a rubric that remembers labels; objectives are not accuracies and are not compared",
+        "dim",
     )
     return Group(figures, Text(), differences, note)
 
 
 def comparison_json(comparison: ComparedSearches) -> dict[str, Any]:
-    """Return the same for a script."""
+    """Return the comparison as JSON."""
     return {
         "prompts": comparison.prompts,
         "searches": [
@@ -66,7 +67,7 @@ def comparison_json(comparison: ComparedSearches) -> dict[str, Any]:
 
 
 def pairs_json(summary: PairSummary | None) -> dict[str, Any] | None:
-    """Return two accuracies on the same pairs and their difference, with 95% intervals."""
+    """Return two accuracies on the same pairs and their difference as JSON, with 95% intervals."""
     if summary is None:
         return None
     figures = {"first": summary.initial, "second": summary.best, "difference": summary.gain}

@@ -5,8 +5,9 @@ import json
 
 import typer
 
-from autosr_assets.cli.grading import load_rubrics, progress_bar
+from autosr_assets.cli.grading import load_rubrics
 from autosr_assets.cli.options.grading import EvalOptions
+from autosr_assets.cli.progress_bars import progress_bar
 from autosr_assets.cli.shared import stdout
 from autosr_assets.views.evaluation_report import evaluation_view, write_html
 from autosr_lib.reward.evaluate import evaluate_on_labels

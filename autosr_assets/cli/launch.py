@@ -1,4 +1,4 @@
-"""A search in this process: the dataset, range runs over its prompts, and the export, each a Dagster run."""
+"""A search in this process, as Dagster runs: of the dataset, of ranges of its prompts, and of the export."""
 
 import warnings
 from collections.abc import Iterator
@@ -39,55 +39,55 @@ class SearchOutcome:
 
     totals: Totals
     rows: list[BestRubricRow]
-    """The best rubrics, if they are few; otherwise none."""
+    """The best rubrics; empty if there are too many to print."""
     target: str
-    """Where the export is."""
+    """Path of the export."""
     pending: PendingWork
-    """What was left to do before."""
+    """The work that was pending before the search."""
 
 
 @dataclass(frozen=True)
-class RunRequest:
+class PlannedRun:
     """A Dagster run of some of the search's assets."""
 
     assets: frozenset[dg.AssetKey]
     prompts: tuple[str, ...] = ()
     """Partition keys of the range, for the assets that have partitions."""
     checks: frozenset[dg.AssetCheckKey] | None = None
-    """By default all checks of the assets."""
+    """Checks to run, by default all of the assets."""
 
 
 class ExportWatcher:
-    """Passes progress on, and keeps the summary of the export that a run wrote."""
+    """Forwards progress, and keeps the summary of the export that a run writes."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self.summary: SearchSummary | None = None
 
     def expect(self, total: int) -> None:
-        """Pass on how many prompts all runs cover."""
+        """Forward the number of prompts of all runs."""
         self._progress.expect(total)
 
     def begin(self, step: str, total: int) -> None:
-        """Pass on that a step begins."""
+        """Forward the start of a step."""
         self._progress.begin(step, total)
 
     def advance(self, step: str, *, is_new: bool, is_failed: bool) -> None:
-        """Pass on that a prompt is finished."""
+        """Forward a finished prompt."""
         self._progress.advance(step, is_new=is_new, is_failed=is_failed)
 
     def end(self, step: str) -> None:
-        """Pass on that a step has ended."""
+        """Forward the end of a step."""
         self._progress.end(step)
 
     def exported(self, summary: SearchSummary) -> None:
-        """Keep the summary of an export."""
+        """Keep and forward the summary of an export."""
         self.summary = summary
         self._progress.exported(summary)
 
 
 class Launch:
-    """Runs one search in this process. Dagster is opened only when there is something to run."""
+    """Runs one search in this process. Dagster's instance is opened only if there is something to run."""
 
     def __init__(
         self, search: ChosenSearch, store: TableStore, progress: Progress, log_level: str = "CRITICAL"
@@ -97,11 +97,11 @@ class Launch:
         Args:
             search: what to run.
             store: with the tables.
-            progress: receives how far the runs are.
-            log_level: of Dagster's console log.
+            progress: receives the progress of the runs.
+            log_level: level of Dagster's log on the console.
 
         Raises:
-            SettingsError: a model is asked for without a key, or presets cannot be read.
+            SettingsError: the settings use a model and the API key is missing, or the presets cannot be read.
         """
         self.search = search
         self.store = store
@@ -110,7 +110,7 @@ class Launch:
         self.plan = search.plan(store)
 
     def survey(self) -> PendingWork:
-        """Return what is left to do for the dataset's file as it is now; nothing is written.
+        """Return the pending work for the prompts that the dataset's file contains now; write nothing.
 
         Raises:
             DatasetError: the file cannot be used.
@@ -123,74 +123,75 @@ class Launch:
         pending.counts[Status.WITHDRAWN] += len(withdrawn)
         return pending
 
-    def run(self, chunk_size: int, shown: int) -> SearchOutcome:
+    def run(self, chunk_size: int, max_shown: int) -> SearchOutcome:
         """Do the pending work and return the result; prompts that fail do not stop the others.
 
         Args:
-            chunk_size: most prompts of one run.
-            shown: most prompts whose best rubrics are returned.
+            chunk_size: maximum number of prompts in one run.
+            max_shown: maximum number of best rubrics that the outcome contains; with more, it contains none.
 
         Raises:
-            AutosrError: nothing more can be done; the message says why.
-            KeyboardInterrupt: the search was interrupted; what is stored stays.
+            AutosrError: the search cannot continue.
+            KeyboardInterrupt: the search was interrupted; finished work is stored.
         """
         with _dagster_storage_errors():
             is_stored = self._is_stored()
             pending = stored_pending_work(self.plan, self.store) if is_stored else self.survey()
-            if not is_stored and not pending.keys:  # prompts have left the file, or changed places
-                self.execute(RunRequest(frozenset([self._dataset])))
+            if not is_stored and not pending.keys:  # only the order of the prompts has changed, or some were removed
+                self.execute(PlannedRun(frozenset([self._dataset])))
                 is_stored, pending = True, stored_pending_work(self.plan, self.store)
-            for request in self._requests(pending, chunk_size, is_stored=is_stored):
-                self.execute(request)
-        return self._outcome(pending, shown)
+            for planned in self._plan_runs(pending, chunk_size, is_stored=is_stored):
+                self.execute(planned)
+        return self._outcome(pending, max_shown)
 
     def _is_stored(self) -> bool:
-        """Return whether the stored dataset is what its file holds.
+        """Return whether the stored dataset equals its file.
 
         Raises:
-            DatasetError: there is no such file, or it cannot be read.
+            DatasetError: the file does not exist or cannot be read.
         """
         settings = self.search.dataset_settings
         source = DatasetSource.of_file(settings.path, skip_invalid=settings.skip_invalid)
-        if source is None:  # name the faults before Dagster is started
+        if source is None:  # read it, to raise an error that names its faults before Dagster is started
             for _ in dataset_reader(settings):
                 pass
         return source == DatasetSource.of_stored(self.store, self.plan.dataset.dataset_table)
 
-    def _requests(self, pending: PendingWork, chunk_size: int, *, is_stored: bool) -> Iterator[RunRequest]:
-        """Yield the runs that do the pending work and write the export: all in one, or the export after all the others.
+    def _plan_runs(self, pending: PendingWork, chunk_size: int, *, is_stored: bool) -> Iterator[PlannedRun]:
+        """Yield the runs that do the pending work and write the export.
 
-        A dataset that is not stored yet is read in the only run, for which its prompts must be registered, or before.
+        A single range needs one run, which also stores the dataset and writes the export. Its prompts must be registered
+        before. With several ranges, the dataset is stored in a run before them and the export is written in a run after.
         """
         if not pending.keys:
             if not is_exported(self.plan, self.store, pending.content):
-                yield RunRequest(frozenset([self._export]))
+                yield PlannedRun(frozenset([self._export]))
             return
         if not is_stored:
             register_prompts(self._instance, self.search.dataset, pending.prompt_keys)
-        if not pending.keys <= set(self._registered_keys()):  # a new Dagster home beside an older storage
-            yield RunRequest(frozenset([self._dataset]))
+        if not pending.keys <= set(self._registered_keys()):  # the Dagster home is newer than the storage
+            yield PlannedRun(frozenset([self._dataset]))
         scope = self.search.structure.scope
         ranges = [tuple(keys) for keys in search_ranges(self._registered_keys(), pending.keys, chunk_size, scope)]
         self.progress.expect(sum(map(len, ranges)))
         assets = frozenset([preferences_key(self.search.dataset), *self._search_assets])
         dataset = frozenset() if is_stored else frozenset([self._dataset])
         if len(ranges) == 1:
-            yield RunRequest(dataset | assets, ranges[0])
+            yield PlannedRun(dataset | assets, ranges[0])
             return
         if dataset:
-            yield RunRequest(dataset)
+            yield PlannedRun(dataset)
         for keys in ranges:
-            yield RunRequest(assets - {self._export}, keys, checks=frozenset())
-        # The checks once after all runs: each looks at every prompt.
+            yield PlannedRun(assets - {self._export}, keys, checks=frozenset())
+        # Each check reads every prompt, so the checks run only once, after all ranges.
         checks = self._definitions.resolve_asset_graph().asset_check_keys
-        yield RunRequest(frozenset([self._export]), checks=frozenset(key for key in checks if key.asset_key in assets))
+        yield PlannedRun(frozenset([self._export]), checks=frozenset(key for key in checks if key.asset_key in assets))
 
-    def execute(self, request: RunRequest) -> None:
-        """Run the request. A prompt that failed is no error here: its row says so, and the outcome counts it."""
-        checks = None if request.checks is None else set(request.checks)
-        job = self._job.get_subset(asset_selection=set(request.assets), asset_check_selection=checks)
-        tags = range_tags(request.prompts) if request.prompts else {}
+    def execute(self, planned: PlannedRun) -> None:
+        """Execute a run. A failed prompt raises no error: its row records the failure, and the outcome counts it."""
+        checks = None if planned.checks is None else set(planned.checks)
+        job = self._job.get_subset(asset_selection=set(planned.assets), asset_check_selection=checks)
+        tags = range_tags(planned.prompts) if planned.prompts else {}
         tags |= search_tags(self.search.dataset, self.search.name, self.search.structure, self.search.settings)
         try:
             with warnings.catch_warnings():
@@ -207,10 +208,10 @@ class Launch:
         except dg.Failure:
             return
         except DagsterAssetCheckFailedError:
-            # A blocking check of the dataset stops runs that start by themselves. This search was asked for by a
-            # person: it continues, and the result of the check is recorded.
-            if rest := request.assets - {self._dataset}:
-                self.execute(RunRequest(rest, request.prompts, request.checks))
+            # A failed blocking check of the dataset stops automatic runs. This run was started by a person, so it
+            # continues without the dataset; the result of the check is recorded.
+            if other_assets := planned.assets - {self._dataset}:
+                self.execute(PlannedRun(other_assets, planned.prompts, planned.checks))
         except dg.DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
         except dg.DagsterError as error:
@@ -218,10 +219,10 @@ class Launch:
                 raise
             raise cause from error
 
-    def _outcome(self, pending: PendingWork, shown: int) -> SearchOutcome:
-        # The run that wrote the export has read all rows; where there was nothing to do they are read here.
+    def _outcome(self, pending: PendingWork, max_shown: int) -> SearchOutcome:
+        # The run that writes the export reads all rows. Without such a run, they are read here.
         summary = self.progress.summary or summarise(row for _, row in best_outcomes(self.plan, self.store))
-        rows = summary.detailed if summary.totals.rubrics <= shown else []
+        rows = summary.detailed if summary.totals.rubrics <= max_shown else []
         return SearchOutcome(summary.totals, rows, str(export_target(self.plan)), pending)
 
     @cached_property
@@ -251,13 +252,13 @@ class Launch:
 
     @property
     def _search_assets(self) -> set[dg.AssetKey]:
-        """Return the assets of the search; where candidates are sampled, that asset is one of them."""
+        """Return the assets of the search, with the sampled candidates if there are any."""
         keys = set(self._definitions.resolve_asset_graph().get_all_asset_keys())
         return keys - {self._dataset, preferences_key(self.search.dataset)}
 
 
 def _autosr_error_in(error: BaseException | None) -> AutosrError | None:
-    """Return the error of ours that Dagster's error wraps."""
+    """Return the `AutosrError` that a Dagster error wraps, None if there is none."""
     while error is not None and not isinstance(error, AutosrError):
         error = getattr(error, "user_exception", None) or error.__cause__
     return error
@@ -265,9 +266,9 @@ def _autosr_error_in(error: BaseException | None) -> AutosrError | None:
 
 @contextmanager
 def _dagster_storage_errors() -> Iterator[None]:
-    """Name Dagster's home when its databases cannot be read or written, on a full disk for example."""
+    """Turn database errors of Dagster, such as those of a full disk, into an error that names Dagster's home."""
     try:
         yield
     except DBAPIError as error:
         message = " ".join(str(error.orig).split())
-        raise StorageError(f"{dagster_home()}: Dagster's records cannot be used: {message}") from error
+        raise StorageError(f"{dagster_home()}: Dagster's database cannot be used: {message}") from error

@@ -1,7 +1,7 @@
 """Commands that are imported only when they run.
 
-A command is two things: its options, which are quick to import, and the function that does the work, which may import
-Dagster, Arrow and models at the top of its module. `autosr --help` imports neither, `autosr COMMAND --help` only the
+A command has two parts: its options, which are quick to import, and the function that does the work, whose module may
+import Dagster, Arrow and openai at the top. `autosr --help` imports neither; `autosr COMMAND --help` imports only the
 options.
 """
 
@@ -20,14 +20,15 @@ from autosr_lib.errors import SettingsError
 
 @dataclass
 class CommandState:
-    """What is known about the command that runs; errors are reported accordingly."""
+    """State of the running command."""
 
     is_debug: bool = False
+    """Whether the traceback of an error is printed."""
 
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """A command of the table; modules are named relative to `autosr_assets.cli`."""
+    """An entry of the table of commands. Modules are named relative to `autosr_assets.cli`."""
 
     options: str
     """`module:Class`, a subclass of `CommandOptions`."""
@@ -55,7 +56,9 @@ def make_app(commands: Mapping[str, LazyCommand | LazyGroup]) -> typer.Typer:
     for name, entry in commands.items():
         if isinstance(entry, LazyGroup):
             group = make_app(entry.commands)
-            group.callback()(_placeholder)  # also a single command is called by its name
+            group.callback()(
+                _placeholder
+            )  # without a callback, typer would run a group's only command without its name
             app.add_typer(group, name=name, help=entry.help)
         else:
             app.command(name, help=entry.help)(_placeholder)
@@ -63,17 +66,17 @@ def make_app(commands: Mapping[str, LazyCommand | LazyGroup]) -> typer.Typer:
 
 
 def _placeholder() -> None:
-    """Stand for a command in the list of commands; `_group_class` replaces it before it is parsed."""
+    """Stand in for a command in the list of commands; `_group_class` replaces it before its arguments are parsed."""
 
 
 def _group_class(commands: Mapping[str, LazyCommand | LazyGroup]) -> type[TyperGroup]:
-    """Return a group whose commands are loaded when they are called."""
+    """Return a group class that loads a command when it is called."""
 
     class Group(TyperGroup):
-        """The group of these commands."""
+        """A group that loads its commands lazily."""
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-            """Return the command that the arguments name."""
+            """Return the command that the arguments name, loaded with its options."""
             entry = commands.get(args[0]) if args else None
             if isinstance(entry, LazyCommand):
                 self.commands[args[0]] = _load_command(args[0], entry)
@@ -87,7 +90,7 @@ def _load_command(name: str, command: LazyCommand) -> TyperCommand:
     options_class = load(command.options)
 
     def run(**values: Any) -> Any:
-        del values["_debug"]  # its callback has set the state
+        del values["_debug"]  # handled by its callback
         return _load_work(name, command)(options_class.from_values(values))
 
     parameters = [*options_class.parameters(), *inspect.signature(_debug_parameter).parameters.values()]
@@ -110,7 +113,7 @@ def _load_work(name: str, command: LazyCommand) -> Any:
 
 
 def load(address: str) -> Any:
-    """Return what `module:name` names, relative to `autosr_assets.cli`."""
+    """Return the object that `module:name` names, where the module is relative to `autosr_assets.cli`."""
     module, _, name = address.partition(":")
     return getattr(import_module(f"autosr_assets.cli.{module}"), name)
 
@@ -127,4 +130,4 @@ Debug = Annotated[
 
 
 def _debug_parameter(*, _debug: Debug = False) -> None:
-    """Declare the parameter that every command has."""
+    """Declare the `--debug` parameter, which is added to every command."""

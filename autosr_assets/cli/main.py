@@ -1,6 +1,7 @@
 """The command line `autosr`: the table of its commands, and how they end.
 
-To add a command: a line in `COMMANDS`, a class in `options/`, and a module with the function that does the work.
+To add a command: an entry of `COMMANDS`, a class of options in `options/`, and a module with the function that does the
+work.
 """
 
 import signal
@@ -51,7 +52,7 @@ COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "prune": LazyCommand(
         "options.files:PruneOptions",
         "prune:prune",
-        "Delete old data that is not needed to continue.",
+        "Delete old data that no later run needs.",
         "generations: the states between the first and the last generation of finished prompts; no prompt becomes stale.\n"
         "runs: Dagster's runs and events, except those that produced the current state of an asset. "
         "replies: cached replies of models.",
@@ -159,33 +160,36 @@ def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error is one line on stderr."""
     state = CommandState()
     with watch_signals() as last_signal:
-        code = _run(arguments, state)
-        return ExitCode.TERMINATED if code == ExitCode.INTERRUPTED and last_signal() == signal.SIGTERM else code
+        try:
+            result = app(arguments or ["--help"], prog_name="autosr", standalone_mode=False, obj=state)
+        except (KeyboardInterrupt, typer.Abort):
+            result = ExitCode.INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the last line of defence: every error becomes one line
+            return _report_error(error, state)
+        if result != ExitCode.INTERRUPTED:  # typer also returns this code for a KeyboardInterrupt
+            return result if isinstance(result, int) else ExitCode.DONE
+        _print_error("stopped; finished work is stored, and the same command continues from there")
+        return ExitCode.TERMINATED if last_signal() == signal.SIGTERM else ExitCode.INTERRUPTED
 
 
-def _run(arguments: list[str], state: CommandState) -> int:
-    try:
-        code = app(arguments or ["--help"], prog_name="autosr", standalone_mode=False, obj=state)
-    except (KeyboardInterrupt, typer.Abort):
-        code = ExitCode.INTERRUPTED
-    except AutosrError as error:
-        return _report_error(state, ExitCode.USER_ERROR, str(error))
-    except OSError as error:  # a full disk or a read-only folder: the operator of the machine must fix it
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return _report_error(state, ExitCode.USER_ERROR, f"{where}{error.strerror or error}")
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one line, and how to see more
-        if (usage := getattr(error, "format_message", None)) is not None:  # an unknown option, and the like
-            return _report_error(state, ExitCode.USER_ERROR, usage())
-        message = f"{type(error).__name__}: {error}; this is a fault of autosr, --debug shows where"
-        return _report_error(state, ExitCode.INTERNAL_ERROR, message)
-    if code == ExitCode.INTERRUPTED:  # typer turns a KeyboardInterrupt into this code
-        message = "stopped; what is done is stored, and the same command goes on from there"
-        return _report_error(state, ExitCode.INTERRUPTED, message)
-    return code if isinstance(code, int) else ExitCode.DONE
-
-
-def _report_error(state: CommandState, code: ExitCode, message: str) -> ExitCode:
+def _report_error(error: Exception, state: CommandState) -> ExitCode:
+    """Print an error, with `--debug` also its traceback, and return the exit code of its kind."""
     if state.is_debug:
-        traceback.print_exc()
-    print("autosr: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201 - an error is for the terminal
+        traceback.print_exception(error)
+    code = ExitCode.USER_ERROR
+    if isinstance(error, AutosrError):
+        message = str(error)
+    elif isinstance(error, OSError):  # such as a full disk or a read-only folder
+        location = f"{error.filename}: " if error.filename is not None else ""
+        message = f"{location}{error.strerror or error}"
+    elif (format_message := getattr(error, "format_message", None)) is not None:  # click: a wrong option or argument
+        message = format_message()
+    else:
+        code = ExitCode.INTERNAL_ERROR
+        message = f"{type(error).__name__}: {error}; this is a bug in autosr, --debug shows the traceback"
+    _print_error(message)
     return code
+
+
+def _print_error(message: str) -> None:
+    print("autosr: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201 - an error is for the terminal

@@ -7,9 +7,9 @@ from autosr_assets.runtime.instance import open_instance
 
 if __name__ == "__main__":
     with open_instance() as instance:
-        print(dagster_home(), flush=True)  # noqa: T201 - a shell reads it
+        print(dagster_home(), flush=True)  # noqa: T201 - read by the shell of `make ui`
         mark_dead_runs(instance)
-        # Imported last: faults in a YAML are for Dagster's web UI to show.
+        # Imported last, so that the web UI starts and shows the error if a YAML file is invalid.
         from autosr_assets.definitions import defs
 
         register_pools(instance, defs().get_repository_def())

@@ -3,6 +3,7 @@
 import typer
 
 from autosr_assets.cli.options.files import ExportPromptsOptions
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError, StorageError
 from autosr_lib.llm.templates import builtin_templates_folder
 
@@ -11,7 +12,7 @@ def export_prompts(options: ExportPromptsOptions) -> None:
     """Copy the built-in templates to a folder.
 
     Raises:
-        SettingsError: a template exists there already, and the options do not allow to overwrite it.
+        SettingsError: a template exists in the folder already, and `--force` is not given.
         StorageError: a template cannot be written.
     """
     root, folder = builtin_templates_folder(), options.folder
@@ -25,4 +26,4 @@ def export_prompts(options: ExportPromptsOptions) -> None:
             target.write_bytes(path.read_bytes())
         except OSError as error:
             raise StorageError(f"{target}: cannot be written: {error.strerror or error}") from error
-    typer.echo(f"{len(targets)} templates are in {folder}; use them with --prompts-dir {folder}")
+    typer.echo(f"{plural(len(targets), 'template')} written to {folder}; use them with --prompts-dir {folder}")

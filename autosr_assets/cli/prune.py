@@ -14,10 +14,10 @@ from autosr_lib.llm.settings import LlmSettings
 
 
 def prune(options: PruneOptions) -> None:
-    """Print what can be deleted, ask, and delete it.
+    """Print what can be deleted, ask for confirmation, and delete it.
 
     Raises:
-        SettingsError: an unknown kind is named, or there is no terminal to ask at.
+        SettingsError: a kind is unknown, or confirmation is needed and stdin is no terminal.
     """
     kinds = options.kinds or PRUNABLE
     if unknown := [kind for kind in kinds if kind not in PRUNABLE]:
@@ -33,7 +33,7 @@ def prune(options: PruneOptions) -> None:
     if not options.yes:
         if not sys.stdin.isatty():
             raise SettingsError("nothing was pruned; allowed: --yes, or --dry-run to see what would be deleted")
-        if not typer.confirm("Delete it?", err=True):
+        if not typer.confirm("Delete this data?", err=True):
             return
     freed = sum(pruner.prune() for pruner in pruners.values())
     typer.echo(f"pruned; {freed / 1e6:,.1f} MB freed")

@@ -24,7 +24,7 @@ def report(options: ReportOptions) -> None:
     rows = store.read(TableName.rubric_export(name))
     if rows is None:
         searches = ", ".join(stored_searches(store)) or "none yet"
-        raise SettingsError(f"name {name!r} is no search with an export; there are {searches}")
+        raise SettingsError(f"name {name!r} is not a search with an export; there are {searches}")
     last = read_export(rows)
     target, manifest = read_record(last.path, last.run_id)
     dataset = store.stored(TableName.dataset(manifest["dataset_name"]))

@@ -13,7 +13,7 @@ def export_rubrics(options: ExportRubricsOptions) -> None:
     """Write rubrics in the format of another tool.
 
     Raises:
-        SettingsError: the file is no export, or an option is impossible.
+        SettingsError: the file is not an export, or an option is invalid.
     """
     if options.shape not in set(Shape):
         raise SettingsError(f"shape is {options.shape!r}; must be one of {', '.join(Shape)}")

@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from autosr_assets.cli.comparison_view import pairs_json
-from autosr_assets.cli.reports import plain_table
 from autosr_assets.cli.run_view import format_setting, format_spending, search_calls
+from autosr_assets.cli.tables import headed_table, plain_table
 from autosr_assets.records.recorded_runs import Manifest, RunDifference
+from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.holdout import PairSummary
 
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 
 
 def difference_view(difference: RunDifference) -> RenderableType:
@@ -26,7 +27,7 @@ def difference_view(difference: RunDifference) -> RenderableType:
 
 
 def difference_json(difference: RunDifference) -> dict[str, Any]:
-    """Return the same for a script."""
+    """Return the difference as JSON."""
     results, is_paired = difference.results, difference.is_paired
     return {
         "first": difference.first["run_id"],
@@ -47,8 +48,8 @@ def difference_json(difference: RunDifference) -> dict[str, Any]:
 def _settings_view(difference: RunDifference) -> RenderableType:
     titles = [_title(difference.first), _title(difference.second)]
     if not difference.settings:
-        return Text(f"{titles[0]} and {titles[1]} had the same settings")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        return Text(f"{titles[0]} and {titles[1]} have the same settings")
+    table = headed_table()
     for title in ("setting", *titles):
         table.add_column(title, overflow="fold")
     for name, values in difference.settings.items():
@@ -82,20 +83,20 @@ def _accuracy_lines(difference: RunDifference) -> list[str]:
 
 def _accuracy_line(summary: PairSummary) -> str:
     figures = f"{summary.initial} → {summary.best}, difference {summary.gain.in_points} points"
-    return f"{figures} ({summary.pairs} pairs, {summary.prompts} prompts)"
+    return f"{figures} ({plural(summary.pairs, 'pair')}, {plural(summary.prompts, 'prompt')})"
 
 
 def _changed_table(difference: RunDifference) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = headed_table()
     table.add_column("changed", overflow="fold")
     for title in ("objective", "", "difference"):
         table.add_column(title, justify="right")
     changes = difference.results.changed
-    for change in changes[:_MOST_SHOWN]:
+    for change in changes[:_MAX_SHOWN]:
         figures = (f"{change.first:.3f}", f"{change.second:.3f}", f"{change.second - change.first:+.3f}")
         table.add_row(escape(change.prompt_id), *figures)
-    if len(changes) > _MOST_SHOWN:
-        table.add_row(f"and {len(changes) - _MOST_SHOWN} more")
+    if len(changes) > _MAX_SHOWN:
+        table.add_row(f"and {len(changes) - _MAX_SHOWN} more")
     return table
 
 
@@ -104,5 +105,5 @@ def _title(manifest: Manifest) -> str:
 
 
 def _shortened_list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + more
+    more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+    return ", ".join(names[:_MAX_SHOWN]) + more

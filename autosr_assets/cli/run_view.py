@@ -9,10 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from autosr_assets.cli.reports import plain_table
+from autosr_assets.cli.tables import plain_table
 from autosr_assets.records.recorded_runs import Manifest
+from autosr_lib.domain.wording import plural
 
-_LONGEST_VALUE = 60
+_MAX_VALUE_CHARACTERS = 60
 _ACCURACIES = (("of two hidden candidates", "unseen_pairs"), ("with a hidden candidate", "pairs_touching_hidden"))
 
 
@@ -57,27 +58,27 @@ def _add_origin(table: Table, manifest: Manifest) -> None:
     table.add_row("search", escape(f"{manifest['search']}: {structure}"))
     table.add_row("dataset", escape(f"{manifest['dataset']} (sha256 {manifest['dataset_sha256']})"))
     table.add_row("backend", escape(", ".join(_backend_and_models(manifest["backend"]))))
-    table.add_row("made by", f"autosr {manifest['version']}, commit {manifest['git'] or 'unknown'}")
+    table.add_row("version", f"autosr {manifest['version']}, commit {manifest['git'] or 'unknown'}")
     table.add_row("", f"Python {manifest['python']}, {packages}")
 
 
 def _add_results(table: Table, manifest: Manifest) -> None:
     totals = manifest["totals"]
     table.add_row("prompts", f"{totals['prompts']}: {totals['rubrics']} with a rubric, {totals['failed']} failed")
-    for pairs, name in _ACCURACIES:
+    for kind, name in _ACCURACIES:
         if (accuracy := (totals["holdout_accuracy"] or {}).get(name)) is not None:
             initial, best = _format_interval(accuracy["initial"]), _format_interval(accuracy["best"])
-            table.add_row("held-out accuracy", f"{initial} → {best} ({accuracy['pairs']} pairs {pairs})")
+            table.add_row("held-out accuracy", f"{initial} → {best} ({plural(accuracy['pairs'], 'pair')} {kind})")
     if totals["objective"] is not None:
         table.add_row("mean objective", f"{totals['initial_objective']:.3f} → {totals['objective']:.3f}")
     table.add_row("calls", f"{search_calls(totals):,}, judge {totals['judge_calls']:,}")
     table.add_row("spent so far", format_spending(manifest["spent"]))
-    table.add_row("deterministic", "yes" if manifest["deterministic"] else "no: the shared budget cut it short")
+    table.add_row("deterministic", "yes" if manifest["deterministic"] else "no: the shared budget ended it early")
     table.add_row("rubrics", f"sha256 {manifest['rubrics_sha256']}")
 
 
 def search_calls(totals: Mapping[str, Any]) -> int:
-    """Return how many calls the search's roles made, without those of the judge.
+    """Return the number of calls of the search's roles, without those of the judge.
 
     >>> search_calls({"calls": {"initializer": 1, "proposer": 2, "verifier": 30, "saved_by_bank": 9}})
     33
@@ -101,7 +102,7 @@ def format_spending(spent: Mapping[str, Any]) -> str:
     '1,200 requests, 3 cached replies, 45,000 tokens, $1.50'
     """
     if not spent["requests"] and not spent["cached_calls"]:
-        return "nothing: no model was asked"
+        return "nothing: no model was called"
     cost = f", ${spent['cost']:,.2f}" if spent["cost"] else ""
     return f"{spent['requests']:,} requests, {spent['cached_calls']:,} cached replies, {spent['tokens']:,} tokens{cost}"
 
@@ -113,7 +114,7 @@ def format_setting(value: Any) -> str:
     ('none', '[1, 2]', 60)
     """
     text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[: _MAX_VALUE_CHARACTERS - 1]}…"
 
 
 def _backend_and_models(backend: Mapping[str, Any]) -> list[str]:

@@ -20,14 +20,14 @@ def list_runs(options: ListRunsOptions) -> None:
         return
     stdout().print(runs_table(shown))
     if len(manifests) > len(shown):
-        stdout().print(f"and {len(manifests) - len(shown)} before: --limit {len(manifests)}", style="dim")
+        stdout().print(f"and {len(manifests) - len(shown)} earlier: --limit {len(manifests)}", style="dim")
 
 
 def show_run(options: ShowRunOptions) -> None:
     """Print the settings and results of a run.
 
     Raises:
-        SettingsError: there is no such run.
+        SettingsError: the run does not exist.
     """
     manifest = find_run(all_manifests(open_store()), options.run)
     if options.as_json:
@@ -40,7 +40,7 @@ def diff_runs(options: DiffRunsOptions) -> None:
     """Print how two runs differ.
 
     Raises:
-        SettingsError: one of them is not recorded, or there is nothing to compare with.
+        SettingsError: a run is not recorded, or there is no second run to compare with.
     """
     store = open_store()
     run_difference = compare_runs(store, *runs_to_compare(all_manifests(store), options.first, options.second))

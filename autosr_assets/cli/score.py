@@ -5,8 +5,9 @@ from pathlib import Path
 import typer
 
 from autosr_assets.cli.exit_codes import ExitCode
-from autosr_assets.cli.grading import load_rubrics, progress_bar
+from autosr_assets.cli.grading import load_rubrics
 from autosr_assets.cli.options.grading import ScoreOptions
+from autosr_assets.cli.progress_bars import progress_bar
 from autosr_assets.cli.shared import stdout
 from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
@@ -16,16 +17,16 @@ from autosr_lib.storage.row_files import check_row_suffix
 
 
 def score(options: ScoreOptions) -> None:
-    """Score the responses of a file, and write them with their scores to another one.
+    """Score the responses in a file, and write them with their scores to another file.
 
     Raises:
-        SettingsError: the output is the input, or a file or an option cannot be used.
+        SettingsError: the output file is the input file, or a file or an option cannot be used.
         Exit: some responses were not graded.
     """
     responses = options.responses
     target = options.output or responses.with_name(f"{responses.stem}.scored{responses.suffix}")
     if target.absolute() == responses.absolute():
-        raise SettingsError(f"output is {target}, which is the input; give another file")
+        raise SettingsError(f"output is {target}, which is also the input; give another file")
     check_row_suffix(target)
     rubrics = load_rubrics(options)
     rows = read_responses(responses)

@@ -7,10 +7,11 @@ from rich.console import Console
 
 from autosr_assets.cli.chosen_search import ChosenSearch, search_of_file, search_of_yaml
 from autosr_assets.cli.exit_codes import ExitCode
-from autosr_assets.cli.launch import Launch
+from autosr_assets.cli.launch import Launch, SearchOutcome
 from autosr_assets.cli.options.search import SearchOptions
 from autosr_assets.cli.options.setting_values import read_setting_values
-from autosr_assets.cli.reports import Bars, counts_table, print_outcome
+from autosr_assets.cli.progress_bars import SearchBars
+from autosr_assets.cli.search_view import counts_table, print_outcome
 from autosr_assets.cli.shared import open_store, show_warnings, stdout
 from autosr_assets.cli.spending import confirm_cost, print_estimate
 from autosr_assets.records.given_settings import GivenSettings
@@ -26,15 +27,15 @@ from autosr_lib.search.settings import Mode
 from autosr_lib.storage.store import TableStore
 
 MAX_SHOWN = 5
-"""All best rubrics are printed if the search has at most this many prompts."""
+"""Maximum number of prompts of a search whose best rubrics are all printed."""
 
 
 def search(options: SearchOptions) -> None:
-    """Run a search in this process, or only count or estimate what is left to do.
+    """Run a search in this process, or only count or estimate the pending work.
 
     Raises:
-        AutosrError: the options, the dataset, the settings or the machine do not allow the search.
-        Exit: a prompt failed, or the user does not agree to the cost.
+        AutosrError: the options, the settings, the dataset or the machine do not allow the search.
+        Exit: a prompt failed, or the user does not accept the cost.
     """
     given_settings = _given_settings(options)
     store = open_store()
@@ -42,28 +43,36 @@ def search(options: SearchOptions) -> None:
     _note_call_shares(chosen)
     if options.dry_run:
         _print_counts(chosen, store)
-    elif options.estimate:
+        return
+    if options.estimate:
         print_estimate(chosen, store)
-    else:
-        confirm_cost(chosen, store, is_agreed=options.yes)
-        _run_search(chosen, store, options)
+        return
+    confirm_cost(chosen, store, is_agreed=options.yes)
+    show_warnings(is_verbose=options.verbose)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    with SearchBars(Console(stderr=True)) as bars:
+        launch = Launch(chosen, store, bars, "DEBUG" if options.verbose else "CRITICAL")
+        outcome = launch.run(options.chunk_size, MAX_SHOWN)
+    _print_results(chosen, store, outcome)
+    if outcome.totals.failed:
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _given_settings(options: SearchOptions) -> GivenSettings:
-    """Return the settings that options, the settings file and the profile give, in this order of precedence.
+    """Return the settings from the options, the settings file and the profile, in this order of precedence.
 
     Raises:
-        SettingsError: `--formal` is combined with a backend of heuristics, or the file cannot be used.
+        SettingsError: `--formal` is combined with a backend that uses no model, or the settings file cannot be used.
     """
     values = dict(options.setting_values)
     if options.iterations is not None and values.get("mode") == Mode.ITERATIVE:
-        values["generations"] = options.iterations  # a command of the seed system may name both
+        values["generations"] = options.iterations  # commands of the original system may contain both
     elif options.iterations is not None:
-        _print_note(f"iterations {options.iterations} changes nothing without --mode iterative")
+        _print_note(f"iterations {options.iterations} has no effect without --mode iterative")
     if options.formal:
         backend = values.get("backend", "llm")
         if backend not in ("llm", "auto"):
-            raise SettingsError(f"backend is {backend!r}, but --formal asks models; must be 'llm'")
+            raise SettingsError(f"backend is {backend!r}, but --formal requires models; must be 'llm'")
         values["backend"] = "llm"
     given_settings = read_setting_values(values)
     if options.settings is not None:
@@ -73,17 +82,19 @@ def _given_settings(options: SearchOptions) -> GivenSettings:
 
 
 def _choose_search(options: SearchOptions, given_settings: GivenSettings, store: TableStore) -> ChosenSearch:
-    """Return the search of the dataset's file, or of the folder of `defs/`.
+    """Return the search of the given dataset's file, or the one that the given folder of `defs/` defines.
 
     Raises:
-        SettingsError: none or both of them are given, or the search cannot be run with these settings.
+        SettingsError: neither or both are given, or the search cannot be run with these settings.
     """
     if options.dataset is not None and options.defined is None:
         return search_of_file(options.dataset, options.name, given_settings, store)
     if options.dataset is not None or options.defined is None:
-        raise SettingsError("nothing to search; give a dataset's file, or --search with a folder of defs/, not both")
+        raise SettingsError("nothing to search; give either a dataset's file, or --search with a folder of defs/")
     if options.name is not None:
-        raise SettingsError(f"name {options.name!r} is for a file; the search {options.defined!r} has its own")
+        raise SettingsError(
+            f"name {options.name!r} is only for a dataset's file; the search {options.defined!r} has its own name"
+        )
     return search_of_yaml(options.defined, given_settings)
 
 
@@ -91,14 +102,14 @@ def _note_call_shares(chosen: ChosenSearch) -> None:
     """Print how `max_calls` is divided among the prompts.
 
     Raises:
-        SettingsError: the share of some prompt would not pay for a first rubric.
+        SettingsError: a prompt's share is too small for an initial rubric.
     """
     shares = call_shares(chosen.settings, chosen.dataset_settings)
     if shares is not None:
         calls = f"{shares.least}" if shares.least == shares.most else f"{shares.least} to {shares.most}"
         prompts = plural(shares.prompts, "prompt")
         _print_note(
-            f"max_calls {shares.max_calls} gives each of {prompts} {calls} calls, as max_calls_per_prompt would"
+            f"max_calls {shares.max_calls} is divided: {prompts}, {calls} calls each, as with max_calls_per_prompt"
         )
 
 
@@ -109,23 +120,19 @@ def _print_note(note: str) -> None:
 def _print_counts(chosen: ChosenSearch, store: TableStore) -> None:
     pending = Launch(chosen, store, NoProgress()).survey()
     console = stdout()
-    console.print(f"search {chosen.name}: {plural(len(pending.keys), 'prompt')} to do; nothing was run")
+    console.print(f"search {chosen.name}: {plural(len(pending.keys), 'prompt')} to search; nothing was run")
     console.print(counts_table(pending.counts, KINDS))
 
 
-def _run_search(chosen: ChosenSearch, store: TableStore, options: SearchOptions) -> None:
-    show_warnings(is_verbose=options.verbose)
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    with Bars(Console(stderr=True)) as bars:
-        launch = Launch(chosen, store, bars, "DEBUG" if options.verbose else "CRITICAL")
-        outcome = launch.run(options.chunk_size, MAX_SHOWN)
+def _print_results(chosen: ChosenSearch, store: TableStore, outcome: SearchOutcome) -> None:
+    console = stdout()
     if not outcome.pending.keys:
-        stdout().print(f"All {outcome.totals.rubrics} prompts of {chosen.name} are up to date.\n")
+        count = outcome.totals.rubrics
+        prompts = f"The only prompt of {chosen.name} is" if count == 1 else f"All {count} prompts of {chosen.name} are"
+        console.print(f"{prompts} up to date.\n")
     locations = {
         "export": outcome.target,
         "tables": str(store.root / chosen.name),
         "web UI": f"make ui, or: DAGSTER_HOME={dagster_home()} dagster dev -w workspace.yaml",
     }
-    print_outcome(stdout(), outcome, name=chosen.name, locations=locations)
-    if outcome.totals.failed:
-        raise typer.Exit(ExitCode.SOME_FAILED)
+    print_outcome(console, outcome, name=chosen.name, locations=locations)

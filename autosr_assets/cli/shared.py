@@ -1,4 +1,4 @@
-"""What the work of several commands needs: the tables, and the terminal."""
+"""Helpers of several commands: the store and the terminal."""
 
 import json
 import logging
@@ -16,23 +16,25 @@ class _WarningPrinter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = " ".join(record.getMessage().split())
-        typer.echo(f"autosr: {record.levelname.lower()}: {message}", err=True)  # above the progress bars, not into them
+        typer.echo(
+            f"autosr: {record.levelname.lower()}: {message}", err=True
+        )  # rich redirects stderr, which keeps the line above progress bars
 
 
 def show_warnings(*, is_verbose: bool) -> None:
-    """Print the library's warnings on stderr, and with `is_verbose` its information too."""
+    """Print the library's warnings on stderr; with `is_verbose`, also its messages of level INFO."""
     logger = logging.getLogger("autosr_lib")
     logger.setLevel(logging.INFO if is_verbose else logging.WARNING)
     logger.handlers = [_WarningPrinter()]
 
 
 def open_store() -> TableStore:
-    """Return the tables in this machine's data home."""
+    """Return the store of tables that the environment configures."""
     return TableStore(storage_root())
 
 
 def stdout() -> Console:
-    """Return the console that prints results."""
+    """Return the console for results."""
     return Console(highlight=False)
 
 

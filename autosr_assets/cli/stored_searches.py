@@ -1,4 +1,4 @@
-"""The searches that have rows in the storage, found without Dagster."""
+"""Searches with stored best rubrics, listed without Dagster."""
 
 import difflib
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 
 
 @dataclass(frozen=True)
-class FoundBest:
-    """The stored row of a prompt's best rubric."""
+class PromptResult:
+    """The stored row of a prompt's best rubric, and the searches that have one."""
 
     search: str
+    """Name of the search that wrote the row."""
     row: StoredBest
     other_searches: tuple[str, ...]
-    """Other searches that have the prompt, the latest first."""
+    """Other searches with a row for the prompt, latest first."""
 
 
 def stored_searches(store: TableStore) -> list[str]:
@@ -31,15 +32,15 @@ def stored_searches(store: TableStore) -> list[str]:
     return sorted(name for folder in folders if (name := file_name_to_key(folder.name)) is not None)
 
 
-def find_best(store: TableStore, prompt_id: str, search: str | None) -> FoundBest:
-    """Return the row of a prompt's best rubric, of the search that wrote it last unless one is named.
+def find_best(store: TableStore, prompt_id: str, search: str | None) -> PromptResult:
+    """Return a prompt's best rubric in the named search, by default the latest search that has the prompt.
 
     Raises:
-        SettingsError: there is no such search or prompt; the message names similar prompts.
+        SettingsError: the search or the prompt does not exist; the message names similar prompts.
     """
     searches = stored_searches(store)
     if search is not None and search not in searches:
-        raise SettingsError(f"name {search!r} is no stored search; there are {', '.join(searches) or 'none yet'}")
+        raise SettingsError(f"name {search!r} is not a stored search; there are {', '.join(searches) or 'none yet'}")
     candidates = searches if search is None else [search]
     key = partition_key(prompt_id)
     matching = [name for name in candidates if store.exists(TableName.best_rubrics(name), key)]
@@ -47,11 +48,11 @@ def find_best(store: TableStore, prompt_id: str, search: str | None) -> FoundBes
         raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_suggestion(store, candidates, prompt_id)}")
     matching.sort(key=lambda name: store.path(TableName.best_rubrics(name), key).stat().st_mtime, reverse=True)
     rows = store.stored(TableName.best_rubrics(matching[0]), key).read()
-    return FoundBest(matching[0], read_best_rubric(rows), tuple(matching[1:]))
+    return PromptResult(matching[0], read_best_rubric(rows), tuple(matching[1:]))
 
 
 def _suggestion(store: TableStore, searches: list[str], prompt_id: str) -> str:
-    """Return similar prompt ids, or some that exist."""
+    """Return the end of a message that names similar prompt ids, or else some that exist."""
     ids = sorted({prompt_id_of(key) for name in searches for key in store.keys(TableName.best_rubrics(name))})
     if similar := difflib.get_close_matches(prompt_id, ids, n=3, cutoff=0.4):
         return f"did you mean {' or '.join(map(repr, similar))}?"

@@ -1,1 +1,1 @@
-"""What people look at: metadata, charts, the report."""
+"""Presentation of results: metadata for the web UI, charts and HTML pages."""

@@ -1,8 +1,7 @@
-"""Charts as SVG of a few hundred characters, for the web UI and the report.
+"""Small charts as SVG, for the web UI and the report.
 
-The web UI shows markdown directly only while it is short (`INLINE`) and collapses a longer picture. These charts are
-therefore drawn by hand: with integer coordinates, one path for many marks, and colours that are legible on white and on
-near-black, since the pictures have no background.
+The web UI collapses markdown of `INLINE` or more characters. These charts are therefore written by hand: with integer
+coordinates, one path for many marks, and colours that are legible on white and on black, since there is no background.
 """
 
 from collections.abc import Sequence
@@ -11,14 +10,14 @@ from html import escape
 from autosr_lib.evaluation.holdout import HoldoutSummary
 
 INLINE = 1000
-"""Characters from which on the web UI of Dagster 1.13 collapses markdown."""
+"""Number of characters from which the web UI of Dagster 1.13 collapses markdown."""
 INK, BLUE, ORANGE, GREEN = "#767676", "#2f81f7", "#db7b2b", "#2da44e"
 WIDTH = 360
 _TOP, _BOTTOM, _LEFT = 24, 96, 38
 
 
 def image(alt: str, svg: str) -> str:
-    """Return an SVG as an image in markdown, as escaped text, since base64 is a third longer."""
+    """Return an SVG as an image in markdown; it is escaped text, because base64 is a third longer."""
     escaped = svg.replace("%", "%25").replace("#", "%23").replace("\\", "").replace("<", "\\<").replace(">", "\\>")
     return f"![{alt}](<data:image/svg+xml,{escaped}>)"
 
@@ -31,7 +30,7 @@ def objective_chart(
 
 
 def calls_chart(calls: Sequence[int]) -> str:
-    """Return a chart of the calls of each generation."""
+    """Return a chart of the number of calls in each generation."""
     return _svg(116, _calls(calls))
 
 
@@ -65,7 +64,7 @@ def held_out_chart(summary: HoldoutSummary) -> str:
 
 
 def operators_chart(steps: Sequence[tuple[str, int]]) -> str:
-    """Return a chart of how many steps to the best rubrics each operator made; `steps` are (operator, count)."""
+    """Return a chart of the steps to the best rubrics by operator; `steps` are (operator, count)."""
     most = max(count for _, count in steps)
     bars = [f"M90,{12 + 20 * row}h{max(2, round(count / most * 220))}" for row, (_, count) in enumerate(steps)]
     names = [

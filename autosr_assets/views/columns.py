@@ -1,4 +1,4 @@
-"""The columns of a table, as the web UI shows them on the asset's page."""
+"""Column metadata of tables, which the web UI shows on the page of an asset."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 @lru_cache  # all generations share one schema
 def columns_metadata(schema: pa.Schema) -> Mapping[str, Any]:
-    """Return the metadata of an asset whose rows have this schema: every column, nested ones named after a dot."""
+    """Return the metadata of an asset whose rows have this schema: every column, and nested columns as `outer.inner`."""
     return {"dagster/column_schema": dg.TableSchema(columns=list(_columns(schema)))}
 
 

@@ -1,4 +1,4 @@
-"""The figures of `autosr eval`, as tables in the terminal and as one HTML file."""
+"""The figures of an evaluation on labelled responses, as tables in the terminal and as an HTML file."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,9 +13,9 @@ from autosr_lib.errors import StorageError
 from autosr_lib.results.labelled import Accuracy, CriterionFigures, LabelledEvaluation, Seen
 
 MAX_CRITERIA = 40
-"""Most criteria that are shown, lowest discrimination first; the JSON has all."""
+"""Maximum number of criteria that are shown, lowest discrimination first; the JSON contains all."""
 MAX_IDS = 5
-"""Most ids of prompts that are named in a note."""
+"""Maximum number of prompt ids in a note."""
 GROUP_LABELS = {
     Seen.NEITHER: "unseen: the search saw neither candidate",
     Seen.ONE: "half seen: it saw one of the two",
@@ -31,7 +31,7 @@ ACCURACY_COLUMNS = (
 )
 CRITERIA_COLUMNS = ("prompt", "criterion", "weight", "coverage", "discrimination", "votes agree", "redundancy")
 NUMBER_COLUMNS = frozenset({"prompts", "pairs", "tail pairs", *CRITERIA_COLUMNS[2:]})
-"""Columns of numbers, which are aligned to the right."""
+"""Columns that are aligned to the right."""
 
 
 def evaluation_view(evaluation: LabelledEvaluation) -> RenderableType:
@@ -52,7 +52,7 @@ def evaluation_view(evaluation: LabelledEvaluation) -> RenderableType:
 
 
 def accuracy_rows(accuracies: Mapping[str, Accuracy]) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of `ACCURACY_COLUMNS` for each group of pairs; there is no row for all pairs."""
+    """Yield the cells of `ACCURACY_COLUMNS` for each group of pairs, without a row for all pairs."""
     for group, accuracy in accuracies.items():
         tail = "none" if accuracy.tail_accuracy is None else str(accuracy.tail_accuracy)
         counts = str(accuracy.prompts), str(accuracy.pairs), str(accuracy.pair_accuracy), str(accuracy.tail_pairs)
@@ -71,15 +71,15 @@ def criterion_rows(criteria: Iterable[CriterionFigures]) -> Iterator[tuple[str, 
 def memory_notes(evaluation: LabelledEvaluation) -> Iterator[str]:
     """Yield notes for an evaluation without unseen pairs."""
     if Seen.NEITHER not in evaluation.by_seen:
-        yield "no pair is unseen: nothing here says how the rubrics do on responses that the search did not see"
+        yield "no pair is unseen: the figures do not show how accurate the rubrics are on responses new to the search"
         if evaluation.which == "rubric":
-            yield "the weights of `rubric` are fitted on the hidden candidates too; --which measured_rubric has not seen them"
+            yield "the weights of `rubric` are fitted on the hidden candidates too; those of --which measured_rubric are not"
 
 
 def notes(evaluation: LabelledEvaluation) -> Iterator[str]:
-    """Yield notes on what was graded, how, and what was left out."""
+    """Yield notes on the graded responses, differences from the search, and prompts that were left out."""
     yield (
-        f"{evaluation.responses} responses, {evaluation.unscored} of them unscored; "
+        f"{plural(evaluation.responses, 'response')}, {evaluation.unscored} unscored; "
         f"rubric: {evaluation.which}; 95% intervals over prompts"
     )
     if evaluation.skew is not None:
@@ -92,7 +92,7 @@ def notes(evaluation: LabelledEvaluation) -> Iterator[str]:
 
 
 def write_html(path: Path, evaluation: LabelledEvaluation, *, rubrics: str, dataset: str) -> None:
-    """Write an evaluation as one HTML file that loads nothing from the network.
+    """Write an evaluation as an HTML file without scripts and network access.
 
     Args:
         path: the file to write.

@@ -1,30 +1,29 @@
-"""The lineage of the best rubric as a tree: each rubric is below the parent that it was made from."""
-
-from __future__ import annotations
+"""The lineage of a best rubric as a tree: each rubric is below its parent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the command line prints without loading the search
-    from autosr_lib.search.population import Ancestor
+from autosr_lib.search.population import Ancestor
 
 
 @dataclass
 class Step:
-    """One rubric of a lineage."""
+    """A rubric of a lineage."""
 
     operator: str
     generation: int
     objective: float | None
+    """None for a rubric that was never evaluated."""
     gain: float | None
+    """Objective minus that of the best parent; None without parents."""
     criteria: int
+    """Number of criteria."""
     fingerprint: str
-    children: list[Step] = field(default_factory=list)
+    children: list["Step"] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """Return the step as one line.
+        """Return the step as a line of text.
 
         >>> Step("refine", 2, 0.8125, 0.03125, 4, "9f3a5c7e").text
         'refine in generation 2: objective 0.812, +0.031, 4 criteria (9f3a5c7e)'
@@ -37,7 +36,7 @@ class Step:
 
 
 def lineage_tree(ancestors: Iterable[Ancestor]) -> list[Step]:
-    """Return the roots of the tree of these ancestors, which must be in the order in which they were made."""
+    """Return the roots of the tree of these ancestors, which must be in order of creation."""
     steps: dict[str, Step] = {}
     roots: list[Step] = []
     for ancestor in ancestors:
@@ -49,7 +48,7 @@ def lineage_tree(ancestors: Iterable[Ancestor]) -> list[Step]:
             len(ancestor.weights),
             ancestor.fingerprint,
         )
-        parent = next((steps[name] for name in ancestor.parents if name in steps), None)
+        parent = next((steps[fingerprint] for fingerprint in ancestor.parents if fingerprint in steps), None)
         (roots if parent is None else parent.children).append(step)
         steps.setdefault(ancestor.fingerprint, step)
     return roots

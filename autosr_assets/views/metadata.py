@@ -1,4 +1,4 @@
-"""The metadata that assets publish for a prompt: a few figures, and a readable page for its best rubric."""
+"""The metadata that assets publish for a prompt: figures, and the tables and charts of its best rubric."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +16,7 @@ from autosr_assets.views.rubric_text import (
     score_text,
 )
 from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, PairSummary
+from autosr_lib.evaluation.reference import intransitive_share
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
 from autosr_lib.storage.tables.candidates import read_sampled
 from autosr_lib.storage.tables.columns import RowStatus, read_row_status
@@ -24,11 +25,11 @@ from autosr_lib.storage.tables.preferences import read_preferences
 from autosr_lib.storage.tables.structs import CriterionRow
 
 POPULATION_COLUMNS = [*RowStatus._fields, *HEAD_COLUMNS]
-"""The columns that `population_metadata` needs."""
+"""Columns that `population_metadata` needs."""
 
 
 def candidates_metadata(rows: pa.Table) -> dict[str, Any]:
-    """Return what is published of the candidates that were sampled for a prompt."""
+    """Return the metadata of the candidates sampled for a prompt."""
     row_status, sampled = read_sampled(rows)
     if sampled is None:
         return _unsuccessful_metadata(row_status)
@@ -43,11 +44,9 @@ def candidates_metadata(rows: pa.Table) -> dict[str, Any]:
 
 
 def preferences_metadata(rows: pa.Table) -> dict[str, Any]:
-    """Return what is published of a prompt's preferences."""
+    """Return the metadata of a prompt's preferences."""
     if not (row_status := read_row_status(rows)).is_usable:
         return _unsuccessful_metadata(row_status)
-    from autosr_lib.evaluation.reference import intransitive_share  # noqa: PLC0415 - scipy is slow to import
-
     preferences = read_preferences(rows)
     figures = {
         "flip_rate": preferences.flip_rate,
@@ -63,7 +62,7 @@ def preferences_metadata(rows: pa.Table) -> dict[str, Any]:
 
 
 def population_metadata(rows: pa.Table) -> dict[str, Any]:
-    """Return what is published of a prompt's population; `rows` needs `POPULATION_COLUMNS`."""
+    """Return the metadata of a prompt's population; `rows` needs the columns `POPULATION_COLUMNS`."""
     if not (row_status := read_row_status(rows)).is_usable:
         return _unsuccessful_metadata(row_status)
     if is_pruned(rows):
@@ -87,7 +86,7 @@ def population_metadata(rows: pa.Table) -> dict[str, Any]:
 
 
 def best_metadata(row: BestRubricRow) -> dict[str, Any]:
-    """Return what is published of a prompt's best rubric."""
+    """Return the metadata of a prompt's best rubric."""
     metadata: dict[str, Any] = {
         **rubric_metadata(row.rubric),
         "scores": scores_table(row.candidate_scores),
@@ -121,7 +120,7 @@ def best_metadata(row: BestRubricRow) -> dict[str, Any]:
 
 
 def rubric_metadata(criteria: Iterable[CriterionRow]) -> dict[str, Any]:
-    """Return a rubric as markdown, and as a table too where the web UI would collapse the markdown."""
+    """Return a rubric as markdown; if the web UI would collapse the markdown, also as a table."""
     ordered = heaviest_first(criteria)
     markdown = rubric_markdown(ordered)
     metadata: dict[str, Any] = {"rubric": dg.MetadataValue.md(markdown)}
@@ -133,7 +132,7 @@ def rubric_metadata(criteria: Iterable[CriterionRow]) -> dict[str, Any]:
 
 
 def scores_table(scores: Iterable[CandidateScore]) -> dg.TableMetadataValue:
-    """Return every candidate's score, the best first; candidates held out from the search are marked."""
+    """Return the score of every candidate, best first; held-out candidates are marked."""
     columns = {
         "candidate": "Id of the candidate.",
         "score": "0 to 1 under the rubric.",
@@ -151,7 +150,7 @@ def scores_table(scores: Iterable[CandidateScore]) -> dg.TableMetadataValue:
 
 
 def table(columns: Mapping[str, str], rows: Iterable[Mapping[str, str | int | float]]) -> dg.TableMetadataValue:
-    """Return a table with a description of each column; the web UI shows it at once, however long it is."""
+    """Return a table with column descriptions, by column name; the web UI never collapses a table."""
     schema = dg.TableSchema(
         columns=[dg.TableColumn(name, description=description) for name, description in columns.items()]
     )
@@ -159,12 +158,12 @@ def table(columns: Mapping[str, str], rows: Iterable[Mapping[str, str | int | fl
 
 
 def picture(alt: str, svg: str) -> dg.MarkdownMetadataValue:
-    """Return a chart as metadata."""
+    """Return an SVG as metadata, with an alternative text."""
     return dg.MetadataValue.md(image(alt, svg))
 
 
 def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
-    """Return the held-out figures as a table: unseen pairs first, then touching pairs with what labels alone earn."""
+    """Return the held-out figures as a table: of unseen pairs, and of touching pairs with the accuracy of labels alone."""
     columns = {
         "of": "Accuracy of the first and the best rubrics with 95% intervals over prompts; the gain in points.",
         "unseen": "Pairs of two hidden candidates: nothing about them can be remembered.",

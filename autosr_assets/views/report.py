@@ -1,4 +1,4 @@
-"""The report of a search: one HTML file beside its export, which needs no network and runs no script."""
+"""The report of a search: an HTML file beside its export, without scripts and network access."""
 
 import json
 from collections import Counter
@@ -27,9 +27,9 @@ from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.prompts import CANDIDATE_COLUMNS, read_prompt_candidates, read_stored_prompts
 
 FOLDED_AT = 500
-"""Rows from which on the table of prompts is split into collapsed parts: a browser lays out only those that are open."""
+"""Number of rows above which the table of prompts is split into collapsed parts, because browsers lay out only open parts."""
 NAMED = 200
-"""Failed, incomplete and withdrawn prompts that are named; the others are counted."""
+"""Maximum number of failed, incomplete and withdrawn prompts that are named; the others are counted."""
 
 
 def report_path(target: UPath) -> UPath:
@@ -41,7 +41,7 @@ def write_report(store: TableStore, target: UPath, manifest: Mapping[str, Any], 
     """Write the report of the export `target` and return its path.
 
     Raises:
-        StorageError: the report cannot be written; an earlier one is then left as it is.
+        StorageError: the report cannot be written; an earlier report is kept.
     """
     path = report_path(target)
     pieces = page_template("report.html.j2").stream(**_context(store, manifest, summary))
@@ -62,7 +62,7 @@ def _context(store: TableStore, manifest: Mapping[str, Any], summary: SearchSumm
     charts: dict[str, str] = dict.fromkeys(
         ("objective_by_generation", "calls_by_generation", "held_out_accuracy", "steps_to_the_best"), ""
     ) | {
-        name: Markup(svg)  # noqa: S704 - made by us, from numbers
+        name: Markup(svg)  # noqa: S704 - our own SVG, which contains only numbers and fixed texts
         for name, svg in search_charts(summary.histories, holdout).items()
     }
     spending = usage_by_role(store, manifest["search"], dataset)
@@ -106,7 +106,7 @@ def _line(line: PromptLine, anchor: str) -> dict[str, Any]:
 
 
 def verdict(summary: HoldoutSummary) -> str:
-    """Return one or two sentences on what the held-out figures show; they claim no more than the unseen pairs do."""
+    """Return one or two sentences on the held-out figures, which claim no more than the unseen pairs show."""
     unseen, touching = summary.unseen, summary.touching
     if unseen is None:
         sentences = (
@@ -145,9 +145,12 @@ def _held_out(summary: HoldoutSummary | None) -> list[dict[str, Any]]:
 
 
 def _calls(totals: Totals, sampling_calls: int | None, spending: Mapping[str, Usage]) -> Iterator[dict[str, Any]]:
-    """Yield one row per role, and one for the probes, whose tokens count as the verifier's.
+    """Yield a row for each role, and one for the probes, whose tokens are counted as the verifier's.
 
-    `sampling_calls` are those of the responder, None where there is none.
+    Args:
+        totals: of the search.
+        sampling_calls: calls of the responder, None without a responder.
+        spending: usage by role.
     """
     counts: dict[str, int | None] = {
         "initializer": totals.calls.initializer,
@@ -167,7 +170,7 @@ def _calls(totals: Totals, sampling_calls: int | None, spending: Mapping[str, Us
 
 
 def _sampling_calls(store: TableStore, manifest: Mapping[str, Any]) -> int | None:
-    """Return the calls that sampled candidates, None where the dataset has no pool of models."""
+    """Return the number of calls that sampled candidates, None if the dataset has no pool of models."""
     if not manifest["dataset_settings"]["responses"]["response_models"]:
         return None
     return sum(
@@ -177,7 +180,7 @@ def _sampling_calls(store: TableStore, manifest: Mapping[str, Any]) -> int | Non
 
 
 def _dataset_facts(store: TableStore, table: TableName) -> tuple[dict[str, str], list[str]]:
-    """Return what the dataset contains, and the prompts that have left it."""
+    """Return the contents of the dataset as text, and the ids of the withdrawn prompts."""
     withdrawn, sizes, sources = list[str](), Counter[int](), set[str]()
     for prompt in read_prompt_candidates(store.stored(table).read(CANDIDATE_COLUMNS)):
         if prompt.status == Status.WITHDRAWN:
@@ -189,7 +192,7 @@ def _dataset_facts(store: TableStore, table: TableName) -> tuple[dict[str, str],
     facts = {
         "prompts": f"{sizes.total():,}",
         "candidates": f"{sum(size * count for size, count in sizes.items()):,}, {min(sizes, default=0)} to "
-        f"{max(sizes, default=0)} a prompt",
+        f"{max(sizes, default=0)} per prompt",
         "sources": f"{len(sources)}: {names}" if sources else "not given",
     }
     return facts, withdrawn

@@ -1,4 +1,4 @@
-"""One prompt in the report: first and best rubric side by side, the steps between them, and the candidates."""
+"""The section of a prompt in the report: the first and the best rubric, the steps between them, and the candidates."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,19 +13,19 @@ from autosr_lib.search.population import Ancestor
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 from autosr_lib.storage.tables.structs import RubricRows
 
-LONGEST_TEXT = 4000
-"""Characters of a text that are shown."""
-MOVED = 0.005
-"""Change of a weight from which on it is shown."""
+MAX_CHARACTERS = 4000
+"""Maximum number of characters of a text."""
+MIN_WEIGHT_CHANGE = 0.005
+"""Smallest change of a weight that is shown."""
 
 
 def prompt_section(row: BestRubricRow, prompt: Prompt, anchor: str) -> dict[str, Any]:
-    """Return what the report shows of a prompt, by the names that the template uses."""
+    """Return the values of a prompt's section by their names in the template."""
     first, best = row.initial_rubric, row.rubric
     return {
         "anchor": anchor,
         "prompt_id": row.prompt_id,
-        "prompt": shown(prompt.prompt),
+        "prompt": shorten(prompt.prompt),
         "initial": f"{row.initial.objective:.3f}",
         "best": f"{row.best.objective:.3f}",
         "stopped": f"stopped by {row.stopped} after {plural(row.generations, 'generation')}",
@@ -39,24 +39,24 @@ def prompt_section(row: BestRubricRow, prompt: Prompt, anchor: str) -> dict[str,
     }
 
 
-def shown(text: str) -> str:
-    """Return a text, cut off where it is long.
+def shorten(text: str) -> str:
+    """Return a text with at most `MAX_CHARACTERS` characters, and its length if it is longer.
 
-    >>> shown("x" * 5000)[-27:]
+    >>> shorten("x" * 5000)[-27:]
     '… (5,000 characters in all)'
     """
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … ({len(text):,} characters in all)"
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} … ({len(text):,} characters in all)"
 
 
 def _compared(rubric: RubricRows, other_rubric: RubricRows, *, is_first: bool) -> list[dict[str, str]]:
-    """Return the criteria of a rubric, the heaviest first, each with how the other rubric differs in it."""
+    """Return the criteria of a rubric, heaviest first, each with its difference from the other rubric."""
     other_weights = {criterion.criterion_key: criterion.weight for criterion in other_rubric}
     rows = []
     for criterion in heaviest_first(rubric):
         other_weight, kind, change = other_weights.get(criterion.criterion_key), "", ""
         if other_weight is None:
             kind, change = ("gone", "dropped") if is_first else ("new", "new")
-        elif not is_first and abs(criterion.weight - other_weight) >= MOVED:
+        elif not is_first and abs(criterion.weight - other_weight) >= MIN_WEIGHT_CHANGE:
             kind, change = "moved", f"was {other_weight:.0%}"
         rows.append(
             {
@@ -71,7 +71,7 @@ def _compared(rubric: RubricRows, other_rubric: RubricRows, *, is_first: bool) -
 
 
 def _steps(ancestors: Iterable[Ancestor]) -> list[str]:
-    """Return the lineage in the order in which its rubrics were made."""
+    """Return the steps of the lineage as text, in order of generation."""
     steps, queue = [], lineage_tree(ancestors)
     while queue:
         step = queue.pop(0)
@@ -81,7 +81,7 @@ def _steps(ancestors: Iterable[Ancestor]) -> list[str]:
 
 
 def _own_figure(row: BestRubricRow) -> str:
-    """Return the prompt's own held-out figures, where it has enough candidates for them (docs/method.md §5)."""
+    """Return the held-out figures of the prompt; empty if it has too few candidates (docs/method.md §5)."""
     touching, unseen = row.holdout.touching, row.holdout.unseen
     if len(row.candidate_scores) < OWN_FIGURE or not touching.pairs:
         return ""
@@ -97,7 +97,7 @@ def _own_figure(row: BestRubricRow) -> str:
 
 
 def _candidates(row: BestRubricRow, prompt: Prompt) -> list[dict[str, str]]:
-    """Return the candidates by their score under the best rubric, the best first."""
+    """Return the candidates with their scores under the best rubric, best first."""
     candidates = {candidate.candidate_id: candidate for candidate in prompt.candidates}
     rows = []
     for score in best_scores_first(row.candidate_scores):
@@ -107,7 +107,7 @@ def _candidates(row: BestRubricRow, prompt: Prompt) -> list[dict[str, str]]:
             {
                 "score": score_text(score.score),
                 "name": score.candidate_id,
-                "text": "" if candidate is None else shown(candidate.text),
+                "text": "" if candidate is None else shorten(candidate.text),
                 "facts": ", ".join(fact for fact in [*facts, "held out" if score.is_hidden else ""] if fact),
             }
         )
@@ -115,7 +115,7 @@ def _candidates(row: BestRubricRow, prompt: Prompt) -> list[dict[str, str]]:
 
 
 def _label(candidate: Candidate) -> str:
-    """Return a candidate's label with its name, or nothing."""
+    """Return the label of a candidate with its name, such as `rank 2`; empty without a label."""
     metadata = candidate.metadata
     labels = (f"{name} {metadata[name]:g}" for name in ("rank", "quality") if _is_number(metadata.get(name)))
     return next(labels, "")

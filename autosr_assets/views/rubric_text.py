@@ -1,16 +1,11 @@
-"""Rubrics, scores and lineages as text, for metadata, the report and the terminal."""
-
-from __future__ import annotations
+"""Rubrics, scores and lineages as text, for metadata, the report and the command line."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from autosr_assets.views.lineage import Step, lineage_tree
-
-if TYPE_CHECKING:  # the command line prints without loading pyarrow and the search
-    from autosr_lib.search.population import Ancestor
-    from autosr_lib.storage.tables.best_rubrics import CandidateScore
-    from autosr_lib.storage.tables.structs import CriterionRow
+from autosr_lib.search.population import Ancestor
+from autosr_lib.storage.tables.best_rubrics import CandidateScore
+from autosr_lib.storage.tables.structs import CriterionRow
 
 
 def heaviest_first(criteria: Iterable[CriterionRow]) -> list[CriterionRow]:
@@ -39,13 +34,13 @@ def score_text(score: float | None) -> str:
 
 
 def criterion_text(criterion: CriterionRow) -> str:
-    """Return a criterion's statement, followed by its measure where the statement does not name it."""
+    """Return the text of a criterion, followed by its measure unless the text contains it."""
     measure = shown_measure(criterion)
     return f"{criterion.text} ({measure})" if measure else criterion.text
 
 
 def shown_measure(criterion: CriterionRow) -> str:
-    """Return a criterion's measure, or an empty text where it has none or its statement names it already."""
+    """Return the measure of a criterion; empty if it has none or its text contains the measure."""
     measure = criterion.measure or ""
     return "" if measure in criterion.text else measure
 
@@ -59,7 +54,7 @@ def rubric_markdown(criteria: Iterable[CriterionRow]) -> str:
 
 
 def lineage_markdown(ancestors: Iterable[Ancestor]) -> str:
-    """Return a lineage as nested lists in markdown, each rubric below the parent that it was made from."""
+    """Return a lineage as nested lists in markdown, each rubric below its parent."""
 
     def lines(steps: Iterable[Step], depth: int) -> Iterator[str]:
         for step in steps:
@@ -70,7 +65,7 @@ def lineage_markdown(ancestors: Iterable[Ancestor]) -> str:
 
 
 def cell(text: str, width: int = 1000) -> str:
-    r"""Return a text as one cell of a markdown table: without markup, and cut off at `width` characters.
+    r"""Return a text as a cell of a markdown table: without markup, and with at most `width` characters.
 
     >>> print(cell("a | <b>"))
     a \| &lt;b>

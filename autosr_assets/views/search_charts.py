@@ -1,14 +1,15 @@
-"""The charts of a complete search, from what its prompts' histories add up to."""
+"""The charts of a search, from the histories of its prompts."""
 
 from autosr_assets.views.charts import calls_chart, held_out_chart, objective_chart, operators_chart
 from autosr_lib.evaluation.holdout import HoldoutSummary
 from autosr_lib.results.histories import Histories
 
-MOST_OPERATORS = 8
+MAX_OPERATORS = 8
+"""Maximum number of operators in a chart."""
 
 
 def search_charts(histories: Histories, holdout: HoldoutSummary | None) -> dict[str, str]:
-    """Return the charts of a search as SVG by name; a search without a rubric has none.
+    """Return the charts of a search as SVG by name; none if the search has no rubric.
 
     >>> search_charts(Histories(), None)
     {}
@@ -22,5 +23,5 @@ def search_charts(histories: Histories, holdout: HoldoutSummary | None) -> dict[
     if holdout is not None:
         charts["held_out_accuracy"] = held_out_chart(holdout)
     if histories.steps:
-        charts["steps_to_the_best"] = operators_chart(histories.steps.most_common(MOST_OPERATORS))
+        charts["steps_to_the_best"] = operators_chart(histories.steps.most_common(MAX_OPERATORS))
     return charts

@@ -90,12 +90,14 @@ class UsageEstimator:
 
     def _request_tokens(self, role: Role, prompt: Prompt, expected: ExpectedCalls) -> float:
         text = self._extractor.extract_prompt(prompt.prompt) if role is Role.VERIFIER else prompt.prompt
-        candidate = fmean(_tokens(self._extractor.extract_candidate(each.text)) for each in prompt.candidates)
+        candidate_tokens = fmean(
+            _tokens(self._extractor.extract_candidate(candidate.text)) for candidate in prompt.candidates
+        )
         variable_tokens = {
-            Role.INITIALIZER: min(self._settings.initializer_candidates, len(prompt.candidates)) * candidate,
-            Role.PROPOSER: 2 * self._contrast_pairs * candidate + expected.rubric_size * CRITERION_TOKENS,
-            Role.VERIFIER: candidate + expected.criteria_per_request * CRITERION_TOKENS,
-            Role.JUDGE: 2 * candidate,
+            Role.INITIALIZER: min(self._settings.initializer_candidates, len(prompt.candidates)) * candidate_tokens,
+            Role.PROPOSER: 2 * self._contrast_pairs * candidate_tokens + expected.rubric_size * CRITERION_TOKENS,
+            Role.VERIFIER: candidate_tokens + expected.criteria_per_request * CRITERION_TOKENS,
+            Role.JUDGE: 2 * candidate_tokens,
         }
         return self._template_tokens[role] + _tokens(text) + variable_tokens[role]
 

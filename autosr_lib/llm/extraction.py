@@ -9,6 +9,7 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.llm.settings import CandidateExtractStrategy, ExtractionSettings, ExtractStrategy
 
 PATTERN_SECONDS = 1.0
+"""Timeout of a pattern on one prompt."""
 
 _THINKING_TAG = regex.compile(r"<(/?)think(?:ing)?>", regex.IGNORECASE)
 

@@ -19,7 +19,9 @@ CRITERION_TYPES = (
     "style",
     "safety",
 )
+"""Types of criteria that a model may choose from."""
 MAX_PROPOSED = 3
+"""Maximum number of criteria in a proposal."""
 
 Schema = Mapping[str, Any]
 

@@ -21,6 +21,7 @@ from autosr_lib.errors import TemplateError
 from autosr_lib.llm.settings import LlmSettings, Role
 
 EXTENSIONS = ("md", "j2", "jinja", "txt")
+"""Extensions of template files, in order of preference."""
 MAX_OPERAND = 1000
 """Largest number that a template may multiply or raise to a power."""
 

@@ -23,7 +23,9 @@ from autosr_lib.search.state import Calls, SearchState, StopReason
 from autosr_lib.search.weight_fit import default_ridge, fit_weights
 
 HOLDOUT_TIE_CREDIT = 0.5
+"""Credit of a held-out pair whose scores are tied."""
 NO_HOLDOUT = HoldoutCount(PairCount(0, 0.0, 0.0), PairCount(0, 0.0, 0.0), 0.0)
+"""The counts if the hidden candidates were not graded."""
 MIDDLE_QUANTILE = 0.5
 """The quantile assumed for a hidden candidate where only the visible labels are used."""
 
@@ -68,17 +70,17 @@ class _Grading:
     bank: GradeBank
     calls: Calls
     is_paid: bool
-    """False if the budget of the run was spent before the requests were made."""
+    """False if the budget of the run ended before the requests were made."""
 
 
 async def conclude_search(context: SearchContext, state: SearchState) -> Conclusion:
     """Return the best finalist by fresh votes, and its held-out accuracy beside that of the initial rubric."""
-    runners = _finalists(context, state)
+    individuals = _finalists(context, state)
     state = replace(state, bank=state.bank.with_room_for(len(context.all_votes)))
-    fresh = await _grade_fresh_votes(context, state, runners)
-    finalists = _evaluate_finalists(context, fresh.bank, runners)
+    fresh = await _grade_fresh_votes(context, state, individuals)
+    finalists = _evaluate_finalists(context, fresh.bank, individuals)
     best = max(finalists, key=lambda finalist: finalist.fresh.merit)
-    initial = next(f for f in finalists if f.individual.fingerprint == state.initial.fingerprint)
+    initial = next(finalist for finalist in finalists if finalist.individual.fingerprint == state.initial.fingerprint)
     measured = _fitted_on_all_votes(context, fresh.bank, best.individual)
     needs = _hidden_needs(context, fresh.bank, [measured, state.initial.rubric])
     can_grade_hidden = is_affordable(context, state.calls + fresh.calls, len(plan_requests(context, needs)))

@@ -1,4 +1,4 @@
-"""Everything that the search of one prompt needs beside its state."""
+"""The context of a prompt's search: everything that it needs apart from its state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

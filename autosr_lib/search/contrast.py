@@ -49,7 +49,7 @@ def choose_pairs(
         filled = np.nan_to_num(scores, nan=-1.0)
         order = np.argsort(-(filled[reference.better] + filled[reference.worse]), kind="stable")[:1]
     else:
-        # A wrong pair loses its whole weight, a tied one half of it and a correct one nothing.
+        # A wrong pair loses all of its weight, a tied pair half of it, and a correct pair nothing.
         loss = prepared.pair_weights * np.where(signed < -tolerance, 1.0, np.where(signed <= tolerance, 0.5, 0.0))
         ranked = np.lexsort((signed, -loss))
         start = attempt * count % len(ranked)

@@ -97,7 +97,13 @@ def expected_calls(
 
 
 def judge_calls(prompt: Prompt, settings: ReferenceSettings) -> int:
-    """Return the judge's requests for a prompt: each pair in both orders, or 0 if labels order the candidates."""
+    """Return the judge's requests for a prompt: each pair in both orders, or 0 if labels order the candidates.
+
+    >>> from autosr_lib.domain.prompt import Candidate
+    >>> candidates = tuple(Candidate(candidate_id=name, text=name) for name in "abc")
+    >>> judge_calls(Prompt(prompt_id="p", prompt="Explain rain.", candidates=candidates), ReferenceSettings())
+    6
+    """
     if choose_judge(prompt, settings.judge) is not JudgeSetting.MODEL:
         return 0
     n = len(prompt.candidates)
@@ -105,7 +111,14 @@ def judge_calls(prompt: Prompt, settings: ReferenceSettings) -> int:
 
 
 def min_calls(prompt: Prompt, settings: SearchSettings, holdout: HoldoutSettings) -> int:
-    """Return the smallest budget that pays for an initial rubric of usual size, its grading and the reserve."""
+    """Return the smallest budget that pays for an initial rubric of usual size, its grading and the reserve.
+
+    >>> from autosr_lib.domain.prompt import Candidate
+    >>> candidates = tuple(Candidate(candidate_id=name, text=name) for name in "abc")
+    >>> prompt = Prompt(prompt_id="p", prompt="Explain rain.", candidates=candidates)
+    >>> min_calls(prompt, SearchSettings(), HoldoutSettings())
+    10
+    """
     counts, grading = _count_candidates(prompt, holdout), settings.grading
     reserve = REQUESTS_PER_CANDIDATE * (grading.finalist_votes * counts.visible + grading.holdout_votes * counts.hidden)
     initial = grading.num_votes * counts.visible * _requests(INITIAL_CRITERIA, grading)
@@ -144,19 +157,19 @@ def _probe_calls(counts: _CandidateCounts, settings: SearchSettings, criteria: f
 
 
 def _requests(criteria: float, grading: GradingSettings) -> int:
-    """Return the requests that so many criteria take for one candidate and vote."""
+    """Return the number of requests that grade this many criteria for one candidate and vote."""
     return math.ceil(criteria / (1 if grading.grading is Grading.PER_CRITERION else grading.criteria_per_call))
 
 
 def _requests_for_children(children: float, grading: GradingSettings) -> float:
-    """Return the requests that the new criteria of so many siblings take for one candidate and vote."""
+    """Return the number of requests that grade the new criteria of this many siblings for one candidate and vote."""
     if grading.grading is Grading.PER_RUBRIC:
         return children * _requests(PROPOSED_CRITERIA, grading)
     return _requests(children * PROPOSED_CRITERIA, grading)
 
 
 def _conclusion_criteria(criteria: float, settings: SearchSettings, structure: Structure) -> tuple[float, float]:
-    """Return the number of criteria of all finalists together, and of the best and the initial rubric together.
+    """Return the number of distinct criteria of all finalists, and that of the best and the initial rubric.
 
     Args:
         criteria: the number of criteria in the bank at the end of the search.

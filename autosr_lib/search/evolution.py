@@ -1,6 +1,16 @@
-"""The evolutionary search (docs/method.md §7): one generation of one prompt, in named phases.
+"""The evolutionary search (docs/method.md §7): one generation of one prompt, in six phases.
 
-Select, propose, grade, evaluate, derive free variants, survive.
+| phase | function | result |
+|---|---|---|
+| select | `select` | the parents and the mutation mode of each child |
+| propose | `propose_children` | the children, before any is graded |
+| grade | `grade_children` | the children that the budget pays for, and their grades |
+| evaluate | `evaluate_generation` | population and children, evaluated on the same grades |
+| derive free variants | `derive_variants` | more rubrics, made from existing grades without a request |
+| survive | `survive` | the next state, with the best of all of them |
+
+`evolve` is a complete generation. Generation 0 and the iterative baseline select in their own way, and share the other
+phases: `run_generation`.
 """
 
 from collections import Counter
@@ -17,7 +27,7 @@ from autosr_lib.search.free_mutations import reweight
 from autosr_lib.search.free_variants import derive_variants
 from autosr_lib.search.graded_prompt import GradedPrompt
 from autosr_lib.search.grading import grade, requests_without_bank
-from autosr_lib.search.population import Ancestor, Individual, by_merit, distinct, diversity, survive
+from autosr_lib.search.population import Ancestor, Individual, by_merit, choose_survivors, distinct, diversity
 from autosr_lib.search.racing import RaceResult, race
 from autosr_lib.search.randomness import generator
 from autosr_lib.search.roles import MutationMode
@@ -33,7 +43,7 @@ class GradedChildren:
 
     children: tuple[Child, ...]
     eliminated: tuple[Child, ...]
-    """Children whose new criteria all lost the race, or that became equal to a sibling by losing some."""
+    """Children that lost all new criteria in the race, or became equal to a sibling by losing some."""
     bank: GradeBank
     calls: Calls
     """Of proposing, racing and grading."""
@@ -57,12 +67,12 @@ class EvaluatedGeneration:
 
 
 async def evolve(context: SearchContext, state: SearchState) -> SearchState:
-    """Return the state after one more generation."""
+    """Return the state after one more generation, in all six phases."""
     return await run_generation(context, state, select(context, state))
 
 
 def select(context: SearchContext, state: SearchState) -> Selection:
-    """Return the parents of the next generation, and the mutation mode of each child."""
+    """Return the parents of the next generation and the mutation mode of each child."""
     settings, generation = context.settings, state.generation + 1
     prompt_id = context.prepared.prompt.prompt_id
     scores = context.graded(state.bank).score([individual.rubric for individual in state.population]).score
@@ -77,12 +87,12 @@ def select(context: SearchContext, state: SearchState) -> Selection:
 
 
 async def run_generation(context: SearchContext, state: SearchState, selection: Selection) -> SearchState:
-    """Return the state after a generation with these parents and mutation modes."""
+    """Return the state after a generation with the selected parents and mutation modes: the phases after `select`."""
     proposed = await propose_children(context, state, selection)
     graded = await grade_children(context, state, proposed)
     evaluated = evaluate_generation(context, state, graded)
     variants = derive_variants(context, graded.bank, evaluated.individuals, state.generation + 1)
-    return select_survivors(context, state, graded, evaluated, variants)
+    return survive(context, state, graded, evaluated, variants)
 
 
 async def grade_children(context: SearchContext, state: SearchState, proposed: ProposedChildren) -> GradedChildren:
@@ -95,7 +105,7 @@ async def grade_children(context: SearchContext, state: SearchState, proposed: P
     if context.settings.evolution.racing:
         raced = await race(context, bank, entered)
     calls += raced.calls
-    # Grades that the population still lacks are requested again where the budget allows it.
+    # Grades that the population still lacks are requested again if the budget allows it.
     rubrics = [child.rubric for child in raced.survivors] + [individual.rubric for individual in state.population]
     needs = affordable_needs(context, state.calls + calls, raced.bank, rubrics)
     bank, grading = await grade(context, raced.bank, needs)
@@ -146,17 +156,17 @@ def _reevaluate(graded: GradedPrompt, population: tuple[Individual, ...]) -> tup
     return tuple(by_merit(replace(individual, evaluation=evaluation) for individual, evaluation in pairs))
 
 
-def select_survivors(
+def survive(
     context: SearchContext,
     state: SearchState,
     graded: GradedChildren,
     evaluated: EvaluatedGeneration,
     variants: Sequence[Individual],
 ) -> SearchState:
-    """Return the state with the survivors of the population, the children and the variants."""
+    """Return the state after the generation, whose population are the survivors of population, children and variants."""
     evolution, population = context.settings.evolution, evaluated.population
     created = [*evaluated.children, *variants]
-    survivors = survive(population, created, evolution.population_size, evolution.elitism_count)
+    survivors = choose_survivors(population, created, evolution.population_size, evolution.elitism_count)
     recorded = {ancestor.fingerprint for ancestor in state.ancestors}
     new = [individual for individual in distinct(created) if individual.fingerprint not in recorded]
     eliminated = _eliminated_ancestors(graded.eliminated, state.generation + 1)

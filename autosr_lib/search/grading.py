@@ -14,7 +14,18 @@ from autosr_lib.search.state import Calls
 def missing_grades(
     bank: GradeBank, rubrics: Iterable[Rubric], positions: Sequence[int], votes: Sequence[int]
 ) -> list[Need]:
-    """Return each grade that these rubrics need for these candidates and votes and that the bank lacks, once."""
+    """Return the grades that these rubrics need and the bank lacks, each once.
+
+    >>> rubric = Rubric(criteria=(Criterion(criterion_id="a", text="Clear."), Criterion(criterion_id="b", text="Short.")))
+    >>> len(missing_grades(GradeBank(3, 1), [rubric], positions=[0, 2], votes=[0]))
+    4
+
+    Args:
+        bank: the grades that exist.
+        rubrics: whose criteria are needed; of a shared criterion, the first rubric counts as the one that needs it.
+        positions: positions of the candidates that are graded.
+        votes: numbers of the votes.
+    """
     wanted: dict[str, tuple[Criterion, Rubric]] = {}
     for rubric in rubrics:
         for criterion in rubric.criteria:

@@ -10,12 +10,12 @@ from autosr_lib.search.context import SearchContext
 
 
 class LengthReport(NamedTuple):
-    """What follows the length of the texts far more closely than the reference does."""
+    """What in a rubric follows the length of the texts far more closely than the reference does."""
 
     score: bool
-    """Whether the score under the rubric to use does."""
+    """Whether the scores do."""
     criteria: tuple[str, ...]
-    """Ids of the rubric's criteria whose grades do."""
+    """Ids of the criteria whose grades do."""
 
 
 NO_LENGTH_BIAS = LengthReport(score=False, criteria=())

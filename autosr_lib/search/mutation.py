@@ -44,6 +44,12 @@ def apply_proposal(parent: Rubric, proposal: Proposal, max_criteria: int) -> Rub
 
 
 def perturb_weights(parent: Rubric, rng: np.random.Generator) -> Rubric:
-    """Return the parent with each weight multiplied by a log-normal draw."""
+    """Return the parent with each weight multiplied by a log-normal draw.
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> parent = Rubric(criteria=(Criterion(criterion_id="a", text="Clear."), Criterion(criterion_id="b", text="Short.")))
+    >>> [round(weight, 2) for weight in perturb_weights(parent, np.random.default_rng(7)).weights]
+    [0.46, 0.54]
+    """
     factors = np.exp(rng.normal(0.0, PERTURBATION, len(parent.criteria)))
     return with_weights(parent, (np.asarray(parent.weights) * factors).tolist())

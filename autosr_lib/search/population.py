@@ -27,7 +27,7 @@ class Individual:
         return self.rubric.fingerprint
 
     def is_same_as(self, other: "Individual") -> bool:
-        """Return whether both were created by one operator in one generation; the same rubric can be created twice."""
+        """Return whether both are the same rubric, created by the same operator in the same generation."""
         return (self.fingerprint, self.operator, self.generation) == (
             other.fingerprint,
             other.operator,
@@ -64,7 +64,7 @@ class Ancestor:
 
 
 def distinct(individuals: Iterable[Individual]) -> list[Individual]:
-    """Return the individuals in their order, keeping the first of those with one fingerprint."""
+    """Return the individuals in their order, without those whose rubric occurred before."""
     first: dict[str, Individual] = {}
     for individual in individuals:
         first.setdefault(individual.fingerprint, individual)
@@ -72,7 +72,7 @@ def distinct(individuals: Iterable[Individual]) -> list[Individual]:
 
 
 def by_merit(individuals: Iterable[Individual]) -> list[Individual]:
-    """Return the distinct individuals, best first; of equal ones first the one with fewer criteria, then the earlier."""
+    """Return the distinct individuals, best first; equally good ones by number of criteria, then in the given order."""
     return sorted(
         distinct(individuals),
         key=lambda individual: (
@@ -83,17 +83,20 @@ def by_merit(individuals: Iterable[Individual]) -> list[Individual]:
     )
 
 
-def survive(
-    parents: Sequence[Individual], children: Sequence[Individual], size: int, elitism: int
+def choose_survivors(
+    population: Sequence[Individual], created: Sequence[Individual], size: int, elitism: int
 ) -> tuple[Individual, ...]:
-    """Return the best `size` of parents and children, best first; the `elitism` best parents always survive.
+    """Return the best `size` of the population and the created individuals, best first.
 
-    There are at most `size - 1` elites, so that the best individual always survives.
+    The `elitism` best of the population always survive. They are at most `size - 1`, so that the best individual of all
+    survives too.
     """
-    elites = by_merit(parents)[: min(elitism, size - 1)]
+    elites = by_merit(population)[: min(elitism, size - 1)]
     elite_fingerprints = {elite.fingerprint for elite in elites}
     rest = [
-        individual for individual in by_merit([*parents, *children]) if individual.fingerprint not in elite_fingerprints
+        individual
+        for individual in by_merit([*population, *created])
+        if individual.fingerprint not in elite_fingerprints
     ]
     return tuple(by_merit([*elites, *rest[: size - len(elites)]]))
 

@@ -43,6 +43,7 @@ ORIGINAL: Mapping[str, Any] = {
 }
 """The settings of the original system, as far as they exist here (docs/method.md §8), for comparison with it."""
 ORIGINAL_ITERATIONS = 6
+"""Generations of the original system in mode `iterative`."""
 
 PROFILES: Mapping[str, Mapping[str, Any]] = {"default": {}, "original": ORIGINAL}
 

@@ -17,6 +17,7 @@ from autosr_lib.search.rubric_edits import with_weights
 from autosr_lib.search.state import Calls
 
 FIRST_VOTE = 0
+"""The vote by which criteria race."""
 
 
 class Entrant(NamedTuple):
@@ -31,7 +32,7 @@ class RaceResult:
     """The children after the race, and the bank with the grades of the race."""
 
     survivors: tuple[Child, ...]
-    """Without the criteria that lost; two children that became the same rubric are one."""
+    """The children without the criteria that lost; of children that became equal, only the first."""
     bank: GradeBank
     calls: Calls
     """The requests that the race made and saved."""
@@ -97,7 +98,7 @@ def without_losers(rubric: Rubric, entrant: Entrant, bank: GradeBank) -> Rubric 
 
     Args:
         rubric: the rubric of a child.
-        entrant: its new criteria, at least one.
+        entrant: its new criteria (at least one) and their pairs.
         bank: holds the grades of the first heat.
     """
     losers = {

@@ -59,6 +59,11 @@ def mode_weights(settings: MutationSettings, inputs: ScheduleInputs) -> FloatArr
     `success_feedback` uses each mode's record. `exploration_decay` starts with equal weights and, after the exploration
     phase, moves linearly to those of `success_feedback`. `diversity_driven` prefers the exploring modes while diversity
     is below the threshold.
+
+    >>> inputs = ScheduleInputs(generation=1, generations=3, diversity=0.01, history=())
+    >>> settings = MutationSettings(adaptive_mutation="diversity_driven", min_mutation_weight=0.25)
+    >>> mode_weights(settings, inputs).tolist()
+    [0.25, 1.0, 1.0, 0.25, 1.0, 0.25]
     """
     learnt = _success_weights(settings, inputs.history)
     if settings.adaptive_mutation is Schedule.EXPLORATION_DECAY:

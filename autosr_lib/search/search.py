@@ -25,6 +25,7 @@ from autosr_lib.search.state import Calls, SearchState
 from autosr_lib.search.stopping import finish_generation
 
 DEFAULT_PRESET = "__default__"
+"""Key of the preset for prompts without a preset of their own."""
 
 
 async def start_search(context: SearchContext, presets: Mapping[str, Rubric] | None = None) -> SearchState:
@@ -42,8 +43,8 @@ async def start_search(context: SearchContext, presets: Mapping[str, Rubric] | N
     if context.structure.mode is Mode.ITERATIVE:
         return finish_generation(context, replace(state, generation=0))
     count = context.settings.initializer.initial_proposals
-    asking = [mode for mode in SCHEDULED if mode is not MutationMode.WEIGHT_PERTURB]
-    selection = Selection([state.initial], [asking[i % len(asking)] for i in range(count)])
+    proposer_modes = [mode for mode in SCHEDULED if mode is not MutationMode.WEIGHT_PERTURB]
+    selection = Selection([state.initial], [proposer_modes[i % len(proposer_modes)] for i in range(count)])
     after = await run_generation(context, state, selection)
     return finish_generation(
         context,

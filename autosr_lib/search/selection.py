@@ -17,7 +17,7 @@ def select_parents(
     rng: np.random.Generator,
     credit: FloatArray,
 ) -> list[Individual]:
-    """Return `count` distinct parents, or the whole population if it is smaller.
+    """Return `count` distinct parents, or the entire population if it is smaller.
 
     Args:
         population: distinct individuals, best first.

@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["search"], "nothing to search; give a dataset's file, or --search with a folder of defs/, not both"),
+        (["search"], "nothing to search; give either a dataset's file, or --search with a folder of defs/"),
         (["search", "nowhere.json"], f"{Path.cwd() / 'nowhere.json'}: there is no such file"),
         (["search", str(DEMO), "--population-size", "0"], "evolution.population_size is 0; must be greater than or"),
         (["search", str(DEMO), "--population-size", "many"], "evolution.population_size is 'many'; must be a valid"),
@@ -39,12 +39,15 @@ def home(tmp_path: Path) -> Home:
         (["search", str(DEMO), "--max-generations", "90"], "stop.max_generations is 90; must be at most"),
         (["search", str(DEMO), "--backend", "llm"], "backend is 'llm', but the environment variable LLM_API_KEY is"),
         (["search", str(DEMO), "--formal"], "backend is 'llm', but the environment variable LLM_API_KEY is empty"),
-        (["search", str(DEMO), "--formal", "--backend", "mock"], "backend is 'mock', but --formal asks models"),
+        (["search", str(DEMO), "--formal", "--backend", "mock"], "backend is 'mock', but --formal requires models"),
         (["search", "--search", "nothing"], "search 'nothing' is not in"),
         (["search", "--search", "evolutionary", "--mode", "iterative"], "mode cannot be changed for one run of"),
-        (["search", "--search", "evolutionary", "--name", "x"], "name 'x' is for a file; the search 'evolutionary'"),
+        (
+            ["search", "--search", "evolutionary", "--name", "x"],
+            "name 'x' is only for a dataset's file; the search 'evolutionary'",
+        ),
         (["validate", "nowhere.json"], "nowhere.json: there is no such file"),
-        (["show", "x", "--name", "nothing"], "name 'nothing' is no stored search; there are none yet"),
+        (["show", "x", "--name", "nothing"], "name 'nothing' is not a stored search; there are none yet"),
         (["nothing"], "No such command 'nothing'"),
     ],
 )

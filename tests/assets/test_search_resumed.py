@@ -70,7 +70,7 @@ def endpoint_dies() -> None:
         (
             lambda: signal.raise_signal(signal.SIGINT),
             130,
-            "autosr: stopped; what is done is stored, and the same command goes on from there\n",
+            "autosr: stopped; finished work is stored, and the same command continues from there\n",
         ),
     ],
     ids=["endpoint", "ctrl-c"],

@@ -59,7 +59,7 @@ def test_the_estimate_has_calls_tokens_and_dollars_by_role_and_asks_nobody(home:
     result = home.autosr("search", str(DEMO), "--estimate", "--prices", PRICES)
 
     assert result.code == 0, result.err
-    assert "3 prompts to do" in result.out
+    assert "3 prompts to search" in result.out
     figures = {line.split()[0]: line.split() for line in result.out.splitlines() if "$" in line}
     assert set(figures) == {"initializer", "proposer", "verifier", "judge", "all"}
     _, model, calls, sent, answered, cost = figures["proposer"]
@@ -90,7 +90,7 @@ def test_in_global_batch_the_estimate_says_how_many_prompts_can_evolve(home: Mod
 def test_offline_it_says_that_no_model_is_asked(home: ModelHome) -> None:
     result = home.autosr("search", str(DEMO), "--estimate", "--backend", "heuristic")
 
-    assert (result.code, "no model is asked" in result.out) == (0, True)
+    assert (result.code, "no model is called" in result.out) == (0, True)
 
 
 def test_an_expensive_search_without_a_terminal_needs_the_option_yes(home: ModelHome) -> None:
@@ -114,7 +114,7 @@ def test_at_a_terminal_it_asks_and_a_no_spends_nothing(home: ModelHome, monkeypa
     result = home.autosr("search", str(DEMO), "--prices", PRICES, "--confirm-cost", "0.5")
 
     assert result.code == 0
-    assert "Go on?" in result.err
+    assert "Continue?" in result.err
     assert not (home.root / "storage").exists()
 
 

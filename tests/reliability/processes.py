@@ -22,7 +22,7 @@ _FORKS.set_forkserver_preload(
         "autosr_assets.cli.search",
         "autosr_assets.cli.spending",
         "autosr_assets.cli.launch",
-        "autosr_assets.cli.reports",
+        "autosr_assets.cli.search_view",
         __name__,
     ]
 )

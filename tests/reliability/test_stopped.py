@@ -11,7 +11,7 @@ from tests.llm.server import ModelServer
 from tests.reliability.ledger import ledger
 from tests.reliability.processes import opened, said_by, wait_for
 
-GOES_ON = "autosr: stopped; what is done is stored, and the same command goes on from there"
+GOES_ON = "autosr: stopped; finished work is stored, and the same command continues from there"
 
 
 @pytest.mark.slow

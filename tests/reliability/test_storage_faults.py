@@ -102,7 +102,7 @@ def test_a_disk_that_is_full_for_dagster_and_the_cache_too_is_told_in_a_line(
         full.becomes("size=64m")
         later = home.autosr(*SEARCH)
 
-        assert "Dagster's records cannot be used" in line
+        assert "Dagster's database cannot be used" in line
         assert later.code == 0, later.err
         assert without_endpoint(home.best()) == calm[0]
 

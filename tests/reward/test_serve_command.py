@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from autosr_assets.cli.serving import is_loopback, token_for
+from autosr_assets.cli.serve import is_loopback, token_for
 from autosr_lib.errors import SettingsError
 from autosr_lib.reward import Rubrics
 from tests.llm.server import ModelServer, Stall
@@ -163,7 +163,7 @@ def test_beyond_this_machine_it_does_not_start_without_a_token(
 def test_a_token_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOSR_SERVE_TOKEN", "schlüssel mit lücke")
 
-    with pytest.raises(SettingsError, match="holds what a header cannot carry"):
+    with pytest.raises(SettingsError, match="contains a character that is not valid in a header"):
         token_for("127.0.0.1")
 
 

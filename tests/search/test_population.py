@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.search.graded_prompt import weight_matrix
-from autosr_lib.search.population import Individual, by_merit, distance, diversity, survive
+from autosr_lib.search.population import Individual, by_merit, choose_survivors, distance, diversity
 from tests.fakes import criterion, rubric
 
 
@@ -89,41 +89,41 @@ def test_an_incomplete_individual_ranks_below_every_complete_one() -> None:
     complete, incomplete = named("complete", 0.1), named("incomplete", 0.9, is_complete=False)
 
     assert by_merit([incomplete, complete]) == [complete, incomplete]
-    assert survive([complete], [incomplete], size=1, elitism=1) == (complete,)
+    assert choose_survivors([complete], [incomplete], size=1, elitism=1) == (complete,)
 
 
 def test_an_incomplete_child_never_displaces_a_complete_parent() -> None:
     parents = [named(f"p{i}", 0.1) for i in range(4)]
     children = [named(f"c{i}", 0.9, is_complete=False) for i in range(4)]
 
-    assert set(names(survive(parents, children, size=4, elitism=1))) == {"p0", "p1", "p2", "p3"}
+    assert set(names(choose_survivors(parents, children, size=4, elitism=1))) == {"p0", "p1", "p2", "p3"}
 
 
 def test_the_best_of_parents_and_children_survive_together() -> None:
     parents, children = [named("p1", 0.5), named("p2", 0.3)], [named("c1", 0.4), named("c2", 0.2)]
 
-    assert names(survive(parents, children, size=3, elitism=1)) == ["p1", "c1", "p2"]
+    assert names(choose_survivors(parents, children, size=3, elitism=1)) == ["p1", "c1", "p2"]
 
 
 def test_elites_survive_even_if_every_child_is_better() -> None:
     parents = [named("p1", 0.3), named("p2", 0.2), named("p3", 0.1)]
     children = [named(f"c{i}", 0.9) for i in range(5)]
 
-    assert names(survive(parents, children, size=4, elitism=2)) == ["c0", "c1", "p1", "p2"]
+    assert names(choose_survivors(parents, children, size=4, elitism=2)) == ["c0", "c1", "p1", "p2"]
 
 
 def test_elites_never_displace_the_best_individual() -> None:
     parents, child = [named("p1", 0.3), named("p2", 0.2)], named("c1", 0.9)
 
-    assert survive(parents, [child], size=2, elitism=2)[0] is child
-    assert survive(parents, [child], size=1, elitism=1) == (child,)
+    assert choose_survivors(parents, [child], size=2, elitism=2)[0] is child
+    assert choose_survivors(parents, [child], size=1, elitism=1) == (child,)
 
 
 @given(INDIVIDUALS.filter(bool), INDIVIDUALS, st.integers(1, 8), st.integers(1, 8))
 def test_any_survival_keeps_the_best_the_elites_and_no_duplicates(
     parents: list[Individual], children: list[Individual], size: int, elitism: int
 ) -> None:
-    survivors = survive(parents, children, size, elitism)
+    survivors = choose_survivors(parents, children, size, elitism)
 
     fingerprints = [individual.fingerprint for individual in survivors]
     assert len(set(fingerprints)) == len(fingerprints) == min(size, len({o.fingerprint for o in [*parents, *children]}))

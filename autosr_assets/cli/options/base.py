@@ -1,4 +1,4 @@
-"""A command's options as a dataclass, from which its parameters on the command line are made."""
+"""The base class of options: a dataclass from which the parameters of a command are made."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, kw_only=True)
 class CommandOptions:
-    """Base class of the options of a command: each field is a parameter, described by `typer.Option` or `typer.Argument`."""
+    """Options of a command. Each field is a parameter, described by `typer.Option` or `typer.Argument`."""
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:

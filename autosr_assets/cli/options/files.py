@@ -1,4 +1,4 @@
-"""Options of the commands about files and stored data: `validate`, `prune`, `prompts export` and `cache`."""
+"""Options of the commands for files and stored data: `validate`, `prune`, `prompts export` and `cache`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ PRUNABLE = ("generations", "runs", "replies")
 CacheDir = Annotated[
     str | None,
     typer.Option(
-        help="Folder of the replies, like a search's `cache_dir`; by default that of a search that sets none."
+        help="Folder of the reply cache, as in the setting `cache_dir`; by default that of a search without this setting."
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask for confirmation.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,9 @@ class ValidateOptions(CommandOptions):
     skip_invalid: Annotated[
         bool,
         typer.Option(
-            "--skip-invalid", help="Drop faulty prompts and report them, instead of refusing the file.", metavar=""
+            "--skip-invalid",
+            help="Leave out invalid prompts and report them, instead of rejecting the file.",
+            metavar="",
         ),
     ] = False
     few_candidates: Annotated[
@@ -48,9 +50,9 @@ class PruneOptions(CommandOptions):
     kinds: Annotated[
         list[str] | None, typer.Argument(help=f"What to delete: {', '.join(PRUNABLE)}; by default all of them.")
     ] = None
-    days: Annotated[float, typer.Option(min=0, metavar="NUMBER", help="Keep what is younger than this.")] = 30
+    days: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Keep data of the last DAYS days.")] = 30
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Only print what would be deleted, and its size.")
+        bool, typer.Option("--dry-run", metavar="", help="Only print what would be deleted and its size.")
     ] = False
     yes: Yes = False
 

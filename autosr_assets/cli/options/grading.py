@@ -8,7 +8,7 @@ import typer
 
 from autosr_assets.cli.options.base import CommandOptions
 
-RubricsFile = Annotated[Path, typer.Argument(metavar="RUBRICS", help="The JSON that `autosr search` wrote.")]
+RubricsFile = Annotated[Path, typer.Argument(metavar="RUBRICS", help="The JSON file that `autosr search` wrote.")]
 WhichRubric = Annotated[
     str,
     typer.Option(
@@ -19,21 +19,28 @@ WhichRubric = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class GradingOptions(CommandOptions):
-    """How responses are graded; what is not given is as it was in the search."""
+    """How responses are graded; by default as in the search."""
 
     rubrics: RubricsFile
     which: WhichRubric = "rubric"
     votes: Annotated[
-        int | None, typer.Option(help="Gradings of each response; by default as many as in the search.", min=1)
+        int | None,
+        typer.Option(help="Votes of the verifier for each response; by default as many as in the search.", min=1),
     ] = None
     base_url: Annotated[str | None, typer.Option(help="Endpoint of the verifier; by default that of the search.")] = (
         None
     )
-    max_concurrency: Annotated[int | None, typer.Option(help="Most requests to the endpoint at once.", min=1)] = None
-    max_calls: Annotated[int | None, typer.Option(help="Most requests to the endpoint in all.", min=0)] = None
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens in all, of requests and replies.", min=0)] = None
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="Maximum number of concurrent requests to the endpoint.", min=1)
+    ] = None
+    max_calls: Annotated[
+        int | None, typer.Option(help="Maximum number of requests to the endpoint in total.", min=0)
+    ] = None
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Maximum number of tokens in total, of requests and replies.", min=0)
+    ] = None
     max_cost: Annotated[
-        float | None, typer.Option(help="Most US dollars in all; the search's prices are used.", min=0)
+        float | None, typer.Option(help="Maximum cost in US dollars, at the prices of the search.", min=0)
     ] = None
 
 
@@ -43,7 +50,9 @@ class ScoreOptions(GradingOptions):
 
     responses: Annotated[
         Path,
-        typer.Argument(help="JSON Lines, CSV or Parquet with prompt_id and response; other columns are kept."),
+        typer.Argument(
+            help="JSON Lines, CSV or Parquet file with columns prompt_id and response; other columns are kept."
+        ),
     ]
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Output file; by default NAME.scored.EXT beside the input.")
@@ -62,7 +71,7 @@ class EvalOptions(GradingOptions):
         Path, typer.Argument(help="Labelled prompts: JSON, JSON Lines, CSV or Parquet, as for a search.")
     ]
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, with all criteria.")] = False
-    html: Annotated[Path | None, typer.Option("--html", help="Also write one HTML file.")] = None
+    html: Annotated[Path | None, typer.Option("--html", help="Also write the figures to an HTML file.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +79,16 @@ class ServeOptions(GradingOptions):
     """Options of `autosr serve`."""
 
     host: Annotated[
-        str, typer.Option(help="Address to listen at; addresses that other machines can reach need a token.")
+        str, typer.Option(help="Address to listen on; a token is required if other machines can reach it.")
     ] = "127.0.0.1"
-    port: Annotated[int, typer.Option(help="Port to listen at.", min=0, max=65535)] = 8090
-    max_concurrent: Annotated[int, typer.Option(help="Most requests at once; further ones get 429.", min=1)] = 64
-    max_batch: Annotated[int, typer.Option(help="Most responses in one batch.", min=1)] = 64
-    max_body_bytes: Annotated[int, typer.Option(help="Largest body; a larger one gets 413.", min=1024)] = 4 * 2**20
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8090
+    max_concurrent: Annotated[
+        int, typer.Option(help="Maximum number of concurrent requests; further requests get status 429.", min=1)
+    ] = 64
+    max_batch: Annotated[int, typer.Option(help="Maximum number of responses in a batch.", min=1)] = 64
+    max_body_bytes: Annotated[
+        int, typer.Option(help="Maximum size of a request body; a larger body gets status 413.", min=1024)
+    ] = 4 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +100,7 @@ class ExportRubricsOptions(CommandOptions):
     shape: Annotated[
         str,
         typer.Option(
-            help="points (criterion, points: HealthBench, Rubrics as Rewards) or verifiers (v1, one file per prompt)."
+            help="Format: points (criterion and points, as in HealthBench and Rubrics as Rewards), or verifiers (v1, one file per prompt)."
         ),
     ] = "points"
     which: WhichRubric = "rubric"

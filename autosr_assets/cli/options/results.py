@@ -8,7 +8,7 @@ import typer
 from autosr_assets.cli.options.base import CommandOptions
 
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, for scripts.")]
-RUN_HELP = "Run id or its beginning, or a search: its latest run, and with ~1 the one before."
+RUN_HELP = "Run id or its beginning; or name of a search for its latest run, NAME~1 for the run before."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class ShowOptions(CommandOptions):
 
     prompt: Annotated[str, typer.Argument(help="Prompt id.")]
     name: Annotated[
-        str | None, typer.Option(help="Name of the search; by default the latest one that has the prompt.")
+        str | None, typer.Option(help="Name of the search; by default the latest search that has the prompt.")
     ] = None
 
 
@@ -32,7 +32,9 @@ class ReportOptions(CommandOptions):
 class CompareOptions(CommandOptions):
     """Options of `autosr compare`."""
 
-    searches: Annotated[list[str], typer.Argument(help="Searches over one dataset; each is compared with the first.")]
+    searches: Annotated[
+        list[str], typer.Argument(help="Names of searches over one dataset; each is compared with the first.")
+    ]
     as_json: AsJson = False
 
 
@@ -40,8 +42,10 @@ class CompareOptions(CommandOptions):
 class ChecksOptions(CommandOptions):
     """Options of `autosr checks`."""
 
-    names: Annotated[list[str] | None, typer.Argument(help="Searches; by default all that have a recorded run.")] = None
-    strict: Annotated[bool, typer.Option("--strict", metavar="", help="Warnings count as failures.")] = False
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of searches; by default all with a recorded run.")
+    ] = None
+    strict: Annotated[bool, typer.Option("--strict", metavar="", help="Count warnings as failures.")] = False
     as_json: AsJson = False
 
 
@@ -50,7 +54,7 @@ class ListRunsOptions(CommandOptions):
     """Options of `autosr runs list`."""
 
     name: Annotated[str | None, typer.Option(help="Only the runs of this search.")] = None
-    limit: Annotated[int, typer.Option(min=1, metavar="WHOLE", help="Most runs.")] = 20
+    limit: Annotated[int, typer.Option(min=1, metavar="INTEGER", help="Maximum number of runs.")] = 20
     as_json: AsJson = False
 
 

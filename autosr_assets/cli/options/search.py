@@ -24,36 +24,45 @@ class SearchOptions(CommandOptions):
     ] = None
     iterations: Annotated[
         str | None,
-        typer.Option(help="Rounds in mode iterative: its generations.", metavar="WHOLE", rich_help_panel="Structure"),
+        typer.Option(help="Number of generations in mode iterative.", metavar="INTEGER", rich_help_panel="Structure"),
     ] = None
     profile: Annotated[
-        str, typer.Option(help=f"Defaults to use: {', '.join(PROFILES)}. Options that are given take precedence.")
+        str, typer.Option(help=f"Defaults to use: {', '.join(PROFILES)}. Options on the command line take precedence.")
     ] = "default"
     settings: Annotated[
         Path | None,
         typer.Option(
-            help="File of settings, YAML or JSON, or the manifest of a run. Options that are given take precedence."
+            help="File of settings, YAML or JSON, or the manifest of a run. Options on the command line take precedence."
         ),
     ] = None
     formal: Annotated[
-        bool, typer.Option("--formal", metavar="", help="Ask models, never heuristics; needs the API key.")
+        bool, typer.Option("--formal", metavar="", help="Use models, never heuristics; requires the API key.")
     ] = False
     chunk_size: Annotated[
         int,
         typer.Option(
-            min=1, metavar="WHOLE", help="Most prompts of one Dagster run. [default: 1000]", show_default=False
+            min=1,
+            metavar="INTEGER",
+            help="Maximum number of prompts in one Dagster run. [default: 1000]",
+            show_default=False,
         ),
     ] = 1000
-    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Only count what is left to do.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Only count the pending work.")] = False
     estimate: Annotated[
-        bool, typer.Option("--estimate", metavar="", help="Only estimate calls, tokens and cost; no model is asked.")
+        bool, typer.Option("--estimate", metavar="", help="Only estimate calls, tokens and cost; no model is called.")
     ] = False
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before a search above confirm_cost.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            metavar="",
+            help="Do not ask for confirmation before a search that costs more than confirm_cost.",
+        ),
     ] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Show Dagster's log.")] = False
     setting_values: Mapping[str, Any] = field(default_factory=dict)
-    """Values of the options that stand for settings, by parameter name; only those that were given."""
+    """Values of the options for settings, by parameter name; without options that the user did not set."""
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -67,5 +76,5 @@ class SearchOptions(CommandOptions):
         """Return the options with the values that were parsed from the command line, by parameter name."""
         own_names = {option.name for option in fields(cls)}
         own = {name: value for name, value in values.items() if name in own_names}
-        given = {name: value for name, value in values.items() if name not in own_names and value is not None}
-        return cls(**own, setting_values=given)
+        setting_values = {name: value for name, value in values.items() if name not in own_names and value is not None}
+        return cls(**own, setting_values=setting_values)

@@ -1,4 +1,4 @@
-"""Values of the options that stand for settings, read from text."""
+"""Conversion of option values to settings."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from autosr_lib.settings_merge import is_union
 
 
 def read_setting_values(values: Mapping[str, Any]) -> GivenSettings:
-    """Return the settings that options stand for, from their values by parameter name.
+    """Return the settings for option values by parameter name.
 
     Texts are converted as far as the setting's type allows; the settings models validate the result.
 
@@ -49,7 +49,7 @@ def _read_json(setting: Setting, value: str) -> Any:
 
 
 def _read_number(value: str) -> Any:
-    """Return the number, or the text itself if it is none, which the settings model then refuses."""
+    """Return the number; or the text itself if it is not a number, which the settings model then rejects."""
     for kind in (int, float):
         try:
             return kind(value)

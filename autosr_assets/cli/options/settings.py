@@ -1,7 +1,7 @@
-"""Options made from the settings models, so that a setting is declared once.
+"""Options generated from the settings models, so that each setting is declared once.
 
-All options except switches are read as text here and validated together with all settings, so that a wrong value has the
-same one-line message everywhere.
+Options other than switches are parsed as text and validated by the settings models, so that an invalid value has the same
+one-line message on the command line, in YAML and in a settings file.
 """
 
 import inspect
@@ -20,23 +20,24 @@ from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
 from autosr_lib.settings_merge import bounds_of, is_union, leaves, model_of
 
 NONE = "none"
-"""How a setting without a value is written on the command line."""
+"""Text for None on the command line."""
 _COMMAND_ARGUMENTS = {"path"}
-"""Settings that are arguments of the command."""
+"""Settings without an option, because they are arguments of the command."""
 _ALIASES = {"scope": "--evolution-iteration-scope"}
-"""Option names of the seed system, where they differ."""
+"""Additional option names, from the original system."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting as an option."""
+    """A setting and its option."""
 
     dotted: str
+    """Name of the setting with the names of its groups: `evolution.population_size`."""
     name: str
-    """The option's name as a Python name: `population_size`."""
+    """Name of the option with underscores: `population_size`."""
     field: FieldInfo
     panel: str
-    """Title of the group of options that it is shown in."""
+    """Title of the group of options in the help."""
 
     @property
     def annotation(self) -> Any:
@@ -50,7 +51,7 @@ class Setting:
 
 
 def setting_parameters() -> list[inspect.Parameter]:
-    """Return one parameter for every setting, None by default."""
+    """Return a parameter for every setting, with the default None."""
     return [
         inspect.Parameter(
             setting.name,
@@ -63,7 +64,7 @@ def setting_parameters() -> list[inspect.Parameter]:
 
 
 def all_settings() -> list[Setting]:
-    """Return every setting of a search, its structure and its dataset, each once."""
+    """Return every setting of a search, of its structure and of its dataset, each once."""
     fields: dict[str, tuple[FieldInfo, str]] = {}
     for model, title in ((Structure, "Structure"), (SearchRunSettings, "Search"), (DatasetRunSettings, "Dataset")):
         panels = dict(_panels(model, title))
@@ -133,7 +134,7 @@ def _help(setting: Setting) -> str:
 
 
 def _format_value(value: Any) -> str:
-    """Return a value as it is written on the command line."""
+    """Return a value as text for the command line."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -154,7 +155,7 @@ def _metavar(annotation: Any) -> str:
         return "A,B,…"
     if origin is not None and issubclass(origin, Mapping):
         return "JSON"
-    return {int: "WHOLE", float: "NUMBER"}.get(annotation, "TEXT")
+    return {int: "INTEGER", float: "NUMBER"}.get(annotation, "TEXT")
 
 
 def _choices(annotation: Any) -> list[str] | None:

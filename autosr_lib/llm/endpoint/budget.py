@@ -6,9 +6,10 @@ from typing import NamedTuple
 from autosr_lib.errors import BudgetExhausted
 from autosr_lib.llm.settings import LlmSettings
 
-# Bytes of UTF-8 per token: about right for English, and for Chinese with three bytes per character.
 BYTES_PER_TOKEN = 4
+"""Bytes of UTF-8 per token; a good estimate for English, and for Chinese with three bytes per character."""
 EXPECTED_REPLY_TOKENS = 400
+"""Tokens reserved for a reply before it arrives."""
 
 
 class TokenUsage(NamedTuple):

@@ -28,7 +28,7 @@ class ReplyFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Capability:
-    """What one model at one address supports; by default everything."""
+    """What a model at an address supports; by default everything."""
 
     reply_format: ReplyFormat = ReplyFormat.JSON_SCHEMA
     tokens_field: str = "max_tokens"
@@ -37,7 +37,7 @@ class Capability:
         """Return the capability to try after a refusal, None if nothing is left to try.
 
         Args:
-            message: what the endpoint said.
+            message: the error message of the endpoint.
             body: the body of the refused request.
 
         >>> Capability().after_refusal("json_schema is not supported", {"response_format": {}})

@@ -14,23 +14,18 @@ from autosr_lib.llm.templates import Messages
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a role asks a model.
-
-    Attributes:
-        role: the role.
-        prompt_id: the prompt, for the record of calls only.
-        messages: the messages to send.
-        schema: JSON schema of the reply, None for plain text.
-        index: number of the vote, attempt or sample; equal questions with different indices get different replies.
-        model: the model to ask, None for the one of the role.
-    """
+    """What a role asks a model."""
 
     role: Role
     prompt_id: str
+    """Used for the record of calls only."""
     messages: Messages
     schema: Mapping[str, Any] | None
+    """JSON schema of the reply, None for plain text."""
     index: int = 0
+    """Number of the vote, attempt or sample; equal questions with different indices get different replies."""
     model: str | None = None
+    """The model to ask, by default that of the role."""
 
 
 class ChatRequest(NamedTuple):

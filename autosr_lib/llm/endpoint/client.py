@@ -87,7 +87,7 @@ class ModelClient:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the session when its last user leaves; pending replies are paid for, so they are awaited and cached."""
         self._users -= 1
@@ -148,13 +148,13 @@ class ModelClient:
         read: Callable[[str], ParsedReply[T]],
         merge: Callable[[T, T], T] = lambda _, second: second,
     ) -> T:
-        """Return the value that `read` finds in the model's reply.
+        """Return the value that `read` gets from the model's reply.
 
         A reply with a fault is requested once more, with the fault described to the model.
 
         Args:
             question: what to ask.
-            read: the reader of the reply.
+            read: parses a reply; raises `BadReplyError` if nothing in it is usable.
             merge: combines the values of two replies that both have faults.
 
         Raises:

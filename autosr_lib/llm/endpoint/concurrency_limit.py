@@ -9,6 +9,7 @@ from collections import deque
 from types import TracebackType
 
 SHRINK_FACTOR = 0.5
+"""Factor of the limit after an HTTP 429."""
 
 
 class ConcurrencyLimit:
@@ -95,6 +96,6 @@ class _Slot:
         await self._limit.acquire(is_retry=self._is_retry)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._limit.release()

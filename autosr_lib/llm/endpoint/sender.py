@@ -20,7 +20,7 @@ from autosr_lib.llm.endpoint.failures import NO_STATUS, Failure, fatal_error, is
 from autosr_lib.llm.endpoint.shared_rate_limit import open_rate_limit
 from autosr_lib.llm.settings import LlmSettings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # slow to import
     from autosr_lib.llm.endpoint.transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class RequestSender:
 
     def open(self) -> None:
         """Open a session in the running event loop."""
-        # The only import of openai, which takes about a second; the command line and offline searches do without it.
-        from autosr_lib.llm.endpoint.transport import Transport  # noqa: PLC0415
+        # Not imported above: it imports openai, which takes about a second that offline searches would waste.
+        from autosr_lib.llm.endpoint.transport import Transport  # noqa: PLC0415 - slow to import
 
         self._transport = Transport(self._settings, self._key)
         self.concurrency.reset_for_new_loop()

@@ -20,6 +20,7 @@ from autosr_lib.llm.schemas import CRITERION_TYPES, MAX_PROPOSED
 from autosr_lib.search.roles import Proposal
 
 MAX_CRITERIA = 20
+"""Maximum number of criteria of an initial rubric."""
 
 
 def _require_text(text: str) -> str:
@@ -32,8 +33,8 @@ _Line = Annotated[str, Field(max_length=2000), AfterValidator(to_one_line), Afte
 _Lines = Annotated[list[_Line], Field(max_length=12)]
 
 
-class CriterionReply(StrictReply):
-    """One criterion as a model writes it."""
+class WrittenCriterion(StrictReply):
+    """A criterion as a model writes it."""
 
     text: _Line
     type: Annotated[str, AfterValidator(to_one_line)] = "quality"
@@ -82,6 +83,11 @@ def read_proposal(text: str, parent: Rubric, labels: Mapping[str, str]) -> Parse
 
     Raises:
         BadReplyError: the reply contains criteria, but none is usable.
+
+    >>> parent = Rubric(criteria=(Criterion(criterion_id="a", text="Clear."),))
+    >>> proposal = read_proposal('{"criteria": [{"text": "Short."}], "replaces": ["R1"]}', parent, {"R1": "a"}).value
+    >>> [criterion.text for criterion in proposal.criteria], proposal.replaces
+    (['Short.'], ('a',))
     """
     reply = object_with("criteria", text)
     criteria, faults = _read_criteria(reply, MAX_PROPOSED)
@@ -114,7 +120,7 @@ def _read_criteria(reply: Mapping[str, Any], maximum: int) -> tuple[list[Criteri
     faults: list[str] = []
     for number, item in enumerate(items, 1):
         try:
-            criterion = CriterionReply.model_validate(item).to_criterion()
+            criterion = WrittenCriterion.model_validate(item).to_criterion()
         except ValidationError as error:
             faults.append(f"criterion {number}: {first_fault(error)}")
         else:

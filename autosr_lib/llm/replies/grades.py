@@ -21,10 +21,11 @@ from autosr_lib.llm.replies.parsing import (
 from autosr_lib.llm.schemas import scale_max
 
 MAX_REASON_CHARACTERS = 1000
+"""Maximum length of a stored reason."""
 
 
 class GradeReply(StrictReply):
-    """One grade as a model writes it; null where "not applicable" is allowed."""
+    """A grade as a model writes it; null stands for "not applicable" if the settings allow it."""
 
     grade: Annotated[float, Field(allow_inf_nan=False)] | None
     reason: str = ""

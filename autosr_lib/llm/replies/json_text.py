@@ -7,8 +7,8 @@ from typing import Any
 
 from autosr_lib.llm.extraction import strip_thinking
 
-# Usual replies have a few kilobytes. The limits bound the time spent on a longer reply, or on one with many brackets
-# that start no JSON.
+# Most replies have a few kilobytes. The limits bound the time spent on a very long reply, and on a reply with many
+# brackets that do not begin JSON.
 MAX_CHARACTERS = 400_000
 MAX_TRIES = 200
 

@@ -13,7 +13,9 @@ from autosr_lib.llm.replies.json_text import json_values
 from autosr_lib.validation import finding, place
 
 QUOTED_CHARACTERS = 200
+"""Number of characters of a bad reply that an error message quotes."""
 MAX_FAULTS = 10
+"""Maximum number of faults in a description."""
 
 T = TypeVar("T")
 _LABEL = re.compile(r"\s*[\[(*\"']*([A-Za-z]?)\s*(\d{1,4})(?![\d.])")

@@ -1,6 +1,5 @@
 """The state of a search comes back from the table of its population as it was."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,16 +10,14 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank
 from autosr_lib.evaluation.objective import Evaluation
 from autosr_lib.evaluation.roles import Grade, GradeRequest
-from autosr_lib.search.context import SearchContext
 from autosr_lib.search.population import Ancestor, Individual
-from autosr_lib.search.search import advance_search, start_search
 from autosr_lib.search.settings import Mode
 from autosr_lib.search.state import Calls, Milestone, SearchState, StopReason
 from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.population import carried_table, population_table, read_state
 from tests.fakes import FakeVerifier, FlakyVerifier, fake_roles
 from tests.storage.tables.values import CRITERIA, TEXT, through_a_file
-from tests.worlds import context_of, planted_prompt, search_settings
+from tests.worlds import context_of, planted_prompt, search_settings, states_of
 
 
 def through_its_table(state: SearchState) -> SearchState:
@@ -33,16 +30,6 @@ def assert_same(actual: SearchState, expected: SearchState) -> None:
     assert actual.bank.criteria == expected.bank.criteria
     assert list(actual.bank.criteria) == list(expected.bank.criteria)
     assert (actual.bank.candidates, actual.bank.votes) == (expected.bank.candidates, expected.bank.votes)
-
-
-def states_of(context: SearchContext) -> list[SearchState]:
-    async def go() -> list[SearchState]:
-        states = [await start_search(context)]
-        for _ in range(context.structure.generations):
-            states.append(await advance_search(context, states[-1]))
-        return states
-
-    return asyncio.run(go())
 
 
 @pytest.mark.parametrize("mode", Mode)
