@@ -1,4 +1,4 @@
-"""Prints the best rubric of a dataset's first prompt, and the scores: `python examples/search_one_prompt.py [DATASET]`."""
+"""Prints the best rubric of a dataset's first prompt and the scores: `python examples/search_one_prompt.py [DATASET]`."""
 
 import asyncio
 import sys

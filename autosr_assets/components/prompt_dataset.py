@@ -20,10 +20,11 @@ from autosr_assets.runtime.graph_names import (
     dataset_settings_key,
     preferences_key,
 )
+from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_assets.runtime.run_tags import dataset_tags
 from autosr_assets.steps.dataset import dataset_metadata, register_prompts
-from autosr_assets.steps.publishing import run_and_publish
+from autosr_assets.steps.publishing import publish_rows
 from autosr_assets.steps.runners import RUN_RESOURCES, dataset_plan, dataset_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import candidates_metadata, preferences_metadata
@@ -168,8 +169,8 @@ def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
     )
     def candidates(context: dg.AssetExecutionContext) -> PartitionRows:
         runner = dataset_runner(context.resources, prompts.dataset)
-        step = runner.sample_candidates(context.partition_keys, candidates_metadata)
-        return run_and_publish(context, step, candidates_metadata)
+        result = run_until_complete(runner.sample_candidates(context.partition_keys, candidates_metadata))
+        return publish_rows(context, result, candidates_metadata)
 
     return candidates
 
@@ -184,7 +185,7 @@ def _preferences(prompts: PerPrompt, *, is_sampled: bool) -> dg.AssetsDefinition
     )
     def preferences(context: dg.AssetExecutionContext) -> PartitionRows:
         runner = dataset_runner(context.resources, prompts.dataset)
-        step = runner.gather_preferences(context.partition_keys, preferences_metadata)
-        return run_and_publish(context, step, preferences_metadata)
+        result = run_until_complete(runner.gather_preferences(context.partition_keys, preferences_metadata))
+        return publish_rows(context, result, preferences_metadata)
 
     return preferences

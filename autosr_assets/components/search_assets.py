@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from autosr_assets.checks.search_checks import check_search, check_specs
 from autosr_assets.components.per_prompt import PerPrompt
@@ -15,17 +14,18 @@ from autosr_assets.runtime.graph_names import TABLES, asset_key, dataset_key, pr
 from autosr_assets.runtime.interrupts import run_until_complete
 from autosr_assets.runtime.io_manager import PartitionRows
 from autosr_assets.steps.export import export_search
-from autosr_assets.steps.publishing import run_and_publish
+from autosr_assets.steps.publishing import publish_rows
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_lib.pipeline.prompt_table import StepResult
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.search.fingerprints import METHOD_VERSION
 from autosr_lib.search.settings import Scope, Structure
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow
-from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS
+from autosr_lib.storage.tables.hard_prompts import HARD_PROMPTS, hard_prompts_table
 from autosr_lib.storage.tables.population import POPULATION
 
 
@@ -65,8 +65,9 @@ class SearchAssets:
     def _initial_rubrics(self) -> dg.AssetsDefinition:
         @self._per_prompt(TableName.generation(self.name, 0), "One row is one individual of the first population.")
         def initial_rubrics(context: dg.AssetExecutionContext) -> PartitionRows:
-            step = self.runner(context.resources).initial_rubrics(context.partition_keys, population_metadata)
-            return run_and_publish(context, step, population_metadata, POPULATION_COLUMNS)
+            runner = self.runner(context.resources)
+            result = run_until_complete(runner.initial_rubrics(context.partition_keys, population_metadata))
+            return publish_rows(context, result, population_metadata, POPULATION_COLUMNS)
 
         return initial_rubrics
 
@@ -90,8 +91,8 @@ class SearchAssets:
         )
         def hard(context: dg.AssetExecutionContext) -> pa.Table:
             rows = self.runner(context.resources).choose_hard_prompts(number)
-            context.add_output_metadata({"prompts": rows.num_rows, "hard": pc.sum(rows["is_hard"]).as_py()})
-            return rows
+            context.add_output_metadata({"prompts": len(rows), "hard": sum(row.is_hard for row in rows)})
+            return hard_prompts_table(rows)
 
         return hard
 
@@ -103,8 +104,9 @@ class SearchAssets:
             hard_key,
         )
         def generation(context: dg.AssetExecutionContext) -> PartitionRows:
-            step = self.runner(context.resources).generation(number, context.partition_keys, population_metadata)
-            return run_and_publish(context, step, population_metadata, POPULATION_COLUMNS)
+            runner = self.runner(context.resources)
+            result = run_until_complete(runner.generation(number, context.partition_keys, population_metadata))
+            return publish_rows(context, result, population_metadata, POPULATION_COLUMNS)
 
         return generation
 
@@ -152,7 +154,9 @@ class SearchAssets:
             failed: Mapping[str, str] = {}
             summary: SearchSummary | None = None
             if best in context.selected_asset_keys:
-                failed = _search_best(context, best, runner)
+                result = run_until_complete(runner.best_rubrics(context.partition_keys))
+                _log_best_rubrics(context, best, runner, result)
+                failed = result.failed
             if export in context.selected_asset_keys:
                 summary = _write_export(context, export, runner)
             yield from check_search(runner.plan, runner.run.store, context.selected_asset_check_keys, summary)
@@ -162,14 +166,14 @@ class SearchAssets:
         return best_rubrics
 
 
-def _search_best(context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner) -> Mapping[str, str]:
-    """Choose the best rubrics, log a materialization of each, and return the errors of the prompts that failed."""
-    result = run_until_complete(runner.best_rubrics(context.partition_keys))
+def _log_best_rubrics(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner, result: StepResult
+) -> None:
+    """Log a materialization of each best rubric."""
     log_materializations(
         context,
         (_materialized(asset, key, runner.best_row(key), result.usage.get(key, {})) for key in result.succeeded),
     )
-    return result.failed
 
 
 def _materialized(

@@ -1,1 +1,1 @@
-"""The search of a whole dataset, without Dagster: a plan of what there is to do, and a runner that does it."""
+"""The search of a complete dataset, without Dagster: plans say what a search consists of, runners carry it out."""

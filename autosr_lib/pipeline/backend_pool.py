@@ -1,4 +1,4 @@
-"""The backends of one run: steps with the same settings share one client, and with it its limits and its budget."""
+"""The backends of one run. Steps with the same settings share one client, and with it its rate limits and budget."""
 
 import json
 from collections.abc import Callable
@@ -12,8 +12,12 @@ from autosr_lib.llm.settings import LlmSettings
 from autosr_lib.settings import BackendSettings
 
 
-def in_working_directory(cache_dir: str) -> str:
-    """Return where the replies of a setting `cache_dir` are kept, when no home says otherwise."""
+def cache_in_working_directory(cache_dir: str) -> str:
+    """Return the location of the cache of replies for a setting `cache_dir`: the path itself.
+
+    >>> cache_in_working_directory("cache")
+    'cache'
+    """
     return cache_dir
 
 
@@ -21,11 +25,11 @@ class BackendPool:
     """Opens each backend at its first use.
 
     Args:
-        run_id: names the run in the table of calls.
-        cache_location: returns where the replies of a setting `cache_dir` are kept.
+        run_id: name of the run's table of calls.
+        cache_location: returns the location of the cache of replies for a setting `cache_dir`.
     """
 
-    def __init__(self, run_id: str = "", cache_location: Callable[[str], str] = in_working_directory) -> None:
+    def __init__(self, run_id: str = "", cache_location: Callable[[str], str] = cache_in_working_directory) -> None:
         self.run_id = run_id
         self._cache_location = cache_location
         self._backends: dict[str, Backend] = {}
@@ -35,7 +39,7 @@ class BackendPool:
         """Return the backend for these settings.
 
         Raises:
-            SettingsError: a model is asked for without a key.
+            SettingsError: the backend is `llm` and its API key is missing.
             TemplateError: a template is missing or wrong.
         """
         key = json.dumps([settings.model_dump(mode="json"), grading.model_dump(mode="json"), seed])

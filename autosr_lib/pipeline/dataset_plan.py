@@ -1,4 +1,4 @@
-"""The plan of a dataset: which tables it has and what their rows depend on. Nothing is opened or asked."""
+"""The plan of a dataset: which tables it has and what their rows depend on. It opens no backend."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from autosr_lib.storage.table_names import TableName
 
 JUDGE_SEED = 7
 JUDGE_GRADING = GradingSettings()
-"""Grading of the judge's backend; the judge compares and never grades, so the setting is fixed."""
+"""Grading settings of the judge's backend. The judge compares candidates and grades none, so they are fixed."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class DatasetPlan:
     """What the candidates and preferences of a dataset's prompts depend on.
 
     Args:
-        name: of the dataset; its tables are stored under it.
-        settings: its file, reference and holdout, and who judges.
+        name: the dataset's name; its tables are stored under it.
+        settings: its file, reference order and holdout, and the backend of the judge.
     """
 
     name: str
@@ -45,10 +45,10 @@ class DatasetPlan:
 
     @cached_property
     def identity(self) -> RoleIdentities:
-        """Return who judges and who answers prompts, by role.
+        """Return the identities of the judge and the responder, by role.
 
         Raises:
-            SettingsError: a model is asked for without a key, or a pool of models without a model backend.
+            SettingsError: the API key of the backend `llm` is missing, or a pool of models has another backend.
         """
         backend, pool = self.settings.backend.resolved, self.settings.responses.response_models
         if pool and backend is not BackendName.LLM:
@@ -60,7 +60,7 @@ class DatasetPlan:
 
     @property
     def samples_candidates(self) -> bool:
-        """Return whether models answer the prompts that have too few candidates."""
+        """Return whether models sample candidates for the prompts that have too few."""
         return bool(self.settings.responses.response_models)
 
     def candidates_fingerprint(self, prompt: Prompt) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a dataset: sampled candidates and preferences."""
+"""The steps of a dataset: sampling candidates and gathering preferences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from autosr_lib.storage.tables.preferences import PREFERENCES, preferences_table
 
 @dataclass(frozen=True)
 class DatasetRunner:
-    """Fills the tables of a dataset beside its prompts."""
+    """Fills the tables `candidates` and `preferences` of a dataset."""
 
     plan: DatasetPlan
     run: RunContext
@@ -39,11 +39,11 @@ class DatasetRunner:
 
     @cached_property
     def backend(self) -> Backend:
-        """Return who judges and who answers prompts, opened at its first use."""
+        """Return the backend of the judge and the responder, which is opened at its first use."""
         return self.run.backends.get(self.plan.settings.backend, JUDGE_GRADING, JUDGE_SEED)
 
     async def sample_candidates(self, keys: Sequence[str], describe: Describe | None = None) -> StepResult:
-        """Ask the pool of models for candidates of the prompts that have too few."""
+        """Sample candidates from the pool of models for the prompts that have too few."""
         table = PromptTable(
             self.plan.candidates_table,
             CANDIDATES,

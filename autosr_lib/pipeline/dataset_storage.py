@@ -1,4 +1,4 @@
-"""From a dataset's file to its table: read as a stream, with the prompts that have left the file kept as withdrawn."""
+"""Stores a dataset's file in its table. Prompts that were removed from the file are kept as withdrawn."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -18,11 +18,12 @@ from autosr_lib.storage.files import is_storage_error
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.table_names import TableName
-from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_stored_prompts
+from autosr_lib.storage.tables.prompts import PROMPTS, prompt_batches, read_prompt_ids, read_stored_prompts
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 """The checkout; in an installed wheel, the folder of packages."""
 PREVIEWED_PROMPTS = 5
+"""Prompts in the preview of a stored dataset."""
 
 _SOURCE_FIELDS = (b"autosr.path", b"autosr.sha256", b"autosr.is_whole")
 
@@ -33,11 +34,11 @@ class DatasetSource(NamedTuple):
     path: str
     sha256: str
     is_strict: str
-    """`True` where faulty prompts were an error, `False` where they were dropped."""
+    """`True` if faulty prompts were an error, `False` if they were left out. Arrow's metadata is text."""
 
     @classmethod
     def of_file(cls, path: str, *, skip_invalid: bool) -> "DatasetSource | None":
-        """Return the source that the file would be, or None when it cannot be read."""
+        """Return the source of a file, or None if the file cannot be read."""
         try:
             return cls(absolute_dataset_path(path), file_sha256(dataset_path(path)), str(not skip_invalid))
         except Exception as error:
@@ -47,7 +48,7 @@ class DatasetSource(NamedTuple):
 
     @classmethod
     def of_stored(cls, store: TableStore, table: TableName) -> "DatasetSource | None":
-        """Return the source of the stored dataset, or None when nothing is stored."""
+        """Return the source of the stored dataset, or None if nothing is stored."""
         rows = store.read(table, columns=["prompt_id"])
         if rows is None:
             return None
@@ -63,35 +64,35 @@ class DatasetSource(NamedTuple):
 
 
 def dataset_path(path: str) -> str | UPath:
-    """Return where a dataset's file is: a relative path is looked up in the working folder, then in the project's."""
-    given = UPath(path)
-    if isinstance(given, Path) and not given.is_absolute() and not given.exists():
-        in_project = PROJECT_FOLDER / os.fspath(given)
+    """Return the path of a dataset's file; a relative one is searched in the working directory, then in the project."""
+    location = UPath(path)
+    if isinstance(location, Path) and not location.is_absolute() and not location.exists():
+        in_project = PROJECT_FOLDER / os.fspath(location)
         return str(in_project) if in_project.exists() else path
     return path
 
 
 def absolute_dataset_path(path: str) -> str:
-    """Return the same name for a dataset's file from whatever folder it is given."""
+    """Return the absolute path of a dataset's file, or its address in an object store."""
     location = UPath(dataset_path(path))
     return str(location.resolve()) if isinstance(location, Path) else str(location)
 
 
 def dataset_reader(settings: DatasetSettings) -> DatasetReader:
-    """Return the reader of a dataset's file; with a pool of models its prompts need no candidates."""
+    """Return the reader of a dataset's file."""
     return DatasetReader(
         dataset_path(settings.path), skip_invalid=settings.skip_invalid, min_candidates=min_candidates(settings)
     )
 
 
 def min_candidates(settings: DatasetSettings) -> int:
-    """Return how many candidates each prompt of the file needs: none where a pool of models answers it."""
+    """Return how many candidates each prompt of the file must have: none if a pool of models samples them."""
     return 0 if settings.responses.samples else FEWEST_CANDIDATES
 
 
 @dataclass
 class DatasetSummary:
-    """What was stored of a dataset's file."""
+    """What `store_dataset` stored."""
 
     findings: DatasetFindings
     path: str
@@ -106,10 +107,10 @@ class DatasetSummary:
 def store_dataset(settings: DatasetSettings, store: TableStore, table: TableName) -> DatasetSummary:
     """Store the prompts of a file, followed by the stored prompts that are no longer in it.
 
-    The prompts are streamed, a few hundred in memory at a time; a table whose content would not change is not rewritten.
+    The prompts are streamed, a few hundred in memory at a time. A table with the same content is not rewritten.
 
     Raises:
-        DatasetError: the file cannot be used; names every fault. The stored table stays.
+        DatasetError: the file cannot be used; names every fault. The stored table is then left as it is.
     """
     reader = dataset_reader(settings)
     source = DatasetSource.of_file(settings.path, skip_invalid=settings.skip_invalid)
@@ -140,5 +141,5 @@ def store_dataset(settings: DatasetSettings, store: TableStore, table: TableName
 def withdrawn_ids(store: TableStore, table: TableName, present_keys: Collection[str]) -> list[str]:
     """Return the ids of the stored prompts whose partition keys are not among `present_keys`, in the stored order."""
     rows = store.read(table, columns=["prompt_id"])
-    ids = [] if rows is None else rows["prompt_id"].to_pylist()
+    ids = [] if rows is None else read_prompt_ids(rows)
     return [prompt_id for prompt_id in ids if partition_key(prompt_id) not in present_keys]

@@ -1,4 +1,4 @@
-"""What a search may spend and is expected to cost, from its plan alone: no model is asked."""
+"""The expected calls and cost of a search, computed from its plan without calling a model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,18 +24,18 @@ from autosr_lib.storage.tables.prompts import StoredPrompt
 
 @dataclass(frozen=True)
 class Spending:
-    """What a search is expected to spend."""
+    """The expected spending of a search."""
 
     prompts: int
-    """Prompts with something left to do."""
+    """Prompts with pending work."""
     uses: Mapping[tuple[Role, str], ExpectedUsage] = field(default_factory=dict)
-    """By role and model, of the roles that a model fills."""
+    """Expected usage by role and model."""
     reachable: int | None = None
-    """In scope `global_batch`, the most prompts that can evolve at all."""
+    """Largest number of prompts that can evolve in scope `global_batch`; None in scope `prompt_local`."""
 
     @property
     def cost(self) -> float | None:
-        """Return the US dollars, or None where a model that is asked has no price."""
+        """Return the expected cost in US dollars, or None if one of the models has no price."""
         return total_cost(list(self.uses.values()))
 
 
@@ -46,16 +46,17 @@ class CallShares:
     max_calls: int
     prompts: int
     least: int
-    """Calls of the prompt that gets fewest."""
+    """Calls of the prompt with the smallest share."""
     most: int
+    """Calls of the prompt with the largest share."""
 
 
 def call_shares(settings: SearchRunSettings, dataset: DatasetRunSettings) -> CallShares | None:
-    """Return how `max_calls` is divided over the prompts of the dataset's file, or None where it is not divided.
+    """Return how `max_calls` is divided over the prompts of the dataset's file, or None if it is not divided.
 
     Raises:
         DatasetError: the file cannot be used.
-        SettingsError: a prompt's share would not pay for a first rubric.
+        SettingsError: a prompt's share is too small for an initial rubric.
     """
     max_calls = settings.backend.llm.max_calls
     if max_calls is None or settings.stop.max_calls_per_prompt or settings.backend.resolved is not BackendName.LLM:
@@ -72,7 +73,7 @@ def call_shares(settings: SearchRunSettings, dataset: DatasetRunSettings) -> Cal
 
 
 def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
-    """Return what the pending work of a search is expected to spend; replies that are kept are not looked up.
+    """Return the expected spending of the pending work of a search; cached replies are not taken into account.
 
     Raises:
         DatasetError: the dataset's file cannot be used.
@@ -116,7 +117,7 @@ def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
 
 
 def _share_of_generations(plan: SearchPlan, prompts: int) -> tuple[float, int | None]:
-    """Return in which share of the generations a prompt evolves, and how many prompts can evolve; None for all."""
+    """Return the share of the generations in which a prompt evolves, and how many prompts can evolve; None for all."""
     if plan.structure.scope is not Scope.GLOBAL_BATCH:
         return 1.0, None
     size = plan.settings.evolution.batch_size

@@ -1,9 +1,8 @@
-"""Scope `global_batch`: which prompts, of all, the next generation evolves (docs/method.md §7)."""
+"""Scope `global_batch`: the choice of the prompts that the next generation evolves (docs/method.md §7)."""
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import StorageError
 from autosr_lib.pipeline.prompts import present_prompt_ids
 from autosr_lib.search.hardness import PromptProgress, hardest_prompts, hardness, measure_progress
@@ -11,10 +10,11 @@ from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import StoredTable, TableStore
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status
-from autosr_lib.storage.tables.hard_prompts import HardPromptRow, hard_prompts_table, read_hard_prompt_rows
+from autosr_lib.storage.tables.hard_prompts import HardPromptRow, read_hard_prompt_rows
 from autosr_lib.storage.tables.population import STANDING_COLUMNS, PopulationStanding, read_population_standing
 
 _NAMED = 5
+"""Prompts that an error names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,19 @@ class HardPrompts:
     """Whether every prompt of the dataset was complete when these were chosen."""
 
 
-def choose_hard_prompts(store: TableStore, table: TableName, dataset: StoredTable, batch_size: float) -> pa.Table:
-    """Return how hard every prompt of the dataset is after the generation in `table`, and which ones are hardest.
+def choose_hard_prompts(
+    store: TableStore, table: TableName, dataset: StoredTable, batch_size: float
+) -> list[HardPromptRow]:
+    """Return how hard each prompt of the dataset is after a generation, and which prompts are hardest.
 
     Args:
-        store: with the tables.
-        table: of the generation.
+        store: the tables.
+        table: the populations after the generation.
         dataset: handle on the stored prompts.
-        batch_size: how many are hardest: a count, or a fraction below 1.
+        batch_size: number of hardest prompts: a count, or a fraction of all prompts if below 1.
 
     Raises:
-        StorageError: a prompt that has not left the dataset has no row yet.
+        StorageError: a prompt that is still in the dataset has no row yet.
     """
     progress: dict[str, PromptProgress] = {}
     is_complete: dict[str, bool] = {}
@@ -52,16 +54,16 @@ def choose_hard_prompts(store: TableStore, table: TableName, dataset: StoredTabl
             progress[prompt_id] = _progress(standing)
     if missing:
         named = ", ".join(map(repr, missing[:_NAMED]))
-        count = f"{len(missing)} prompt has" if len(missing) == 1 else f"{len(missing)} prompts have"
+        count = f"{plural(len(missing), 'prompt')} {'has' if len(missing) == 1 else 'have'}"
         raise StorageError(
             f"{table}: {count} no row yet ({named}); the scope global_batch chooses among all prompts: materialize "
             "this asset for all of them first"
         )
     chosen = set(hardest_prompts(progress, batch_size))
-    return hard_prompts_table(
+    return [
         _row(prompt_id, progress.get(prompt_id), is_hard=prompt_id in chosen, is_complete=complete)
         for prompt_id, complete in is_complete.items()
-    )
+    ]
 
 
 def read_hard_prompts(handle: StoredTable) -> HardPrompts:

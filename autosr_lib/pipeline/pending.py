@@ -1,4 +1,4 @@
-"""The pending work of a search: which prompts have something left to do, found by comparing input fingerprints."""
+"""The pending work of a search: prompts whose best rubric is missing, failed, stale or incomplete."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,26 +11,27 @@ from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status
-from autosr_lib.storage.tables.prompts import StoredPrompt
+from autosr_lib.storage.tables.prompts import StoredPrompt, read_prompt_ids
 
 MISSING, STALE = "missing", "stale"
+"""A row that does not exist; a row that was computed from other inputs than today's."""
 KINDS = (MISSING, Status.FAILED, STALE, Status.INCOMPLETE, Status.DONE, Status.WITHDRAWN)
 
 
 @dataclass
 class PendingWork:
-    """The prompts of a search by what is left to do for them."""
+    """The prompts of a search, by the kind of their pending work."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """Prompts of each of `KINDS`."""
+    """Number of prompts of each of `KINDS`."""
     keys: set[str] = field(default_factory=set)
-    """Partition keys of the prompts with something left to do."""
+    """Partition keys of the prompts that are not done."""
     rows: list[list[str | None]] = field(default_factory=list)
     """(prompt id, status, input fingerprint) of the stored best rubrics, in the order of the dataset."""
 
     @property
     def content(self) -> str:
-        """Return the digest of all that is stored; another one means another export."""
+        """Return the digest of `rows`; if it differs from that of an export, a new export would differ too."""
         return fingerprint(self.rows)
 
     @property
@@ -40,9 +41,9 @@ class PendingWork:
 
 
 def pending_work(plan: SearchPlan, store: TableStore, prompts: Iterable[StoredPrompt]) -> PendingWork:
-    """Return what is left to do for these prompts.
+    """Return the pending work for these prompts.
 
-    Only the last table is read: its fingerprint covers everything before it.
+    Only the table of best rubrics is read: its input fingerprints cover all earlier tables.
     """
     work, samples = PendingWork(), SampledCandidates(plan.dataset, store)
     stored_keys = set(store.keys(plan.best_table))
@@ -64,9 +65,9 @@ def pending_work(plan: SearchPlan, store: TableStore, prompts: Iterable[StoredPr
 
 
 def stored_pending_work(plan: SearchPlan, store: TableStore) -> PendingWork:
-    """Return what is left to do for the prompts of the stored dataset."""
+    """Return the pending work for the prompts of the stored dataset."""
     dataset = store.stored(plan.dataset.dataset_table)
-    ids = dataset.read(["prompt_id"])["prompt_id"].to_pylist()
+    ids = read_prompt_ids(dataset.read(["prompt_id"]))
     return pending_work(plan, store, read_prompts(dataset, map(partition_key, ids)))
 
 

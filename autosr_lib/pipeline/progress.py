@@ -6,10 +6,10 @@ from autosr_lib.results.summary import SearchSummary
 
 
 class Progress(Protocol):
-    """Receives how far the steps of a run are."""
+    """Receives the progress of the steps of a run."""
 
     def expect(self, total: int) -> None:
-        """Announce how many prompts all runs of a search cover together."""
+        """Announce the total number of prompts of all runs of a search."""
 
     def begin(self, step: str, total: int) -> None:
         """Announce a step over `total` prompts."""
@@ -21,11 +21,11 @@ class Progress(Protocol):
         """Report the end of a step."""
 
     def exported(self, summary: SearchSummary) -> None:
-        """Report what the rows of a written export add up to."""
+        """Report the summary of an export that was written."""
 
 
 class NoProgress:
-    """Progress that nobody watches."""
+    """Ignores all progress."""
 
     def expect(self, total: int) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""One table filled for the prompts of a run: up-to-date rows stay, and a prompt that fails does not stop the others."""
+"""Filling one table for the prompts of a run: up-to-date rows stay, and a failed prompt does not stop the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,15 +22,17 @@ from autosr_lib.storage.tables.columns import RowStatus, Status, UnsuccessfulRow
 from autosr_lib.storage.tables.prompts import StoredPrompt
 
 PROMPTS_AT_ONCE = 64
-"""Prompts in progress at once in a step. This bounds memory; the backend's own limit bounds its requests."""
+"""Largest number of prompts in progress at once in a step. It bounds memory; the backend limits its own requests."""
 
+Compute = Callable[[Prompt, str], Awaitable[pa.Table]]
+"""Makes the rows of a prompt, given its input fingerprint."""
 Describe = Callable[[pa.Table], Mapping[str, Any]]
 """Returns what is published about the rows of one prompt."""
 
 
 @dataclass
 class StepResult:
-    """What became of the prompts of a run in one table, by partition key."""
+    """The result of a step for the prompts of a run, by partition key."""
 
     handles: dict[str, StoredTable] = field(default_factory=dict)
     computed: set[str] = field(default_factory=set)
@@ -39,9 +41,9 @@ class StepResult:
     """Errors of the prompts that failed in this step or an earlier one."""
     withdrawn: set[str] = field(default_factory=set)
     descriptions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What is published about the rows that were made by this step."""
+    """What `describe` returned for the rows that were made by this step."""
     usage: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the model calls of a prompt used: requests, tokens, cost."""
+    """Usage of the model calls of each prompt: requests, tokens, cost."""
 
     @property
     def succeeded(self) -> dict[str, StoredTable]:
@@ -56,11 +58,11 @@ class PromptTable:
     """A table with one partition per prompt, and how its rows are made.
 
     Args:
-        name: of the table.
-        schema: of its rows.
+        name: the table's name.
+        schema: the schema of its rows.
         dataset: handle on the stored prompts.
         fingerprint: returns the input fingerprint that a prompt's rows should have.
-        compute: makes the rows of a prompt with that fingerprint.
+        compute: makes the rows of a prompt, given its input fingerprint.
         describe: returns what is published about rows.
     """
 
@@ -68,7 +70,7 @@ class PromptTable:
     schema: pa.Schema
     dataset: StoredTable
     fingerprint: Callable[[Prompt], str]
-    compute: Callable[[Prompt, str], Awaitable[pa.Table]]
+    compute: Compute
     describe: Describe | None = None
 
     async def fill(
@@ -81,24 +83,22 @@ class PromptTable:
 
         Args:
             run: what the steps of the run share.
-            backend: opened for the step.
+            backend: the backend that the step calls.
             keys: partition keys of the prompts.
-            responders: the models that the step asks to answer prompts.
+            responders: the models that the step samples candidates from.
 
         Raises:
             EndpointError: the endpoint cannot be used; the run ends.
             StorageError: a table cannot be read or written, or a key has no prompt in the dataset.
         """
         result = StepResult()
-        step = self.name.asset
+        step, workers = self.name.asset, min(PROMPTS_AT_ONCE, len(keys))
         prompts = read_prompts(self.dataset, keys, run.cache)
         try:
             async with backend.session(responders):
                 run.progress.begin(step, len(keys))
                 try:
-                    await _run_workers(
-                        self._worker(prompts, run, step, result) for _ in range(min(PROMPTS_AT_ONCE, len(keys)))
-                    )
+                    await _run_workers(self._fill_prompts(prompts, run, result) for _ in range(workers))
                 finally:
                     run.progress.end(step)
         finally:
@@ -107,42 +107,44 @@ class PromptTable:
             raise StorageError(f"{self.name}: the dataset has no prompt {missing[0]!r}; materialize the dataset first")
         return result
 
-    async def _worker(self, prompts: Iterator[StoredPrompt], run: RunContext, step: str, result: StepResult) -> None:
-        for stored in prompts:
-            await self._fill_prompt(stored, run, result)
-            key = partition_key(stored.prompt.prompt_id)
-            run.progress.advance(step, is_new=key in result.computed, is_failed=key in result.failed)
+    async def _fill_prompts(self, prompts: Iterator[StoredPrompt], run: RunContext, result: StepResult) -> None:
+        """Make the rows of the prompts that the iterator still yields; several workers share one iterator."""
+        for prompt, is_withdrawn in prompts:
+            key, fingerprint = partition_key(prompt.prompt_id), self.fingerprint(prompt)
+            result.handles[key] = run.store.stored(self.name, key)
+            if is_withdrawn:
+                result.withdrawn.add(key)
+                self._store_withdrawn(run.store, prompt, fingerprint)
+            elif not is_up_to_date(run.store, self.name, key, fingerprint):
+                result.computed.add(key)
+                try:
+                    rows = await self.compute(prompt, fingerprint)
+                except (EndpointError, StorageError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - a prompt that fails must not stop the others
+                    result.failed[key] = _failure_message(error)
+                    row = UnsuccessfulRow(prompt.prompt_id, Status.FAILED, result.failed[key], fingerprint)
+                    rows = unsuccessful_table(row, self.schema)
+                if self.describe is not None:
+                    result.descriptions[key] = self.describe(rows)
+                # In a thread: encoding the rows and waiting for the disk would delay the handling of replies.
+                await asyncio.to_thread(run.store.write, self.name, key, rows)
+            run.progress.advance(self.name.asset, is_new=key in result.computed, is_failed=key in result.failed)
 
-    async def _fill_prompt(self, stored: StoredPrompt, run: RunContext, result: StepResult) -> None:
-        prompt, store = stored.prompt, run.store
-        key, fingerprint = partition_key(prompt.prompt_id), self.fingerprint(prompt)
-        result.handles[key] = store.stored(self.name, key)
-        if stored.is_withdrawn:
-            result.withdrawn.add(key)
-            if not store.exists(self.name, key):
-                row = UnsuccessfulRow(prompt.prompt_id, Status.WITHDRAWN, None, fingerprint)
-                rows = unsuccessful_table(row, self.schema)
-                store.write(self.name, key, rows)
-            return
-        if is_up_to_date(store, self.name, key, fingerprint):
-            return
-        result.computed.add(key)
-        try:
-            rows = await self.compute(prompt, fingerprint)
-        except (EndpointError, StorageError):
-            raise
-        except BudgetExhausted as error:
-            # Before a prompt has a population there is no best so far; other prompts may be answered from the cache.
-            result.failed[key] = f"{BUDGET_SPENT}: {error}"
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one prompt must not stop the others
-            result.failed[key] = str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
-        if key in result.failed:
-            row = UnsuccessfulRow(prompt.prompt_id, Status.FAILED, result.failed[key], fingerprint)
-            rows = unsuccessful_table(row, self.schema)
-        if self.describe is not None:
-            result.descriptions[key] = self.describe(rows)
-        # In a thread: encoding the rows and waiting for the disk would hold up replies that are arriving.
-        await asyncio.to_thread(store.write, self.name, key, rows)
+    def _store_withdrawn(self, store: TableStore, prompt: Prompt, fingerprint: str) -> None:
+        """Store a row for a prompt that left the dataset before it had one; an existing row is kept."""
+        key = partition_key(prompt.prompt_id)
+        if not store.exists(self.name, key):
+            row = UnsuccessfulRow(prompt.prompt_id, Status.WITHDRAWN, None, fingerprint)
+            store.write(self.name, key, unsuccessful_table(row, self.schema))
+
+
+def _failure_message(error: Exception) -> str:
+    """Return the error of a prompt that failed, as its row and the report show it."""
+    if isinstance(error, BudgetExhausted):
+        # Before a prompt has a population there is no best so far; other prompts may be answered from the cache.
+        return f"{BUDGET_SPENT}: {error}"
+    return str(error) if isinstance(error, AutosrError) else f"{type(error).__name__}: {error}"
 
 
 async def _run_workers(workers: Iterable[Awaitable[None]]) -> None:

@@ -1,7 +1,7 @@
-"""The in-memory cache of one run: what a step has just stored, so that the next step need not read it back.
+"""The in-memory cache of one run: holds what a step has stored, so that the next step need not read it.
 
-All steps of a run share one process, and a cached value equals what the tables hold. The cache is only a shortcut: a
-value that is missing, because another process made it or because it did not fit, is read from the tables.
+All steps of a run share one process, and a cached value equals the stored one. A value that is missing, because another
+process stored it or because it did not fit, is read from its table.
 """
 
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CAPACITY = 64 * 2**20
-"""Bytes of Arrow rows that a run caches; with the Python values made from them it is about five times as much.
+"""Bytes of Arrow rows that a run may cache; the Python values made from them take about five times as much memory.
 
 A prompt of eight candidates has about 50 KiB of rows after a few generations, and a search state of 180 KiB.
 """
@@ -27,7 +27,7 @@ class RowCache:
     """
 
     capacity: int = CAPACITY
-    """Free bytes."""
+    """Bytes that are still free."""
 
     def __post_init__(self) -> None:
         self._entries: dict[Hashable, tuple[Any, int]] = {}

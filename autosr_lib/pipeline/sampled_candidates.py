@@ -1,4 +1,4 @@
-"""Candidates that models gave to prompts with too few: every reader of a prompt adds them here."""
+"""The sampled candidates of a dataset; each step adds them to the stored prompts that it reads."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from autosr_lib.storage.tables.columns import RowStatus, Status, read_row_status
 
 
 class UpstreamError(AutosrError):
-    """A prompt that failed in an earlier step; the message is that step's."""
+    """A prompt failed in an earlier step; the message is that step's."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SampledCandidates:
     store: TableStore
 
     def add_to(self, prompt: Prompt) -> Prompt:
-        """Return the prompt with its samples, or unchanged where it needs none or they are missing, stale or failed."""
+        """Return the prompt with its samples, or unchanged if it needs none or they are missing, stale or failed."""
         sampled = self._up_to_date(prompt)
         return prompt if sampled is None else with_candidates(prompt, sampled.candidates)
 
@@ -32,7 +32,7 @@ class SampledCandidates:
         """Return the prompt with its samples.
 
         Raises:
-            UpstreamError: it still has too few candidates; the message says why.
+            UpstreamError: the prompt has too few candidates; the message says why.
         """
         completed = self.add_to(prompt)
         if self.plan.samples_candidates and needs_responses(completed):
@@ -42,14 +42,14 @@ class SampledCandidates:
         return completed
 
     def are_complete(self, prompt: Prompt) -> bool:
-        """Return whether no sample of the prompt remains to be asked for again."""
+        """Return whether no sample of the prompt is missing."""
         if not self.plan.samples_candidates:
             return True
         rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id), ["status"])
         return rows is None or read_status(rows) != Status.INCOMPLETE
 
     def _up_to_date(self, prompt: Prompt) -> Sampled | None:
-        """Return the prompt's samples, or None where it needs none or they are missing, stale or failed."""
+        """Return the prompt's samples, or None if it needs none or they are missing, stale or failed."""
         if not self.plan.samples_candidates or not needs_responses(prompt):
             return None
         rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id))

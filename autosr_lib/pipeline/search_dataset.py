@@ -1,4 +1,4 @@
-"""The search of a whole dataset in one call, without Dagster: the steps of the graph, one after the other."""
+"""Searches a complete dataset in one call, without Dagster: the steps of the graph, one after the other."""
 
 from autosr_lib.pipeline.dataset_storage import store_dataset
 from autosr_lib.pipeline.prompt_table import StepResult
@@ -6,10 +6,11 @@ from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Scope
+from autosr_lib.storage.tables.hard_prompts import hard_prompts_table
 
 
 async def search_dataset(plan: SearchPlan, run: RunContext) -> StepResult:
-    """Store the dataset's file, search all its prompts and return what became of their best rubrics.
+    """Store the dataset's file, search all its prompts and return the result of the last step, the best rubrics.
 
     Rows that are up to date stay as they are, so that an interrupted search continues where it ended.
 
@@ -27,6 +28,7 @@ async def search_dataset(plan: SearchPlan, run: RunContext) -> StepResult:
     await runner.initial_rubrics(keys)
     for number in range(1, plan.structure.generations + 1):
         if plan.structure.scope is Scope.GLOBAL_BATCH:
-            run.store.write(plan.hard_prompts_table(number), None, runner.choose_hard_prompts(number))
+            hard = hard_prompts_table(runner.choose_hard_prompts(number))
+            run.store.write(plan.hard_prompts_table(number), None, hard)
         await runner.generation(number, keys)
     return await runner.best_rubrics(keys)

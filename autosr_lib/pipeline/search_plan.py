@@ -1,6 +1,6 @@
-"""The plan of a search: its tables, what their rows depend on, and each prompt's budget. Nothing is opened or asked.
+"""The plan of a search: its tables, what their rows depend on, and each prompt's budget. It opens no backend.
 
-Everything that only counts or records (a dry run, an estimate, sensors, the manifest) needs a plan and no runner.
+Whatever only counts or records (dry runs, estimates, sensors, the manifest) needs a plan and no runner.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,11 +35,11 @@ class SearchPlan:
 
     Args:
         dataset: the plan of the dataset.
-        name: of the search; its tables are stored under it.
-        structure: what decides which tables there are.
-        settings: of the run.
-        active_prompts: sorted fingerprints of all prompts that are in the dataset. Only a plan that
-            `depends_on_all_prompts` looks at them; see `with_active_prompts`.
+        name: the search's name; its tables are stored under it.
+        structure: decides which tables there are.
+        settings: the settings of the run.
+        active_prompts: sorted fingerprints of all prompts that are in the dataset. They are used only
+            if the plan `depends_on_all_prompts`; see `with_active_prompts`.
         presets: rubrics to start from, by prompt id.
     """
 
@@ -62,15 +62,15 @@ class SearchPlan:
         """Return the plan over the stored dataset, with presets read from their file.
 
         Raises:
-            SettingsError: the presets cannot be read, or a model is asked for without a key.
+            SettingsError: the presets cannot be read, or the backend is `llm` and its API key is missing.
             TemplateError: a template is missing or wrong.
         """
         plan = cls(dataset, name, structure, settings, presets=read_presets(settings.initializer))
-        _ = plan.identity, dataset.identity  # a search that nobody could answer is refused before it is counted
+        _ = plan.identity, dataset.identity  # raises now if a backend cannot be used, not in the first step
         return plan.with_stored_prompts(store)
 
     def with_stored_prompts(self, store: TableStore) -> "SearchPlan":
-        """Return the plan for the prompts that are stored, withdrawn ones left out."""
+        """Return the plan for the stored prompts that are not withdrawn."""
         if not self.depends_on_all_prompts:
             return self
         rows = store.read(self.dataset.dataset_table, columns=PromptFingerprint._fields)
@@ -91,10 +91,10 @@ class SearchPlan:
 
     @cached_property
     def identity(self) -> RoleIdentities:
-        """Return who initializes, proposes and verifies, by role.
+        """Return the identities of the initializer, the proposer and the verifier, by role.
 
         Raises:
-            SettingsError: a model is asked for without a key.
+            SettingsError: the backend is `llm` and its API key is missing.
             TemplateError: a template is missing or wrong.
         """
         return backend_identity(self.settings.backend, self.settings.seed)
@@ -137,7 +137,7 @@ class SearchPlan:
 
     def prompt_settings(self, prompt: Prompt) -> SearchSettings:
         """Return what decides the search of a prompt: the settings, with its share of the run's calls as its budget."""
-        # Where the export goes and how fast an endpoint is asked changes no row.
+        # The export's path and the limits of an endpoint are left out: they change no row.
         values = {name: getattr(self.settings, name) for name in SearchSettings.model_fields}
         stop = self.settings.stop.model_copy(update={"max_calls_per_prompt": self.budget.of(prompt)})
         return SearchSettings(**{**values, "stop": stop})
@@ -150,12 +150,12 @@ class SearchPlan:
 
     @cached_property
     def prompt_set(self) -> str:
-        """Return, in scope `global_batch`, a digest of all prompts, on which each depends; else nothing."""
+        """Return a digest of all prompts in scope `global_batch`, where each result depends on all; otherwise ""."""
         if self.structure.scope is Scope.PROMPT_LOCAL:
             return ""
         pool, prompts = self.dataset.settings.responses, list(self.active_prompts)
         return fingerprint([*prompts, pool.model_dump(mode="json")] if pool.samples else prompts)
 
     def preset(self, prompt: Prompt) -> Rubric | None:
-        """Return the rubric that the search of a prompt starts from, if one was given."""
+        """Return the preset rubric that the search of a prompt starts from, or None."""
         return self.presets.get(prompt.prompt_id) or self.presets.get(DEFAULT_PRESET)

@@ -1,10 +1,10 @@
 """The steps of a search: initial rubrics, generations and the best rubrics of the prompts of a run.
 
-This is the only search loop. Each step reads what the previous one stored (or cached, see `RowCache`), works on all its
-prompts concurrently, and stores each prompt's rows as soon as they are finished.
+Each step reads what the previous one stored (or cached, see `RowCache`), works on its prompts concurrently, and stores
+each prompt's rows as soon as they are finished.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import BudgetExhausted
 from autosr_lib.pipeline.dataset_runner import DatasetRunner
 from autosr_lib.pipeline.hard_prompts import HardPrompts, choose_hard_prompts, read_hard_prompts
-from autosr_lib.pipeline.prompt_table import Describe, PromptTable, StepResult, upstream_rows
+from autosr_lib.pipeline.prompt_table import Compute, Describe, PromptTable, StepResult, upstream_rows
 from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.sampled_candidates import UpstreamError
 from autosr_lib.pipeline.search_plan import SearchPlan
@@ -34,6 +34,7 @@ from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.best_rubrics import BEST_RUBRICS, BestRubricRow, best_rubric_table, read_best_rubric
 from autosr_lib.storage.tables.columns import RowStatus, Status, read_status
 from autosr_lib.storage.tables.conclusions import row_of_conclusion
+from autosr_lib.storage.tables.hard_prompts import HardPromptRow
 from autosr_lib.storage.tables.population import (
     POPULATION,
     carried_table,
@@ -46,14 +47,14 @@ from autosr_lib.storage.tables.preferences import read_preferences
 
 
 class Population(NamedTuple):
-    """A prompt's population after a generation: its rows, and its state where it is in memory."""
+    """A prompt's population after a generation: its rows, and its state if that is in memory."""
 
     rows: pa.Table
     state: SearchState | None
 
     @property
     def is_complete(self) -> bool:
-        """Return whether nothing in it remains to be asked for again."""
+        """Return whether none of its grades and replies is missing."""
         return read_status(self.rows) == Status.DONE
 
 
@@ -62,7 +63,7 @@ class Preparation(NamedTuple):
 
     prepared: PreparedPrompt
     is_complete: bool
-    """Whether no preference remains to be asked for again."""
+    """Whether none of its preferences is missing."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class SearchRunner:
 
     @cached_property
     def backend(self) -> Backend:
-        """Return who initializes, proposes and verifies, opened at its first use."""
+        """Return the backend of the search's roles, which is opened at its first use."""
         settings = self.plan.settings
         return self.run.backends.get(settings.backend, settings.grading, settings.seed)
 
@@ -96,9 +97,9 @@ class SearchRunner:
             self.plan.budget.check(prompt)
             context, preparation = self._prepare(prompt)
             state = await start_search(context, self.plan.presets)
-            return self._store_population(0, prompt, fingerprint, state, is_complete=preparation.is_complete)
+            return self._population_rows(0, prompt, fingerprint, state, is_complete=preparation.is_complete)
 
-        return await self._fill_generation(0, keys, compute, describe)
+        return await self._generation(0, compute, describe).fill(self.run, self.backend, keys)
 
     async def generation(self, number: int, keys: Sequence[str], describe: Describe | None = None) -> StepResult:
         """Search for one more generation: 1, 2, …. In scope `global_batch` only the hard prompts evolve."""
@@ -119,14 +120,14 @@ class SearchRunner:
             try:
                 state = await advance_search(context, before)
             except BudgetExhausted:
-                # A normal end: the best so far is the result. The row is incomplete, since a later run may pay for more.
+                # A normal end. The row is incomplete, because a later run may have budget.
                 state, is_complete = replace(before.skip_generation(), stopped=StopReason.BUDGET), False
-            return self._store_population(number, prompt, fingerprint, state, is_complete=is_complete)
+            return self._population_rows(number, prompt, fingerprint, state, is_complete=is_complete)
 
-        return await self._fill_generation(number, keys, compute, describe)
+        return await self._generation(number, compute, describe).fill(self.run, self.backend, keys)
 
-    def choose_hard_prompts(self, number: int) -> pa.Table:
-        """Return, for every prompt of the dataset, how hard it is and whether generation `number` evolves it.
+    def choose_hard_prompts(self, number: int) -> list[HardPromptRow]:
+        """Return how hard each prompt of the dataset is, and whether generation `number` evolves it.
 
         Raises:
             StorageError: a prompt has no row of the previous generation yet.
@@ -153,9 +154,8 @@ class SearchRunner:
             self.run.cache.put((self.plan.best_table, prompt.prompt_id), rows, rows.get_total_buffer_size())
             return rows
 
-        return await self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe).fill(
-            self.run, self.backend, keys
-        )
+        table = self._table(self.plan.best_table, BEST_RUBRICS, -1, compute, describe)
+        return await table.fill(self.run, self.backend, keys)
 
     def best_row(self, key: str) -> BestRubricRow:
         """Return the best rubric of a prompt that has one, from the run's cache or its table.
@@ -175,21 +175,18 @@ class SearchRunner:
             return None
         return read_hard_prompts(self.run.store.stored(self.plan.hard_prompts_table(number)))
 
-    async def _fill_generation(
-        self, number: int, keys: Sequence[str], compute: "Compute", describe: Describe | None
-    ) -> StepResult:
-        table = self._table(self.plan.generation_table(number), POPULATION, number, compute, describe)
-        return await table.fill(self.run, self.backend, keys)
+    def _generation(self, number: int, compute: Compute, describe: Describe | None) -> PromptTable:
+        return self._table(self.plan.generation_table(number), POPULATION, number, compute, describe)
 
     def _table(
-        self, name: TableName, schema: pa.Schema, step: int, compute: "Compute", describe: Describe | None
+        self, name: TableName, schema: pa.Schema, step: int, compute: Compute, describe: Describe | None
     ) -> PromptTable:
         return PromptTable(
             name, schema, self.dataset, lambda prompt: self._fingerprints(prompt)[step], compute, describe
         )
 
     def _fingerprints(self, prompt: Prompt) -> Sequence[str]:
-        """Return the input fingerprints of a prompt's rows, which every step of a run needs one of."""
+        """Return the input fingerprints of a prompt's rows; they are cached, because each step of a run needs one."""
         prompt = self.dataset_runner.samples.add_to(prompt)
         key = (self.plan.name, "fingerprints", prompt.fingerprint)
         fingerprints: Sequence[str] | None = self.run.cache.get(key)
@@ -203,7 +200,7 @@ class SearchRunner:
         return not is_pruned(rows) and is_over(generation, read_stop_reason(rows), self.plan.settings.stop)
 
     async def _state(self, number: int, population: Population, context: SearchContext) -> SearchState:
-        """Return the state after generation `number`; a pruned one is searched again from the last that was kept."""
+        """Return the state after generation `number`; a pruned state is computed again from an earlier one."""
         if population.state is not None:
             return population.state
         if not is_pruned(population.rows):
@@ -213,7 +210,7 @@ class SearchRunner:
         return await advance_search(context, await self._state(number - 1, Population(rows, None), context))
 
     def _prepare(self, prompt: Prompt) -> tuple[SearchContext, Preparation]:
-        """Return the prompt prepared for its search, and what its steps need."""
+        """Return what the search of a prompt needs: its context, and the preparation that its steps share."""
         key = (self.plan.name, "preparation", prompt.prompt_id)
         preparation: Preparation | None = self.run.cache.get(key)
         if preparation is None or preparation.prepared.prompt != prompt:
@@ -227,10 +224,10 @@ class SearchRunner:
         settings = self.plan.prompt_settings(prompt)
         return SearchContext(preparation.prepared, self.backend.roles, settings, self.plan.structure), preparation
 
-    def _store_population(
+    def _population_rows(
         self, number: int, prompt: Prompt, fingerprint: str, state: SearchState, *, is_complete: bool
     ) -> pa.Table:
-        """Return the rows of a state; whatever stayed unanswered, here or before, is asked for again in the next run."""
+        """Return the rows of a state and cache them; they are incomplete if a grade or reply is missing."""
         calls = state.last_calls
         status = Status.DONE if is_complete and not (calls.ungraded or calls.failed) else Status.INCOMPLETE
         rows = population_table(prompt.prompt_id, fingerprint, state, status)
@@ -254,6 +251,3 @@ class SearchRunner:
             return cached
         stored = self.run.store.stored(table, partition_key(prompt.prompt_id))
         return Population(upstream_rows(stored), None)
-
-
-Compute = Callable[[Prompt, str], Awaitable[pa.Table]]

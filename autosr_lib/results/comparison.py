@@ -9,7 +9,7 @@ from autosr_lib.storage.tables.run_results import PromptResult
 
 
 class ChangedRubric(NamedTuple):
-    """A prompt with different rubrics; the objectives are comparable only where both were measured alike."""
+    """A prompt with different rubrics. The objectives are comparable only if both were measured the same way."""
 
     prompt_id: str
     first: float
@@ -30,11 +30,11 @@ class Comparison:
     changed: tuple[ChangedRubric, ...]
     """Prompts with different rubrics, in the order of the first results."""
     unpaired: int
-    """Prompts whose held-out pairs differ, since they were searched at another time; they count in no accuracy."""
+    """Prompts whose held-out pairs differ between the results; they count in no accuracy."""
     unseen: PairSummary | None
     """Over pairs of two hidden candidates: `initial` is the first results' accuracy, `best` the second's."""
     touching: PairSummary | None
-    """Likewise over pairs that touch a hidden candidate; it flatters a rubric that remembers (docs/method.md §5)."""
+    """The same over pairs that touch a hidden candidate, where remembered labels help (docs/method.md §5)."""
 
     @property
     def paired(self) -> int:

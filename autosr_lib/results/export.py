@@ -1,4 +1,4 @@
-"""The JSON of a search: the seed system's format, with further fields."""
+"""The JSON of a search: the format of the original system, with further fields."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ DETAILS = ("criterion_type", "check_points", "positive_examples", "negative_exam
 
 
 def export_entry(prompt: str, row: BestRubricRow) -> dict[str, Any]:
-    """Return the export's entry of a prompt that has a rubric, in values that JSON has; `prompt` is its text."""
+    """Return the export's entry of a prompt that has a rubric, as JSON values; `prompt` is the prompt's text."""
     entry: dict[str, Any] = {
         "prompt_id": row.prompt_id,
         "prompt": prompt,
@@ -57,8 +57,8 @@ def write_export(
 
     Args:
         path: the file to write.
-        outcomes: of the prompts; read once, with one in memory at a time.
-        manifest: returns the manifest, once the totals are known.
+        outcomes: the outcome of each prompt; read once, with one in memory at a time.
+        manifest: returns the manifest that belongs to the totals.
 
     Raises:
         StorageError: the file cannot be written; an existing file is then left as it is.
@@ -107,7 +107,7 @@ def _probe_json(probed: ProbeResult) -> dict[str, Any]:
 
 
 def _rubric_json(criteria: RubricRows) -> dict[str, Any]:
-    """Return a rubric in the seed system's shape, without details that are empty."""
+    """Return a rubric in the format of the original system, without empty details."""
     return {
         "criteria": [
             {"criterion_id": criterion.criterion_id, "text": criterion.text, "weight": criterion.weight}

@@ -1,4 +1,4 @@
-"""Whether an export contains what the tables contain, compared one prompt at a time."""
+"""The check that an export has the same content as the tables; it compares one prompt at a time."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 
 
 def differences(path: str | UPath, outcomes: Iterable[PromptOutcome]) -> Iterator[tuple[str, str]]:
-    """Yield (prompt, fault) for each entry of an export that differs from what `export_entry` makes of its row.
+    """Yield (prompt id, fault) for each entry of an export that differs from `export_entry` of its row.
 
     The export must have the format of `write_export`: one entry per line, in the order of the rows that have a rubric.
     """
@@ -35,7 +35,7 @@ def differences(path: str | UPath, outcomes: Iterable[PromptOutcome]) -> Iterato
 
 
 def _entries(path: UPath) -> Iterator[dict[str, Any]]:
-    """Yield the entries of an export; a line that is no entry gives an empty one, which equals no row's entry."""
+    """Yield the entries of an export; a line that is not an entry yields {}, which differs from every row's entry."""
     with path.open("r", encoding="utf-8") as lines:
         if (next(lines, ""), next(lines, "")) != ("{\n", '"best_rubrics": [\n'):
             yield {}

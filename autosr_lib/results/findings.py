@@ -1,4 +1,4 @@
-"""What one pass over the best rubrics of a search finds wrong, by prompt; the checks report it."""
+"""The faults of the best rubrics of a search, by prompt, from one pass over them; the checks report them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from autosr_lib.results.soundness import (
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow, StoredBest
 
 MOST_UNGRADED = 0.02
-"""Share of the requested grades from which on too many are missing."""
+"""Share of missing grades from which on the check of missing grades fails."""
 
 Faults = dict[str, str]
-"""What is wrong, by prompt."""
+"""A fault, by prompt."""
 
 
 class MissingGrades(NamedTuple):
@@ -26,7 +26,7 @@ class MissingGrades(NamedTuple):
     missing: int
     requested: int
     faults: Faults
-    """Prompts that lack too many."""
+    """Prompts with too many missing grades."""
 
     @property
     def share(self) -> float:
@@ -40,7 +40,7 @@ class MissingGrades(NamedTuple):
 
 @dataclass
 class Findings:
-    """What is wrong with the best rubrics of a search."""
+    """The faults of the best rubrics of a search."""
 
     prompts: int = 0
     failed: Faults = field(default_factory=dict)
@@ -51,9 +51,9 @@ class Findings:
     follows_length: Faults = field(default_factory=dict)
     gamed: Faults = field(default_factory=dict)
     requests: int = 0
-    """Requests to the verifier for the prompts that lack no grade."""
+    """Requests to the verifier for the prompts without missing grades."""
     ungraded: dict[str, int] = field(default_factory=dict)
-    """Grades that are missing, by prompt that lacks some."""
+    """Number of missing grades, of each prompt that has any."""
 
     def add(self, row: StoredBest) -> None:
         """Check the row of one prompt."""
@@ -81,16 +81,16 @@ class Findings:
     def missing_grades(self, count_grades: Callable[[str], int]) -> MissingGrades:
         """Return how many grades are missing.
 
-        A request asks for at least one grade, so where none is missing the number of requests stands for them.
+        Each request is for at least one grade, so the number of requests is counted for prompts without missing grades.
 
         Args:
-            count_grades: returns how many grades of a verifier a prompt has; called only where some are missing.
+            count_grades: returns a prompt's number of verifier grades; called only for prompts with missing grades.
         """
         requested = self.requests
         faults: Faults = {}
         for prompt_id, missing in self.ungraded.items():
-            of_prompt = missing + count_grades(prompt_id)
-            requested += of_prompt
-            if missing / of_prompt >= MOST_UNGRADED:
-                faults[prompt_id] = f"{missing} of {of_prompt} grades"
+            total = missing + count_grades(prompt_id)
+            requested += total
+            if missing / total >= MOST_UNGRADED:
+                faults[prompt_id] = f"{missing} of {total} grades"
         return MissingGrades(sum(self.ungraded.values()), requested, faults)

@@ -1,4 +1,4 @@
-"""How a search went over all its prompts: objective and calls by generation, and what made the best rubrics."""
+"""The course of a search over all its prompts: objectives, calls and improving operators by generation."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from statistics import fmean
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
 
 FEWEST_FOR_BAND = 4
-"""Prompts from which on the middle half of them is known."""
+"""Smallest number of prompts for which quartiles are shown."""
 
 Band = tuple[list[float], list[float]]
 """The lower and the upper quartile, by generation."""
@@ -21,7 +21,7 @@ class Histories:
     best: list[list[float]] = field(default_factory=list)
     """By generation, each prompt's best objective; a search that has ended keeps its last one."""
     mean: list[list[float]] = field(default_factory=list)
-    """Likewise, the mean objective of each prompt's population."""
+    """By generation, the mean objective of each prompt's population."""
     calls: Counter[int] = field(default_factory=Counter)
     """Requests by generation."""
     steps: Counter[str] = field(default_factory=Counter)
@@ -51,12 +51,12 @@ class Histories:
         >>> Histories(best=[[0.5, 0.7], [0.6, 0.8]]).mean_best
         [0.6, 0.7]
         """
-        return [fmean(of_generation) for of_generation in self.best]
+        return [fmean(objectives) for objectives in self.best]
 
     @property
     def mean_of_populations(self) -> list[float]:
         """Return the mean over prompts of the populations' mean objective, by generation."""
-        return [fmean(of_generation) for of_generation in self.mean]
+        return [fmean(objectives) for objectives in self.mean]
 
     @property
     def calls_by_generation(self) -> list[int]:

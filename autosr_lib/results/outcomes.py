@@ -16,7 +16,7 @@ NOT_SEARCHED = "not searched yet"
 
 
 class PromptOutcome(NamedTuple):
-    """The text of a prompt and what its search came to."""
+    """The text of a prompt and the result of its search."""
 
     prompt: str
     row: StoredBest
@@ -28,13 +28,13 @@ def read_outcomes(
     dataset: StoredTable,
     cached_rows: Callable[[str], pa.Table | None] = lambda _: None,
 ) -> Iterator[PromptOutcome]:
-    """Yield the outcome of every prompt of a dataset, in its order, without those that have left it.
+    """Yield the outcome of every prompt of a dataset, in its order, without withdrawn prompts.
 
     A prompt that has no row in the table of best rubrics counts as failed. Each row is read once.
 
     Args:
-        store: with the tables.
-        table: of the best rubrics.
+        store: the tables.
+        table: the name of the table of best rubrics.
         dataset: handle on the stored prompts.
         cached_rows: returns the rows of a prompt that are in memory; the others are read.
     """

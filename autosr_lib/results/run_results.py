@@ -1,4 +1,4 @@
-"""The runs on record: each run's manifest and the result of each prompt, so that runs can be compared."""
+"""The recorded runs: the manifest of each run and the result of each of its prompts, for comparisons of runs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What can be wrong with stored rows: each function returns one sentence about a prompt, or None."""
+"""Faults of stored rows: each function returns a sentence about the fault of a prompt, or None if it has none."""
 
 import math
 from collections import defaultdict
@@ -19,7 +19,7 @@ from autosr_lib.storage.tables.structs import RubricRows
 MOST_FLIPS = 0.3
 """Highest tolerated flip rate: beyond it a judge mostly answers by position."""
 MOST_INTRANSITIVE = 0.1
-"""Highest tolerated share of cycles: beyond it the preferences hold little order; random answers give 0.25."""
+"""Highest tolerated share of cycles, beyond which preferences have little order; random answers have 0.25."""
 WEIGHT_TOLERANCE = 1e-6
 OBJECTIVE_TOLERANCE = 1e-9
 
@@ -55,7 +55,7 @@ def tail_fault(prompt: Prompt, holdout: HoldoutSettings, reference: ReferenceSet
 
 @dataclass
 class Consistency:
-    """How far the preferences of many prompts contradict themselves."""
+    """Counts contradictions in the preferences of many prompts."""
 
     judged: int = 0
     """Pairs that were judged in both orders."""
@@ -65,7 +65,7 @@ class Consistency:
     """Intransitive share of each prompt that has triples."""
 
     def add(self, preferences: PromptPreferences) -> str | None:
-        """Count a prompt's preferences and return what is wrong with them."""
+        """Count a prompt's preferences and return their fault, if they have one."""
         judged = sum(p.forward is not None and p.backward is not None for p in preferences.preferences)
         self.judged += judged
         self.flips += sum(p.is_flip for p in preferences.preferences)
@@ -162,7 +162,7 @@ def gamed_fault(row: BestRubricRow) -> str | None:
 
 
 def length_fault(*, score_follows_length: bool, criteria_follow_length: tuple[str, ...]) -> str | None:
-    """Return what of a rubric rewards little more than the length of the texts.
+    """Return which parts of a rubric mainly reward the length of the texts.
 
     >>> length_fault(score_follows_length=False, criteria_follow_length=("c1",))
     'the grades of c1 follow the length of the texts, which the reference does not'

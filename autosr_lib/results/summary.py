@@ -1,4 +1,4 @@
-"""One pass over the best rubrics of a search: totals, findings, results and what the report shows."""
+"""The summary of a search from one pass over its best rubrics: totals, findings, results, and the report's rows."""
 
 import heapq
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.run_results import PromptResult
 
 DETAILED_PROMPTS = 100
-"""Most prompts whose complete row is kept for the report: those that changed most."""
+"""Number of prompts whose complete rows are kept for the report: those whose objective changed most."""
 
 
 class PromptLine(NamedTuple):

@@ -54,14 +54,11 @@ def read_raw_dataset(file: BinaryIO, suffix: str, where: str, *, needs_candidate
     return _READERS[suffix](file, where, needs_candidates)
 
 
-def raw_dataset_of_json(content: object, where: str) -> RawDataset:
+def _raw_dataset_of_json(content: object, where: str) -> RawDataset:
     """Return the raw prompts of a JSON value: a list of prompts, or a mapping with such a list under `prompts`.
 
     Raises:
         DatasetError: It is neither.
-
-    >>> [prompt.field_prefix for prompt in raw_dataset_of_json([{"prompt_id": "p1"}], "records").prompts]
-    ['prompts[0].']
     """
     notes: list[Note] = []
     if isinstance(content, Mapping):
@@ -95,7 +92,7 @@ def _read_json(file: BinaryIO, where: str, _needs_candidates: bool) -> RawDatase
         location = f"line {error.line} column {error.column}: " if error.line else ""
         hint = "one prompt a line is a .jsonl file" if error.problem == "Extra data" else "not JSON, or cut short"
         raise DatasetError(where, [f"{location}{error.problem}; {hint}"]) from None
-    return raw_dataset_of_json(content, where)
+    return _raw_dataset_of_json(content, where)
 
 
 def _read_json_lines(file: BinaryIO, where: str, _needs_candidates: bool) -> RawDataset:

@@ -5,7 +5,7 @@ import io
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from upath import UPath
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
 from autosr_lib.storage.dataset_checks import check_prompts
-from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES, raw_dataset_of_json, read_raw_dataset
+from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES, read_raw_dataset
 from autosr_lib.storage.files import is_storage_error, storage_path
 from autosr_lib.storage.raw_prompts import Note, RawDataset
 from autosr_lib.storage.strict_json import printable_message
@@ -30,7 +30,7 @@ _HASH_BLOCK = 1 << 20
 
 @dataclass
 class DatasetFindings:
-    """What reading a dataset has found: counts, faults and warnings, but not its texts.
+    """Findings about a dataset that was read: counts, faults and warnings, but not its texts.
 
     It is complete once all prompts have been read.
     """
@@ -46,7 +46,7 @@ class DatasetFindings:
     sources: set[str] = field(default_factory=set)
     """The sources of all candidates."""
     sha256: str = ""
-    """Hash of the file's bytes, or of the prompts if they came from memory."""
+    """SHA-256 of the file's bytes."""
     faults: list[str] = field(default_factory=list)
     """Why prompts were rejected."""
     rejected: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Dataset(BaseModel):
     prompts: tuple[Prompt, ...]
     """The prompts without faults."""
     sha256: str
-    """Hash of the file's bytes, or of the prompts if they came from memory."""
+    """SHA-256 of the file's bytes."""
     path: str
     """The file, as the caller gave it."""
     faults: tuple[str, ...] = ()
@@ -120,33 +120,11 @@ def read_dataset(path: str | UPath, *, skip_invalid: bool = False, min_candidate
         DatasetError: The file cannot be used; lists every fault.
     """
     reader = DatasetReader(path, skip_invalid=skip_invalid, min_candidates=min_candidates)
-    return _dataset(tuple(reader), reader.findings, reader.path)
-
-
-def dataset_from_records(
-    records: Sequence[object], where: str = "records", *, skip_invalid: bool = False, min_candidates: int = 2
-) -> Dataset:
-    """Return the dataset of `records`, which are prompts as a JSON file has them; `where` names them in messages.
-
-    Raises:
-        DatasetError: The records cannot be used; lists every fault.
-
-    >>> record = {"prompt_id": "p1", "prompt": "Say hi.", "candidates": [{"candidate_id": "a", "text": "Hi."}]}
-    >>> dataset_from_records([record], min_candidates=1).prompts[0].candidates[0].text
-    'Hi.'
-    """
-    findings = DatasetFindings()
-    prompts = tuple(_valid_prompts(raw_dataset_of_json(records, where), where, skip_invalid, min_candidates, findings))
-    fingerprints = "\n".join(prompt.fingerprint for prompt in prompts)
-    findings.sha256 = hashlib.sha256(fingerprints.encode()).hexdigest()
-    return _dataset(prompts, findings, where)
-
-
-def _dataset(prompts: tuple[Prompt, ...], findings: DatasetFindings, where: str) -> Dataset:
+    prompts, findings = tuple(reader), reader.findings
     return Dataset(
         prompts=prompts,
         sha256=findings.sha256,
-        path=where,
+        path=reader.path,
         faults=tuple(findings.faults),
         rejected=tuple(findings.rejected),
         warnings=tuple(findings.warnings),

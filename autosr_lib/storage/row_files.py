@@ -75,8 +75,6 @@ def _rows_of_parquet(file: BinaryIO, where: str) -> Iterator[FileRow]:
         yield FileRow(f"row {number}", values)
 
 
-# --- writing -----------------------------------------------------------------------------------------------------------
-
 ColumnTypes: TypeAlias = Mapping[str, pa.DataType]
 """The Arrow types of columns by name."""
 

@@ -1,4 +1,4 @@
-"""A JSON parser that loses nothing: what a lenient parser hides stays in the value, and is reported with its location."""
+"""A JSON parser that loses nothing: what a lenient parser hides is kept and reported with its location."""
 
 import json
 import math

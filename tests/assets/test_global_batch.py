@@ -9,6 +9,7 @@ from autosr_lib.pipeline.hard_prompts import choose_hard_prompts, read_hard_prom
 from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Status, UnsuccessfulRow, unsuccessful_table
+from autosr_lib.storage.tables.hard_prompts import hard_prompts_table
 from autosr_lib.storage.tables.population import POPULATION
 from tests.assets.commands import Home, dataset_table, planted, write_prompts
 from tests.fakes import fake_roles
@@ -75,7 +76,9 @@ def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(t
     store.write(
         TableName.hard_prompts("s", 1),
         None,
-        choose_hard_prompts(store, TableName.generation("s", 0), store.stored(TableName.dataset("d")), 5),
+        hard_prompts_table(
+            choose_hard_prompts(store, TableName.generation("s", 0), store.stored(TableName.dataset("d")), 5)
+        ),
     )
 
     chosen = read_hard_prompts(store.stored(TableName.hard_prompts("s", 1)))

@@ -59,9 +59,9 @@ def test_tables_are_byte_identical_with_and_without_the_cache(
 
 def tables(home: Home) -> dict[str, bytes]:
     """Return every partition of every table of the search and its dataset."""
-    found = {name: content for name, (_, content) in home.files().items() if name.startswith("storage/calls/")}
-    assert found
-    return {name: content for name, content in found.items() if name.count("/") == 3}
+    files = {name: content for name, (_, content) in home.files().items() if name.startswith("storage/calls/")}
+    assert files
+    return {name: content for name, content in files.items() if name.count("/") == 3}
 
 
 def _never(_: object) -> None:

@@ -3,13 +3,12 @@
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from upath import UPath
 
 from autosr_lib.errors import DatasetError
-from autosr_lib.storage.datasets import dataset_from_records, read_dataset
+from autosr_lib.storage.datasets import read_dataset
 from tests.storage.dataset_files import (
     CSV_ROWS,
     EXAMPLES,
@@ -132,20 +131,6 @@ def test_flat_parquet_has_typed_labels_and_may_hold_metadata_as_a_struct(tmp_pat
     assert first.metadata == {"rank": 1, "quality": 0.91, "note": "x", "n": 3}
     assert second.metadata == {"rank": 2, "quality": 0.5, "n": 4}
     assert dataset.prompts[0].metadata == {"topic": "t"}
-
-
-def test_records_in_memory_are_checked_like_a_file() -> None:
-    loop: list[Any] = []
-    loop.append(loop)
-
-    dataset = dataset_from_records([prompt("p1"), prompt("p2")])
-
-    assert [item.prompt_id for item in dataset.prompts] == ["p1", "p2"]
-    assert len(dataset.sha256) == 64
-    with pytest.raises(DatasetError, match=r"table: prompts\[0\].metadata.x.* nested deeper than 64"):
-        dataset_from_records([prompt(metadata={"x": loop})], "table")
-    with pytest.raises(DatasetError, match="a complex is not text"):
-        dataset_from_records([prompt(metadata={"x": 1j})])
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class SampledRow(NamedTuple):
 
 
 def candidates_table(prompt_id: str, fingerprint: str, sampled: Sampled) -> pa.Table:
-    """Return the one row of a prompt that was given candidates, or needed none."""
+    """Return the table of a prompt's sampled candidates: one row, also if the prompt needed none."""
     row = common_columns(prompt_id, fingerprint, Status.INCOMPLETE if sampled.failed else Status.DONE) | {
         "candidates": candidate_columns(sampled.candidates),
         "calls": sampled.calls,

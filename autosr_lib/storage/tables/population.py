@@ -76,7 +76,7 @@ STANDING_COLUMNS = ("status", "place", "top_margin", "has_right_top", "stopped")
 
 
 class PopulationHead(NamedTuple):
-    """What the row of the best individual says of the latest generation."""
+    """The latest generation, as the row of the best individual describes it."""
 
     history: tuple[Milestone, ...]
     last_calls: Calls
@@ -95,7 +95,7 @@ class PopulationStanding(NamedTuple):
 
     status: Status
     top_margin: float | None
-    """Of the best individual; None where the prompt failed."""
+    """Of the best individual; None if the prompt failed."""
     has_right_top: tuple[bool, ...]
     """For each individual of the population, best first."""
     stopped: StopReason | None
@@ -129,7 +129,7 @@ def population_table(prompt_id: str, fingerprint: str, state: SearchState, statu
 
 
 def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
-    """Return a population's rows after a generation in which nothing was done: those of its state after `SearchState.skip_generation`."""
+    """Return a population's rows after a skipped generation: those of its state after `skip_generation`."""
     nulls = [None] * (rows.num_rows - 1)
     changed: Columns = {
         "status": [str(status)] * rows.num_rows,
@@ -147,7 +147,7 @@ def carried_table(rows: pa.Table, fingerprint: str, status: Status) -> pa.Table:
 
 
 def pruned_table(rows: pa.Table) -> pa.Table:
-    """Return what is kept of a population whose state is deleted: its fingerprint still shows it as up to date."""
+    """Return the rows without the state; their input fingerprint still shows that they are up to date."""
     return rows.select([column.name for column in COMMON]).slice(0, 1)
 
 
@@ -164,8 +164,10 @@ def read_state(table: pa.Table) -> SearchState:
     individuals = [_read_individual(row, bank) for row in rows]
     return SearchState(
         generation=head["generation"],
-        population=tuple(one for one, row in zip(individuals, rows, strict=True) if row["place"] is not None),
-        initial=next(one for one, row in zip(individuals, rows, strict=True) if row["is_initial"]),
+        population=tuple(
+            individual for individual, row in zip(individuals, rows, strict=True) if row["place"] is not None
+        ),
+        initial=next(individual for individual, row in zip(individuals, rows, strict=True) if row["is_initial"]),
         bank=bank,
         ancestors=tuple(read_ancestor(struct) for struct in head["ancestors"]),
         calls=Calls(**head["calls"]),
@@ -180,7 +182,7 @@ def read_state(table: pa.Table) -> SearchState:
 
 
 def read_population_head(rows: pa.Table) -> PopulationHead:
-    """Return what the first row says of the latest generation; `rows` needs `HEAD_COLUMNS`."""
+    """Return the description of the latest generation in the first row; `rows` needs `HEAD_COLUMNS`."""
     row = rows.slice(0, 1).select(HEAD_COLUMNS).to_pylist()[0]
     return PopulationHead(
         history=read_milestones(row["history"]),
@@ -201,7 +203,7 @@ def read_population_standing(rows: pa.Table) -> PopulationStanding:
 
 
 def read_stop_reason(rows: pa.Table) -> StopReason | None:
-    """Return why a prompt is not searched any further, None while it is; `rows` needs the column `stopped` only."""
+    """Return why the search of a prompt has ended, or None while it continues; `rows` needs the column `stopped` only."""
     return _read_stop_reason(rows["stopped"][0].as_py())
 
 

@@ -86,13 +86,23 @@ def read_stored_prompts(rows: pa.Table | pa.RecordBatch) -> Iterator[StoredPromp
         yield StoredPrompt(_read_prompt(row), row["status"] == Status.WITHDRAWN)
 
 
+def read_prompt_ids(rows: pa.Table) -> list[str]:
+    """Return the ids of all prompts, withdrawn ones included; `rows` needs the column `prompt_id` only.
+
+    >>> read_prompt_ids(pa.table({"prompt_id": ["p1", "p2"]}))
+    ['p1', 'p2']
+    """
+    ids: list[str] = rows["prompt_id"].to_pylist()
+    return ids
+
+
 def read_present_ids(rows: pa.Table) -> list[str]:
     """Return the ids of the prompts that are still in the dataset's file; `rows` needs `PromptStatus._fields`."""
     return [row.prompt_id for row in read_flat(PromptStatus, rows) if row.status != Status.WITHDRAWN]
 
 
 def read_prompt_candidates(rows: pa.Table) -> Iterator[PromptCandidates]:
-    """Yield what is known of each prompt's candidates without parsing them; `rows` needs `CANDIDATE_COLUMNS`."""
+    """Yield the sources of each prompt's candidates without parsing these; `rows` needs `CANDIDATE_COLUMNS`."""
     for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
         for row in batch.to_pylist():
             sources = [candidate["source"] for candidate in row["candidates"]]

@@ -101,15 +101,6 @@ class CriterionRow(NamedTuple):
         """Return the row of a criterion with this weight in place of its own."""
         return cls(criterion_key=criterion.key, **{**criterion.model_dump(), "weight": weight})
 
-    @property
-    def criterion(self) -> Criterion:
-        """Return the criterion.
-
-        Raises:
-            ValidationError: the row holds no valid criterion.
-        """
-        return read_criterion(self._asdict())
-
 
 RubricRows = tuple[CriterionRow, ...]
 """A rubric as a table holds it."""
@@ -120,11 +111,6 @@ def rubric_rows(rubric: Rubric) -> RubricRows:
     return tuple(
         CriterionRow.of(criterion, weight) for criterion, weight in zip(rubric.criteria, rubric.weights, strict=True)
     )
-
-
-def rubric_of_rows(rows: Iterable[CriterionRow]) -> Rubric:
-    """Return the rubric of its criteria's rows; the inverse of `rubric_rows`."""
-    return Rubric(criteria=tuple(row.criterion for row in rows))
 
 
 def read_rubric_rows(structs: Iterable[Columns] | None) -> RubricRows:

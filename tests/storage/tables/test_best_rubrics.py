@@ -15,10 +15,14 @@ from autosr_lib.storage.tables.best_rubrics import (
 )
 from autosr_lib.storage.tables.columns import RowStatus, Status
 from autosr_lib.storage.tables.conclusions import lineage, row_of_conclusion
-from autosr_lib.storage.tables.structs import CriterionRow, rubric_of_rows, rubric_rows
+from autosr_lib.storage.tables.structs import CriterionRow, RubricRows, read_criterion, rubric_rows
 from tests.fakes import fake_roles, rubric
 from tests.storage.tables.values import CRITERIA, through_a_file
 from tests.worlds import context_of, planted_prompt, run
+
+
+def rubric_of(rows: RubricRows) -> Rubric:
+    return Rubric(criteria=tuple(read_criterion(row._asdict()) for row in rows))
 
 
 def test_the_row_holds_what_the_conclusion_says() -> None:
@@ -31,9 +35,9 @@ def test_the_row_holds_what_the_conclusion_says() -> None:
 
     row = read_best_rubric(through_a_file(table))
     assert isinstance(row, BestRubricRow)
-    assert rubric_of_rows(row.rubric).weights == pytest.approx(conclusion.rubric.weights)
-    assert rubric_of_rows(row.measured_rubric) == conclusion.measured_rubric
-    assert rubric_of_rows(row.initial_rubric) == state.initial.rubric
+    assert rubric_of(row.rubric).weights == pytest.approx(conclusion.rubric.weights)
+    assert rubric_of(row.measured_rubric) == conclusion.measured_rubric
+    assert rubric_of(row.initial_rubric) == state.initial.rubric
     assert row.best == conclusion.best.fresh
     assert row.initial == conclusion.initial.fresh
     assert {score.candidate_id: score.score for score in row.candidate_scores} == conclusion.candidate_scores
@@ -69,7 +73,7 @@ def test_a_rubric_that_is_no_valid_one_is_read_as_it_is_stored() -> None:
 def test_any_rubric_comes_back_from_its_rows_with_its_shares(criteria: list[Criterion]) -> None:
     written = Rubric(criteria=tuple(criteria))
 
-    read = rubric_of_rows(rubric_rows(written))
+    read = rubric_of(rubric_rows(written))
 
     assert read.weights == written.weights
     assert read.fingerprint == written.fingerprint
