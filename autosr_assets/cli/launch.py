@@ -160,8 +160,8 @@ class Launch:
     def _plan_runs(self, pending: PendingWork, chunk_size: int, *, is_stored: bool) -> Iterator[PlannedRun]:
         """Yield the runs that do the pending work and write the export.
 
-        A single range needs one run, which also stores the dataset and writes the export. Its prompts must be registered
-        before. With several ranges, the dataset is stored in a run before them and the export is written in a run after.
+        A single range needs one run, which also stores the dataset and writes the export; its prompts are registered
+        before. With several ranges, one run before them stores the dataset, and one run after them writes the export.
         """
         if not pending.keys:
             if not is_exported(self.plan, self.store, pending.content):

@@ -113,7 +113,11 @@ def _load_work(name: str, command: LazyCommand) -> Any:
 
 
 def load(address: str) -> Any:
-    """Return the object that `module:name` names, where the module is relative to `autosr_assets.cli`."""
+    """Return the object that `module:name` names, where the module is relative to `autosr_assets.cli`.
+
+    >>> load("exit_codes:ExitCode").USER_ERROR
+    <ExitCode.USER_ERROR: 2>
+    """
     module, _, name = address.partition(":")
     return getattr(import_module(f"autosr_assets.cli.{module}"), name)
 

@@ -17,7 +17,11 @@ _TOP, _BOTTOM, _LEFT = 24, 96, 38
 
 
 def image(alt: str, svg: str) -> str:
-    """Return an SVG as an image in markdown; it is escaped text, because base64 is a third longer."""
+    r"""Return an SVG as an image in markdown; it is escaped text, because base64 is a third longer.
+
+    >>> image("a line", "<svg><path d='M0,0h9' stroke='#000'/></svg>")
+    "![a line](<data:image/svg+xml,\\<svg\\>\\<path d='M0,0h9' stroke='%23000'/\\>\\</svg\\>>)"
+    """
     escaped = svg.replace("%", "%25").replace("#", "%23").replace("\\", "").replace("<", "\\<").replace(">", "\\>")
     return f"![{alt}](<data:image/svg+xml,{escaped}>)"
 

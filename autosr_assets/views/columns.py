@@ -10,7 +10,7 @@ import pyarrow as pa
 
 @lru_cache  # all generations share one schema
 def columns_metadata(schema: pa.Schema) -> Mapping[str, Any]:
-    """Return the metadata of an asset whose rows have this schema: every column, and nested columns as `outer.inner`."""
+    """Return the metadata of an asset whose rows have this schema: its columns, nested ones as `outer.inner`."""
     return {"dagster/column_schema": dg.TableSchema(columns=list(_columns(schema)))}
 
 

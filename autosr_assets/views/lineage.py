@@ -36,7 +36,14 @@ class Step:
 
 
 def lineage_tree(ancestors: Iterable[Ancestor]) -> list[Step]:
-    """Return the roots of the tree of these ancestors, which must be in order of creation."""
+    """Return the roots of the tree of these ancestors, which must be in order of creation.
+
+    >>> first = Ancestor("a1b2", "initial", 0, (), 0.5, None, {})
+    >>> second = Ancestor("c3d4", "refine", 1, ("a1b2",), 0.75, 0.25, {})
+    >>> [root] = lineage_tree([first, second])
+    >>> root.operator, [child.operator for child in root.children]
+    ('initial', ['refine'])
+    """
     steps: dict[str, Step] = {}
     roots: list[Step] = []
     for ancestor in ancestors:

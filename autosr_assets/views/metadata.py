@@ -163,7 +163,7 @@ def picture(alt: str, svg: str) -> dg.MarkdownMetadataValue:
 
 
 def held_out_table(summary: HoldoutSummary) -> dg.TableMetadataValue:
-    """Return the held-out figures as a table: of unseen pairs, and of touching pairs with the accuracy of labels alone."""
+    """Return the held-out figures as a table: unseen pairs, and touching pairs with the accuracy of labels alone."""
     columns = {
         "of": "Accuracy of the first and the best rubrics with 95% intervals over prompts; the gain in points.",
         "unseen": "Pairs of two hidden candidates: nothing about them can be remembered.",

@@ -27,13 +27,17 @@ from autosr_lib.storage.tables.columns import Status
 from autosr_lib.storage.tables.prompts import CANDIDATE_COLUMNS, read_prompt_candidates, read_stored_prompts
 
 FOLDED_AT = 500
-"""Number of rows above which the table of prompts is split into collapsed parts, because browsers lay out only open parts."""
+"""Number of rows above which the table of prompts is split into collapsed parts, which browsers do not lay out."""
 NAMED = 200
 """Maximum number of failed, incomplete and withdrawn prompts that are named; the others are counted."""
 
 
 def report_path(target: UPath) -> UPath:
-    """Return the path of an export's report."""
+    """Return the path of an export's report.
+
+    >>> report_path(UPath("exports/calls.json")).name
+    'calls.html'
+    """
     return target.with_name(target.name.removesuffix(".json") + ".html")
 
 

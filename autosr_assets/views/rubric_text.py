@@ -9,7 +9,7 @@ from autosr_lib.storage.tables.structs import CriterionRow
 
 
 def heaviest_first(criteria: Iterable[CriterionRow]) -> list[CriterionRow]:
-    """Return the criteria sorted by weight, the heaviest first."""
+    """Return the criteria sorted by weight, heaviest first."""
     return sorted(criteria, key=lambda criterion: -criterion.weight)
 
 
@@ -34,7 +34,12 @@ def score_text(score: float | None) -> str:
 
 
 def criterion_text(criterion: CriterionRow) -> str:
-    """Return the text of a criterion, followed by its measure unless the text contains it."""
+    """Return the text of a criterion, followed by its measure unless the text contains it.
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> criterion_text(CriterionRow.of(Criterion(criterion_id="l", text="It is long.", measure="min_words(9)"), 1.0))
+    'It is long. (min_words(9))'
+    """
     measure = shown_measure(criterion)
     return f"{criterion.text} ({measure})" if measure else criterion.text
 
@@ -46,7 +51,14 @@ def shown_measure(criterion: CriterionRow) -> str:
 
 
 def rubric_markdown(criteria: Iterable[CriterionRow]) -> str:
-    """Return a rubric as a table in markdown, the heaviest criterion first."""
+    """Return a rubric as a table in markdown, heaviest criterion first.
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> print(rubric_markdown([CriterionRow.of(Criterion(criterion_id="c", text="Clear."), 1.0)]))
+    | weight | criterion |
+    |---:|---|
+    | 100% | Clear. |
+    """
     lines = [
         f"| {criterion.weight:.0%} | {cell(criterion_text(criterion))} |" for criterion in heaviest_first(criteria)
     ]
@@ -54,7 +66,14 @@ def rubric_markdown(criteria: Iterable[CriterionRow]) -> str:
 
 
 def lineage_markdown(ancestors: Iterable[Ancestor]) -> str:
-    """Return a lineage as nested lists in markdown, each rubric below its parent."""
+    """Return a lineage as nested lists in markdown, each rubric below its parent.
+
+    >>> first = Ancestor("a1b2", "initial", 0, (), 0.5, None, {})
+    >>> second = Ancestor("c3d4", "refine", 1, ("a1b2",), 0.75, 0.25, {})
+    >>> print(lineage_markdown([first, second]))
+    - initial in generation 0: objective 0.500, 0 criteria (a1b2)
+      - refine in generation 1: objective 0.750, +0.250, 0 criteria (c3d4)
+    """
 
     def lines(steps: Iterable[Step], depth: int) -> Iterator[str]:
         for step in steps:

@@ -163,7 +163,7 @@ def survive(
     evaluated: EvaluatedGeneration,
     variants: Sequence[Individual],
 ) -> SearchState:
-    """Return the state after the generation, whose population are the survivors of population, children and variants."""
+    """Return the state after the generation; its population are the best of population, children and variants."""
     evolution, population = context.settings.evolution, evaluated.population
     created = [*evaluated.children, *variants]
     survivors = choose_survivors(population, created, evolution.population_size, evolution.elitism_count)

@@ -38,6 +38,13 @@ def candidates_fingerprint(prompt: Prompt, pool: ResponseSettings, responder: An
     """Return the fingerprint of the candidates sampled for a prompt.
 
     For a prompt that has enough candidates it does not depend on the pool.
+
+    >>> from autosr_lib.domain.prompt import Candidate
+    >>> candidates = tuple(Candidate(candidate_id=name, text=name) for name in "ab")
+    >>> pools = ResponseSettings(), ResponseSettings(response_models=("small", "large"))
+    >>> prompts = [Prompt(prompt_id="p", prompt="Explain rain.", candidates=texts) for texts in (candidates, ())]
+    >>> [len({candidates_fingerprint(prompt, pool, None) for pool in pools}) for prompt in prompts]
+    [1, 2]
     """
     inputs = (pool.model_dump(mode="json"), responder) if needs_responses(prompt) else None
     return fingerprint("candidates", METHOD_VERSION, prompt.fingerprint, inputs)

@@ -20,7 +20,14 @@ SIZE_PENALTY = 0.004
 
 
 def original_weights(rubric: Rubric, bank: GradeBank) -> FloatArray:
-    """Return (criteria,) the weights that the criteria were first written with, scaled to a mean of 1 per rubric."""
+    """Return (criteria,) the weights that the criteria were first written with, scaled to a mean of 1 per rubric.
+
+    >>> from autosr_lib.domain.rubric import Criterion
+    >>> rubric = Rubric(criteria=(Criterion(criterion_id="a", text="Clear."), Criterion(criterion_id="b", text="Short.")))
+    >>> bank = GradeBank(0, 1).with_criteria(with_weights(rubric, [1.5, 0.5]).criteria, ("A prompt.", ()))
+    >>> original_weights(rubric, bank).tolist()
+    [1.5, 0.5]
+    """
     return np.array([bank.criteria[key].weight for key in rubric.keys])
 
 

@@ -71,6 +71,12 @@ def first_heat(needs: Sequence[Need], entrants: Iterable[Entrant], *, is_pooled:
         needs: all grades that the children lack.
         entrants: of all children.
         is_pooled: whether siblings' criteria share requests.
+
+    >>> clear = Criterion(criterion_id="c", text="Clear.")
+    >>> needs = [Need(clear, candidate, vote, "rubric") for candidate in range(3) for vote in range(2)]
+    >>> entrant = Entrant(frozenset({clear.key}), [ChosenPair(better=0, worse=2, fault="tied")])
+    >>> [(need.candidate, need.vote) for need in first_heat(needs, [entrant], is_pooled=False)]
+    [(0, 0), (2, 0)]
     """
     positions: dict[str, set[int]] = {}
     for new_keys, pairs in entrants:
@@ -86,7 +92,15 @@ def first_heat(needs: Sequence[Need], entrants: Iterable[Entrant], *, is_pooled:
 
 
 def is_wrong_way(criterion: Criterion, pairs: Sequence[ChosenPair], bank: GradeBank) -> bool:
-    """Return whether the criterion's first vote favours the worse candidates of its pairs on balance."""
+    """Return whether the criterion's first vote favours the worse candidates of its pairs on balance.
+
+    >>> from autosr_lib.evaluation.grade_bank import BankEntry
+    >>> clear = Criterion(criterion_id="c", text="Clear.")
+    >>> bank = GradeBank(2, 1).with_criteria([clear], ("A prompt.", ("first", "second")))
+    >>> bank = bank.with_entries([BankEntry(clear.key, 0, 0, 0.2), BankEntry(clear.key, 1, 0, 0.8)])
+    >>> is_wrong_way(clear, [ChosenPair(better=0, worse=1, fault="tied")], bank)
+    True
+    """
     column = bank.grades([criterion.key], [FIRST_VOTE])[0, :, 0]
     grades = np.where(column == NOT_APPLICABLE, np.nan, column)
     gaps = [grades[pair.better] - grades[pair.worse] for pair in pairs]

@@ -67,6 +67,11 @@ def in_stored_form(rubric: Rubric, bank: GradeBank) -> Rubric:
     """Return the rubric as it is read back from a table: weights of sum 1, and criteria worded as in the bank.
 
     Every individual is created in this form, so that a search resumed from a table continues with equal values.
+
+    >>> rubric = make_rubric([Criterion(criterion_id=name, text=name, weight=2) for name in "ab"])
+    >>> stored = in_stored_form(rubric, GradeBank(0, 1).with_criteria(rubric.criteria, ("A prompt.", ())))
+    >>> [criterion.weight for criterion in stored.criteria]
+    [0.5, 0.5]
     """
     return Rubric(
         criteria=tuple(

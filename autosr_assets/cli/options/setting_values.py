@@ -15,6 +15,9 @@ def read_setting_values(values: Mapping[str, Any]) -> GivenSettings:
 
     Texts are converted as far as the setting's type allows; the settings models validate the result.
 
+    >>> read_setting_values({"population_size": "8", "racing": True}).search
+    {'evolution.population_size': 8, 'evolution.racing': True}
+
     Raises:
         SettingsError: a mapping is not valid JSON.
     """

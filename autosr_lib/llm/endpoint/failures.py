@@ -111,6 +111,12 @@ def fatal_error(failure: Failure, model: str, settings: LlmSettings, *, has_key:
     """Return the error that ends the run, None if the failure does not end it.
 
     Its message names the endpoint, the model and the environment variable of the key, but never the key.
+
+    >>> settings = LlmSettings(base_url="http://localhost/v1")
+    >>> str(fatal_error(Failure(402, "no credit"), "small", settings, has_key=True)).split(";")[0]
+    "http://localhost/v1 rejects model 'small': it requires payment (HTTP 402: no credit)"
+    >>> fatal_error(Failure(503, "overloaded"), "small", settings, has_key=True) is None
+    True
     """
     if failure.status in _FATAL_REASONS:
         reason = _FATAL_REASONS[failure.status]
