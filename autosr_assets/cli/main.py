@@ -81,8 +81,8 @@ COMMANDS: dict[str, LazyCommand | LazyGroup] = {
         "options.grading:ServeOptions",
         "serve:serve",
         "Serve scores over HTTP: /score, /batch_score, /rubrics, /healthz, /metrics, documented at /docs.",
-        "Requests need the bearer token in the environment variable AUTOSR_SERVE_TOKEN. Only a server that listens to this "
-        "machine alone may run without one.",
+        "Requests must contain the bearer token in the environment variable AUTOSR_SERVE_TOKEN. The token is optional if only "
+        "this machine can reach the server.",
         extra="serve",
     ),
     "rubrics": LazyGroup(

@@ -1,9 +1,7 @@
 """The propose phase of a generation: children that the proposer writes, before any of them is graded."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import ReplyError
@@ -14,17 +12,11 @@ from autosr_lib.search.mutation import apply_proposal, perturb_weights
 from autosr_lib.search.population import Individual
 from autosr_lib.search.randomness import generator
 from autosr_lib.search.roles import MutationMode, ProposeRequest
+from autosr_lib.search.selection import Selection
 from autosr_lib.search.state import Calls, SearchState
 
 ATTEMPTS_PER_GENERATION = 1000
 """Requests are numbered `generation * 1000 + attempt`, so that every request of a search has its own number."""
-
-
-class Selection(NamedTuple):
-    """The parents of a generation, and the mutation mode of each child; child `i` has parent `i % len(parents)`."""
-
-    parents: Sequence[Individual]
-    modes: Sequence[MutationMode]
 
 
 @dataclass(frozen=True)

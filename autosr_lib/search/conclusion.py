@@ -64,7 +64,7 @@ class Conclusion:
 
 
 @dataclass(frozen=True)
-class _Grading:
+class _GradingResult:
     """A bank after requests of the conclusion."""
 
     bank: GradeBank
@@ -114,7 +114,9 @@ def _finalists(context: SearchContext, state: SearchState) -> list[Individual]:
     return finalists
 
 
-async def _grade_fresh_votes(context: SearchContext, state: SearchState, finalists: Sequence[Individual]) -> _Grading:
+async def _grade_fresh_votes(
+    context: SearchContext, state: SearchState, finalists: Sequence[Individual]
+) -> _GradingResult:
     """Return the bank with fresh votes for the visible candidates.
 
     No votes are requested if the budget could not also pay for the hidden candidates of whichever finalist wins.
@@ -127,13 +129,13 @@ async def _grade_fresh_votes(context: SearchContext, state: SearchState, finalis
     return await _grade(context, state.bank, needs if is_affordable(context, state.calls, requests) else [])
 
 
-async def _grade(context: SearchContext, bank: GradeBank, needs: Sequence[Need]) -> _Grading:
+async def _grade(context: SearchContext, bank: GradeBank, needs: Sequence[Need]) -> _GradingResult:
     """Return the bank with the needed grades; if the budget of the run is spent, they count as ungraded."""
     try:
-        return _Grading(*await grade(context, bank, needs), is_paid=True)
+        return _GradingResult(*await grade(context, bank, needs), is_paid=True)
     except BudgetExhausted:
         bank = bank.with_criteria((need.criterion for need in needs), context.prepared.texts)
-        return _Grading(bank, Calls(ungraded=len(needs)), is_paid=False)
+        return _GradingResult(bank, Calls(ungraded=len(needs)), is_paid=False)
 
 
 def _evaluate_finalists(context: SearchContext, bank: GradeBank, finalists: Sequence[Individual]) -> list[Finalist]:

@@ -21,7 +21,7 @@ from autosr_lib.domain.rubric import Criterion
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.evaluation.objective import margins, pair_credit
 from autosr_lib.search.budget import affordable_needs, affordable_rubrics
-from autosr_lib.search.children import Child, ProposedChildren, Selection, propose_children
+from autosr_lib.search.children import Child, ProposedChildren, propose_children
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.free_mutations import reweight
 from autosr_lib.search.free_variants import derive_variants
@@ -33,7 +33,7 @@ from autosr_lib.search.randomness import generator
 from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.rubric_edits import in_stored_form
 from autosr_lib.search.schedule import ScheduleInputs, choose_modes
-from autosr_lib.search.selection import select_parents
+from autosr_lib.search.selection import Selection, select_parents
 from autosr_lib.search.state import Calls, SearchState, StopReason
 
 

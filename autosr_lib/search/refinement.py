@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from autosr_lib.search.children import Selection
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.evolution import run_generation
 from autosr_lib.search.roles import MutationMode
+from autosr_lib.search.selection import Selection
 from autosr_lib.search.state import SearchState
 
 REFINEMENT_MODE = MutationMode.RAISE_BAR

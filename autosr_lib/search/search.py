@@ -10,7 +10,6 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.grade_bank import GradeBank
 from autosr_lib.search.budget import remaining_calls
-from autosr_lib.search.children import Selection
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.evolution import evolve, run_generation
 from autosr_lib.search.grading import grade, missing_grades, plan_requests
@@ -20,6 +19,7 @@ from autosr_lib.search.refinement import refine
 from autosr_lib.search.roles import InitializeRequest, MutationMode
 from autosr_lib.search.rubric_edits import in_stored_form, make_rubric, with_mean_weight_one
 from autosr_lib.search.schedule import SCHEDULED
+from autosr_lib.search.selection import Selection
 from autosr_lib.search.settings import InitializerStrategy, Mode, StopSettings
 from autosr_lib.search.state import Calls, SearchState
 from autosr_lib.search.stopping import finish_generation

@@ -1,13 +1,22 @@
-"""Selection: which individuals become parents (docs/method.md §7)."""
+"""Selection: which individuals become the parents of a generation (docs/method.md §7)."""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from autosr_lib.evaluation.arrays import FloatArray
 from autosr_lib.search.population import Individual, distance
+from autosr_lib.search.roles import MutationMode
 from autosr_lib.search.settings import SelectionSettings, SelectionStrategy
+
+
+class Selection(NamedTuple):
+    """The parents of a generation, and the mutation mode of each child; child `i` has parent `i % len(parents)`."""
+
+    parents: Sequence[Individual]
+    modes: Sequence[MutationMode]
 
 
 def select_parents(

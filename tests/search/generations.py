@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import replace
 
 from autosr_lib.evaluation.roles import GradeRequest
-from autosr_lib.search.children import Selection
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.evolution import run_generation
 from autosr_lib.search.roles import MutationMode, Proposal, Roles
+from autosr_lib.search.selection import Selection
 from autosr_lib.search.state import SearchState
 from tests.fakes import (
     FakeInitializer,
