@@ -1,7 +1,7 @@
-"""Settings models as Dagster config, so that a run may override any of them in the launchpad, a schedule or a shell.
+"""Settings models as Dagster config: a run can override each setting in the launchpad, a schedule or a shell.
 
-The resource's config holds only what this run changes; the rest comes from the YAML. (A resource that held the
-settings themselves would lose the YAML's values as soon as one field is overridden.)
+The config of the resource contains only the overrides of a run; all other values come from the YAML. A
+`dg.ConfigurableResource` with the settings as fields would lose the values of the YAML as soon as a run overrides one field.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from autosr_assets.automation.dagster_runs import tag_untagged
+from autosr_assets.automation.dagster_runs import add_missing_tags
 from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,25 +25,25 @@ def settings_resource(
     base: Model,
     description: str,
     check: Callable[[Model], object] | None = None,
-    now: Callable[[], Model] | None = None,
+    current: Callable[[], Model] | None = None,
     tags_of: Callable[[Model], Mapping[str, str]] | None = None,
 ) -> dg.ResourceDefinition:
-    """Return the resource whose value is `base` with the run's overrides, validated before any work.
+    """Return the resource whose value is `base` with the overrides of the run, validated before the first step.
 
     Args:
         base: the values of the YAML.
-        description: what the settings are of, for the web UI.
-        check: raises `SettingsError` for what only this component forbids.
-        now: returns the values that stand for `base` when a run begins, where they may have changed since it was loaded.
-        tags_of: returns the tags of a run with these settings, for one that no job of ours has tagged.
+        description: description of the resource for the web UI.
+        check: raises `SettingsError` for overrides that this component does not allow.
+        current: returns the values to use instead of `base` when a run begins, if they can change after loading.
+        tags_of: returns the tags of a run with these settings; they are added to runs that no job has tagged.
     """
 
     def settings(context: dg.InitResourceContext) -> Model:
-        merged = merge_settings(base if now is None else now(), context.resource_config or {})
+        merged = merge_settings(base if current is None else current(), context.resource_config or {})
         if check is not None:
             check(merged)
         if tags_of is not None and context.run is not None and context.instance is not None:
-            tag_untagged(context.instance, context.run, tags_of(merged))
+            add_missing_tags(context.instance, context.run, tags_of(merged))
         return merged
 
     return dg.ResourceDefinition(settings, config_schema=config_schema(type(base), base), description=description)
@@ -53,7 +53,7 @@ def override_config(base: BaseModel, overrides: Mapping[str, Any]) -> dict[str, 
     """Return `overrides`, nested or flat, as config of the settings resource.
 
     Raises:
-        SettingsError: a setting is unknown or its value impossible; here, before a run is made.
+        SettingsError: a setting is unknown or its value is not allowed.
     """
     merge_settings(base, overrides)
     plain: dict[str, Any] = _plain(nested(type(base), overrides))
@@ -73,7 +73,7 @@ def config_schema(model: type[BaseModel], base: BaseModel | None = None) -> dict
 
 
 def _config_type(annotation: Any, value: Any = None) -> Any:
-    """Return the narrowest Dagster type that lets everything through which the model may accept; the model decides."""
+    """Return the narrowest Dagster type that accepts all values which the model accepts; the model validates them."""
     if get_origin(annotation) is Annotated:
         return _config_type(get_args(annotation)[0], value)
     if is_union(annotation):
@@ -88,14 +88,14 @@ def _config_type(annotation: Any, value: Any = None) -> Any:
 
 
 def _union_type(parts: tuple[Any, ...], value: Any) -> Any:
-    """Return the type of `A | None`; a union of several is left to the model."""
-    inner = [part for part in parts if part is not type(None)]
-    known = _config_type(inner[0], value) if len(inner) == 1 else dg.Any
-    return known if known is dg.Any else dg.Noneable(known)
+    """Return the type of `A | None`; for other unions `Any`, so that only the model validates the value."""
+    members = [part for part in parts if part is not type(None)]
+    config_type = _config_type(members[0], value) if len(members) == 1 else dg.Any
+    return config_type if config_type is dg.Any else dg.Noneable(config_type)
 
 
 def _choices(annotation: Any) -> tuple[str, tuple[str, ...]] | None:
-    """Return the name and the values of an enum or of a literal of texts."""
+    """Return the name and the values of an enum or of a `Literal` of strings, or None for other types."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return annotation.__name__, tuple(str(member.value) for member in annotation)
     if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in get_args(annotation)):
@@ -103,7 +103,7 @@ def _choices(annotation: Any) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
-@cache  # Dagster wants one object a name, also where two components use the same enum
+@cache  # Dagster requires that equal names of config types refer to the same object
 def _enum_type(name: str, choices: tuple[str, ...]) -> dg.Enum:
     return dg.Enum(name, [dg.EnumValue(choice) for choice in choices])
 
@@ -118,7 +118,7 @@ def _description(field: FieldInfo, value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as YAML would hold it."""
+    """Return the value as plain YAML types."""
     if isinstance(value, BaseModel):
         return _plain(value.model_dump(exclude_unset=True))
     if isinstance(value, Enum):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.commands import Home
-from tests.assets.test_model_backend import QUICK, ModelHome, without_run
+from tests.assets.model_home import QUICK, ModelHome, without_run
 from tests.assets.test_spending import calls_of
 from tests.llm.server import ModelServer, reply_of, role_of, user_text
 
@@ -36,7 +36,7 @@ def test_a_search_from_prompts_alone_and_another_pool_samples_and_searches_those
         first = home.search(path, *POOL, *SMALL)
         sent, export, best = len(server.requests), home.export("bare"), home.best("bare")
         told = (home.root / "exports" / "bare.html").read_text(encoding="utf-8")
-        home.forget_tables()
+        home.delete_tables()
         second = home.search(path, *POOL, *SMALL)
         repeated = len(server.requests) - sent
         counted = home.search(path, "--response-models", "red,green,blue", *SMALL, "--dry-run")

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from autosr_assets.components import SearchComparison
-from autosr_assets.components.defs_folder import defined_in
+from autosr_assets.components.defs_folder import declared_components
 from autosr_assets.definitions import shared
 from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
@@ -133,7 +133,7 @@ def test_yaml_over_different_or_unknown_datasets_is_refused() -> None:
 def test_the_yaml_of_this_project_names_its_datasets_searches_and_comparison() -> None:
     defs = Path(__file__).parents[2] / "autosr_assets" / "defs"
 
-    kinds = {component.name: component.kind for component in defined_in(defs)}
+    kinds = {component.name: component.kind for component in declared_components(defs)}
 
     assert kinds == {
         "comparison": "SearchComparison",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_model_backend import DEMO, QUICK, ModelHome, some_of_summeval
+from tests.assets.model_home import DEMO, QUICK, ModelHome, some_of_summeval
 from tests.llm.server import ModelServer, Sampling, role_of
 
 PRICES = '{"scripted": {"prompt": 100, "completion": 300}}'

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autosr_assets.records.manifest import OF_THE_RUN
+from autosr_assets.records.manifest import RUN_FIELDS
 from tests.distributed.cluster import ASSETS, BIN, CHUNK, DEFINITIONS, Cluster, cluster
 from tests.distributed.services import BUCKET, Services, bucket, stop, wait_for
 from tests.worlds import planted_prompt
@@ -94,7 +94,7 @@ def _left_in_the_bucket(services: Services) -> dict[str, Any]:
 
 def _left(tables: dict[str, bytes], export: dict[str, Any]) -> dict[str, Any]:
     """Return all that is left but what tells of the run, when and where it was, and not of the result."""
-    for name in OF_THE_RUN:
+    for name in RUN_FIELDS:
         export["run_manifest"].pop(name, None)
     of_a_run = (f"{NAME}/rubric_export", "runs/")
     return {"export": export, **{name: rows for name, rows in tables.items() if not name.startswith(of_a_run)}}

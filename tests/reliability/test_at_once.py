@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from autosr_lib.llm.cache.sqlite import FILE_NAME
-from tests.assets.test_model_backend import DEMO, SHORT, SMALL, ModelHome, without_run
+from tests.assets.model_home import DEMO, SHORT, SMALL, ModelHome, without_run
 from tests.llm.server import ModelServer
 from tests.reliability.ledger import ledger
 from tests.reliability.processes import LONGEST, forked
@@ -108,6 +108,6 @@ def assert_nothing_is_torn_or_lost(
     assert all(pq.read_table(path, partitioning=None).num_columns for path in files)
     assert replies_kept(home) == replies
     asked = len(server.requests)
-    home.forget_tables()
+    home.delete_tables()
     assert [home.autosr(*command).code for command in commands] == [0] * len(commands)
     assert len(server.requests) == asked

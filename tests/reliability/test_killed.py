@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_model_backend import DEMO, SMALL, ModelHome, without_run
+from tests.assets.model_home import DEMO, SMALL, ModelHome, without_run
 from tests.llm.server import ModelServer
 from tests.reliability import one_search
 from tests.reliability.ledger import Ledger, ledger, lost_by_process

@@ -14,7 +14,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from tests.assets.test_model_backend import KEY, PROJECT, SHORT, ModelHome
+from tests.assets.model_home import KEY, PROJECT, SHORT, ModelHome
 from tests.llm.server import Fault, ModelServer, Status, chance, role_of
 from tests.reliability.processes import opened, said_by
 

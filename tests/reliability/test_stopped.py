@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_model_backend import DEMO, SMALL, ModelHome
+from tests.assets.model_home import DEMO, SMALL, ModelHome
 from tests.llm.server import ModelServer
 from tests.reliability.ledger import ledger
 from tests.reliability.processes import opened, said_by, wait_for

@@ -12,7 +12,7 @@ import pytest
 
 from autosr_lib.llm.cache.sqlite import FILE_NAME
 from tests.assets.commands import Home
-from tests.assets.test_model_backend import DEMO, SMALL, ModelHome, without_endpoint
+from tests.assets.model_home import DEMO, SMALL, ModelHome, without_endpoint
 from tests.llm.server import ModelServer
 
 pytestmark = pytest.mark.slow
