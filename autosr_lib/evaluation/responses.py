@@ -9,7 +9,7 @@ from autosr_lib.errors import ReplyError, RoleError
 from autosr_lib.evaluation.roles import Responder, RespondRequest
 from autosr_lib.evaluation.settings import ResponseSettings
 
-FEWEST_CANDIDATES = 2
+MIN_CANDIDATES = 2
 """Prompts with fewer cannot be searched."""
 SAMPLE = "sample"
 """Names, in a candidate's metadata, which sample of its model it is; others have no such entry."""
@@ -31,7 +31,7 @@ class Sampled:
 
 def needs_responses(prompt: Prompt) -> bool:
     """Return whether a prompt has too few candidates to be searched."""
-    return len(prompt.candidates) < FEWEST_CANDIDATES
+    return len(prompt.candidates) < MIN_CANDIDATES
 
 
 async def sample_candidates(prompt: Prompt, settings: ResponseSettings, responder: Responder) -> Sampled:
@@ -55,7 +55,7 @@ async def sample_candidates(prompt: Prompt, settings: ResponseSettings, responde
             added.append(_candidate(model, sample, text, ids))
     failed = texts.count(None)
     repeated = len(plan) - failed - len(added)
-    if (there := len(prompt.candidates) + len(added)) < FEWEST_CANDIDATES:
+    if (there := len(prompt.candidates) + len(added)) < MIN_CANDIDATES:
         raise RoleError(
             f"{len(plan)} samples of {len(settings.response_models)} models leave prompt {prompt.prompt_id!r} with "
             f"{there} candidates ({failed} without a reply, {repeated} repeated); allowed: two, so name more "

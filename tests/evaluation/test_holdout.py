@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.holdout import (
-    FEWEST_RESAMPLED,
+    MIN_PROMPTS_RESAMPLED,
     HoldoutCount,
     PairCount,
     PairSummary,
@@ -145,7 +145,7 @@ def test_an_interval_is_within_the_prompts_own_figures_or_of_few_prompts_all_tha
 ) -> None:
     summary = summary_of(*(counted(n, n * initial, n * best) for n, initial, best in rows))
 
-    if len(rows) < FEWEST_RESAMPLED:
+    if len(rows) < MIN_PROMPTS_RESAMPLED:
         assert summary.initial[1:] == summary.best[1:] == (0, 1)
         assert summary.gain[1:] == (-1, 1)
         return
