@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Criterion
-from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, BankEntry, GradeBank, Need, pack
+from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, BankEntry, GradeBank, Need, batch_needs
 from autosr_lib.evaluation.settings import Grading
 from tests.fakes import criterion
 
@@ -110,11 +110,11 @@ def test_room_for_more_votes_keeps_what_is_there_and_measures_what_can_be_measur
 def test_any_needs_are_met_exactly_once_by_requests_that_are_not_too_large(
     needs: list[Need], grading: Grading, per_call: int
 ) -> None:
-    parcels = pack(needs, grading, per_call)
+    batches = batch_needs(needs, grading, per_call)
 
-    met = [(c.key, parcel.candidate, parcel.vote) for parcel in parcels for c in parcel.criteria]
+    met = [(c.key, batch.candidate, batch.vote) for batch in batches for c in batch.criteria]
     assert sorted(met) == sorted((need.criterion.key, need.candidate, need.vote) for need in needs)
-    assert all(1 <= len(parcel.criteria) <= per_call for parcel in parcels)
+    assert all(1 <= len(batch.criteria) <= per_call for batch in batches)
 
 
 @given(NEEDS, st.sampled_from(Grading), st.randoms(use_true_random=False))
@@ -124,7 +124,7 @@ def test_requests_do_not_depend_on_the_order_in_which_the_needs_came(
     shuffled = list(needs)
     dice.shuffle(shuffled)
 
-    assert pack(shuffled, grading, 3) == pack(needs, grading, 3)
+    assert batch_needs(shuffled, grading, 3) == batch_needs(needs, grading, 3)
 
 
 def needs_of_two_rubrics() -> list[Need]:
@@ -133,12 +133,12 @@ def needs_of_two_rubrics() -> list[Need]:
 
 @pytest.mark.parametrize(("grading", "sizes"), [("pooled", [3]), ("per_rubric", [1, 2]), ("per_criterion", [1, 1, 1])])
 def test_criteria_share_a_request_as_the_setting_says(grading: str, sizes: list[int]) -> None:
-    parcels = pack(needs_of_two_rubrics(), Grading(grading), 10)
+    batches = batch_needs(needs_of_two_rubrics(), Grading(grading), 10)
 
-    assert [len(parcel.criteria) for parcel in parcels] == sizes
+    assert [len(batch.criteria) for batch in batches] == sizes
 
 
 def test_votes_and_candidates_never_share_a_request() -> None:
     needs = [Need(CLEAR, place, vote, "a") for place in range(2) for vote in range(2)]
 
-    assert len(pack(needs, Grading.POOLED, 10)) == 4
+    assert len(batch_needs(needs, Grading.POOLED, 10)) == 4
