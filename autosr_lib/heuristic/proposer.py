@@ -5,14 +5,14 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from autosr_lib.domain.rubric import Criterion
-from autosr_lib.evaluation.measures import MEASURES, Kind, Measure, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, Measure, measure, parse_measure
 from autosr_lib.heuristic.draws import unit_draw
 from autosr_lib.heuristic.standards import SOUND, measured_criterion
 from autosr_lib.search.roles import ContrastPair, MutationMode, Proposal, ProposeRequest
 
 T = TypeVar("T")
 
-RAMPS = tuple(name for name, entry in MEASURES.items() if entry.kind is Kind.RAMP)
+RAMPS = tuple(name for name, entry in MEASURES.items() if entry.kind is ArgumentKind.RAMP)
 POOLS = MappingProxyType(
     {
         MutationMode.FACTUAL_FOCUS: (
@@ -150,7 +150,7 @@ def _name_of(criterion: Criterion) -> str | None:
 
 def _ramp_of(criterion: Criterion) -> Measure | None:
     asked = parse_measure(criterion.measure) if criterion.measure else None
-    return asked if asked and MEASURES[asked.name].kind is Kind.RAMP else None
+    return asked if asked and MEASURES[asked.name].kind is ArgumentKind.RAMP else None
 
 
 def _is_new(spec: str, request: ProposeRequest) -> bool:
@@ -179,7 +179,7 @@ def _written(name: str, inverted: bool, low: float, high: float) -> str:
 
 def _spread(name: str, prompt_text: str, pairs: Sequence[ContrastPair]) -> str:
     """Return the measure with a ramp over the pairs' values and half as much on either side, for other candidates."""
-    if MEASURES[name].kind is not Kind.RAMP:
+    if MEASURES[name].kind is not ArgumentKind.RAMP:
         return name
     values = [value for both in _values(name, prompt_text, pairs) for value in both] or [0.0, 1.0]
     room = (max(values) - min(values)) / 2

@@ -8,7 +8,7 @@ from statistics import median
 
 from autosr_lib.domain.rubric import Criterion
 from autosr_lib.evaluation.measure_texts import read_text
-from autosr_lib.evaluation.measures import MEASURES, Kind, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, measure, parse_measure
 
 LONG_MATERIAL = 120
 """Words of material from which a prompt asks to work on a text rather than to answer from knowledge."""
@@ -63,7 +63,7 @@ def ramped(name: str, values: Sequence[float]) -> str:
 
     Measures whose values hardly differ, and those that are no ramps, are returned as they are.
     """
-    if MEASURES[name].kind is not Kind.RAMP or not values:
+    if MEASURES[name].kind is not ArgumentKind.RAMP or not values:
         return name
     low, high = round(min(values), 3), round(max(values), 3)
     return f"{name}({low:g}, {high:g})" if high - low >= 0.01 and (low, high) != (0, 1) else name

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
-from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Need, GradeBatch, batch_needs
+from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, GradeBatch, Need, batch_needs
 from autosr_lib.evaluation.roles import GradeRequest
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.state import Calls

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ConstantInputWarning, spearmanr
 
-from autosr_lib.evaluation.length_bias import FEWEST_SCORES, rank_correlation, rewards_length_alone
+from autosr_lib.evaluation.length_bias import MIN_SCORES, rank_correlation, rewards_length_alone
 
 UP, DOWN = [1, 2, 3, 4, 5, 6], [6.0, 5, 4, 3, 2, 1]
 
@@ -45,6 +45,6 @@ def test_scores_that_follow_length_are_suspicious_where_the_truth_does_not(
 
 
 def test_few_candidates_line_up_by_chance() -> None:
-    few = FEWEST_SCORES - 1
+    few = MIN_SCORES - 1
 
     assert not rewards_length_alone([float(one) for one in UP[:few]], UP[:few], DOWN[:few])

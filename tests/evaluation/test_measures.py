@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.evaluation.measures import MEASURES, Kind, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, measure, parse_measure
 
 ARTICLE = (
     "Summarize the article.\n\n"
@@ -95,7 +95,7 @@ def test_every_measure_has_a_test_of_what_it_prefers_and_a_sentence_that_says_it
 
 
 def spec_of(name: str) -> str:
-    arguments = {Kind.COUNT: "(5)", Kind.WORDS: "(storm, 今天)"}
+    arguments = {ArgumentKind.COUNT: "(5)", ArgumentKind.WORDS: "(storm, 今天)"}
     return name + arguments.get(MEASURES[name].kind, "")
 
 

@@ -8,7 +8,13 @@ from pydantic import ValidationError
 
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.errors import ReplyError, RoleError
-from autosr_lib.evaluation.responses import Sampled, foreseen, sample_candidates, sampling_calls, with_candidates
+from autosr_lib.evaluation.responses import (
+    SamplingResult,
+    sample_candidates,
+    sampling_calls,
+    with_candidates,
+    with_expected_candidates,
+)
 from autosr_lib.evaluation.roles import RespondRequest
 from autosr_lib.evaluation.settings import ResponseSettings
 
@@ -35,7 +41,7 @@ def prompt_of(*texts: str) -> Prompt:
     return Prompt(prompt_id="p", prompt="Say something.", candidates=candidates)
 
 
-def sampled(prompt: Prompt, responder: FakeResponder) -> Sampled:
+def sampled(prompt: Prompt, responder: FakeResponder) -> SamplingResult:
     return asyncio.run(sample_candidates(prompt, POOL, responder))
 
 
@@ -52,7 +58,7 @@ def test_a_prompt_without_candidates_gets_every_sample_of_every_model_with_its_s
 def test_a_prompt_with_two_candidates_asks_nobody() -> None:
     responder = FakeResponder()
 
-    assert sampled(prompt_of("x", "y"), responder) == Sampled((), 0, 0, 0)
+    assert sampled(prompt_of("x", "y"), responder) == SamplingResult((), 0, 0, 0)
     assert not responder.requests
 
 
@@ -70,7 +76,7 @@ def test_a_model_that_says_nothing_is_counted_as_failed() -> None:
 
 
 def test_a_prompt_that_is_left_with_one_response_fails_with_what_became_of_the_others() -> None:
-    with pytest.raises(RoleError, match=r"leave prompt 'p' with 1 candidates \(2 without a reply, 3 repeated\)"):
+    with pytest.raises(RoleError, match=r"leave prompt 'p' with 1 candidate \(2 without a reply, 3 repeated\)"):
         sampled(prompt_of(), FakeResponder(same=frozenset("bc"), mute=frozenset("a")))
 
 
@@ -78,7 +84,7 @@ def test_what_is_foreseen_has_the_size_and_the_cost_of_what_comes() -> None:
     bare = prompt_of()
     whole = with_candidates(bare, sampled(bare, FakeResponder()).candidates)
 
-    assert len(foreseen(bare, POOL).candidates) == len(whole.candidates)
+    assert len(with_expected_candidates(bare, POOL).candidates) == len(whole.candidates)
     assert sampling_calls(bare, POOL) == sampling_calls(whole, POOL) == 6
     assert sampling_calls(prompt_of("x", "y"), POOL) == 0
     assert whole.fingerprint != bare.fingerprint
@@ -88,8 +94,8 @@ def test_what_is_foreseen_has_the_size_and_the_cost_of_what_comes() -> None:
     ("settings", "says"),
     [
         ({"response_models": ["a", "a"]}, "twice"),
-        ({"response_models": ["a"]}, "a single response"),
-        ({"response_models": ["a", " "]}, "no model"),
+        ({"response_models": ["a"]}, "gives 1 response"),
+        ({"response_models": ["a", " "]}, "not a model name"),
     ],
 )
 def test_a_pool_that_cannot_be_used_is_refused(settings: dict[str, list[str]], says: str) -> None:
