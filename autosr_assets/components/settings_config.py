@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from autosr_assets.automation.dagster_runs import tag_untagged
-from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
+from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, resolve_flat_names
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -56,7 +56,7 @@ def override_config(base: BaseModel, overrides: Mapping[str, Any]) -> dict[str, 
         SettingsError: a setting is unknown or its value impossible; here, before a run is made.
     """
     merge_settings(base, overrides)
-    plain: dict[str, Any] = _plain(nested(type(base), overrides))
+    plain: dict[str, Any] = _plain(resolve_flat_names(type(base), overrides))
     return plain
 
 
