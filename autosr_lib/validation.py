@@ -1,4 +1,4 @@
-"""Wording of pydantic's validation errors."""
+"""Errors of pydantic in the wording of this project."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _DESCRIPTIONS = {
 
 
 def describe_error(detail: ErrorDetails) -> str:
-    """Return what is wrong with a value, worded to follow the name of the value.
+    """Return what is wrong with a value, as the rest of a sentence that begins with its name.
 
     >>> describe_error({"type": "missing", "loc": ("text",), "msg": "Field required", "input": {}})
     'is missing'
@@ -28,9 +28,9 @@ def describe_error(detail: ErrorDetails) -> str:
 
 
 def field_path(parts: Sequence[int | str]) -> str:
-    """Return the path of a value inside a document.
+    """Return the path of a value in a document.
 
-    >>> field_path(("criteria", 0, "text"))
+    >>> field_path(["criteria", 0, "text"])
     'criteria[0].text'
     """
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
