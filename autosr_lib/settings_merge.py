@@ -144,7 +144,7 @@ def _suggestion(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
     if close := difflib.get_close_matches(str(path[-1]), list(by_last_part), n=3):
         return "did you mean " + " or ".join(by_last_part[match] for match in close) + "?"
     group = _group_at(model, path[:-1])
-    return "allowed: " + ", ".join((group or model).model_fields)
+    return "allowed are " + ", ".join((group or model).model_fields)
 
 
 def _hides_input(model: type[BaseModel], path: tuple[int | str, ...]) -> bool:

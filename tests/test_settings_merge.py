@@ -51,7 +51,7 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
             {"evolution": {"populaton_size": 1}},
             "evolution.populaton_size is not a setting; did you mean evolution.popu",
         ),
-        ({"zzz": 1}, "zzz is not a setting; allowed: seed, objective, grading"),
+        ({"zzz": 1}, "zzz is not a setting; allowed are seed, objective, grading"),
         (
             {"selection_strategy": "best"},
             "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'",
