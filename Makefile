@@ -8,8 +8,8 @@ WORKERS ?= 2
 LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/test_corpus.py \
 	tests/test_settings_merge.py $(addprefix tests/assets/test_,definitions.py io_manager.py event_log.py home.py \
 	dagster_behaviour.py dagster_internals.py celery_launcher.py cli.py dataset_and_template_commands.py search_command.py \
-	search_demo.py search_resumed.py) $(addprefix tests/reward/test_,shapes.py rubrics.py \
-	serve_command.py trainers.py)
+	search_demo.py search_resumed.py) $(addprefix tests/reward/test_,shapes.py rubrics.py search_parity.py \
+	blocking.py serve_command.py trainers.py)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
