@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.assets.model_home import KEY
 from tests.llm.server import ModelServer
-from tests.reward.searched_home import DEMO, KEY, SearchedHome
+from tests.reward.searched_home import DEMO, SearchedHome
 
 
 @pytest.fixture(autouse=True)

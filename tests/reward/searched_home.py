@@ -8,14 +8,12 @@ from typing import Any
 
 from autosr_lib.reward import Rubrics
 from tests.assets.commands import CommandResult, Home
+from tests.assets.model_home import KEY, PROJECT, QUICK
 from tests.llm.server import ModelServer
 
-KEY = "sk-marked-4b1d0e77a2c95f38"
-PROJECT = Path(__file__).parents[2]
 DEMO = PROJECT / "examples" / "demo_dataset_with_rank.json"
 NAME = "ranked"
 SMALL = ("--generations", "1", "--mutations-per-round", "2", "--initial-proposals", "2")
-QUICK = ("--llm-retry-backoff-base", "0.005", "--llm-retry-backoff-max", "0.02")
 
 
 @dataclass(frozen=True)

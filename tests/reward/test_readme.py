@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.assets.model_home import KEY, PROJECT
 from tests.llm.server import ModelServer, role_of
-from tests.reward.searched_home import KEY, PROJECT
 
 
 def readme_commands() -> str:

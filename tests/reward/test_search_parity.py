@@ -10,10 +10,10 @@ import pytest
 
 from autosr_lib.reward import Rubrics
 from autosr_lib.settings import SearchRunSettings
+from tests.assets.model_home import PROJECT
 from tests.llm.server import ModelServer
 from tests.reward.searched_home import (
     DEMO,
-    PROJECT,
     SearchedHome,
     candidate_texts,
     sorted_requests,

@@ -14,9 +14,10 @@ from autosr_assets.cli.serve import is_loopback, token_for
 from autosr_lib.errors import SettingsError
 from autosr_lib.reward import Rubrics
 from autosr_lib.reward.server import ServeSettings, create_app
+from tests.assets.model_home import KEY
 from tests.llm.server import ModelServer, Stall
 from tests.reward.score_server import TOKEN, ScoreServer
-from tests.reward.searched_home import KEY, SearchedHome
+from tests.reward.searched_home import SearchedHome
 
 
 @pytest.fixture(scope="module")

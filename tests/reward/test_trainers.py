@@ -14,8 +14,9 @@ import pytest
 
 from autosr_lib.errors import RoleError, SettingsError
 from autosr_lib.reward import Rubrics, trl, verifiers, verl
+from tests.assets.model_home import PROJECT
 from tests.llm.server import Fault, ModelServer, Says, user_text
-from tests.reward.searched_home import PROJECT, SearchedHome, uncached_rubrics
+from tests.reward.searched_home import SearchedHome, uncached_rubrics
 
 UNGRADABLE = "A response that the verifier cannot grade."
 
