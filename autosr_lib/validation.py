@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a value, in the words of our errors."""
+"""Errors of pydantic in the wording of this project."""
 
 import re
 from collections.abc import Sequence
@@ -15,14 +15,18 @@ _WORDS = {
 }
 
 
-def finding(detail: ErrorDetails) -> str:
-    """Return what is wrong, as the end of a sentence that begins with the name of the value."""
+def describe_error(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value, as the rest of a sentence that begins with its name."""
     if (words := _WORDS.get(detail["type"])) is not None:
         return words
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return re.sub(r"^(Input|String) should", "must", message)
 
 
-def place(parts: Sequence[int | str]) -> str:
-    """Return where in a document a value stands: `criteria[0].text`."""
+def field_path(parts: Sequence[int | str]) -> str:
+    """Return the path of a value in a document.
+
+    >>> field_path(["criteria", 0, "text"])
+    'criteria[0].text'
+    """
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")

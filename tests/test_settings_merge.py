@@ -8,7 +8,8 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import Grading, Scale
 from autosr_lib.llm.settings import LlmSettings
 from autosr_lib.search.settings import EvolutionSettings, SearchSettings
-from autosr_lib.settings_merge import flat_names, leaves, merge_settings, validate_settings
+from autosr_lib.settings_fields import leaves
+from autosr_lib.settings_merge import flat_names, merge_settings, validate_settings
 
 YAML = SearchSettings(evolution=EvolutionSettings(population_size=5))
 
@@ -50,7 +51,7 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
             {"evolution": {"populaton_size": 1}},
             "evolution.populaton_size is not a setting; did you mean evolution.popu",
         ),
-        ({"zzz": 1}, "zzz is not a setting; known are seed, objective, grading"),
+        ({"zzz": 1}, "zzz is not a setting; allowed are seed, objective, grading"),
         (
             {"selection_strategy": "best"},
             "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'",
@@ -60,7 +61,7 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
         ({"seed": float("nan")}, "seed is nan; must be a"),
     ],
 )
-def test_a_bad_setting_is_told_by_name_value_and_what_is_allowed(overrides: dict[str, Any], told: str) -> None:
+def test_an_error_names_the_setting_its_value_and_what_is_allowed(overrides: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingsError) as caught:
         merge_settings(YAML, overrides)
 

@@ -11,7 +11,8 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import PairsSetting
 from autosr_lib.search.settings import SearchSettings
 from autosr_lib.settings import SearchRunSettings
-from autosr_lib.settings_merge import leaves, merge_settings, nested_settings
+from autosr_lib.settings_fields import leaves
+from autosr_lib.settings_merge import merge_settings, nested_settings
 from tests.evaluation.test_objective import PLAIN, evaluation_of, objective_settings, reference_of
 
 
