@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.commands import Home
-from tests.assets.test_model_backend import QUICK, ModelHome, without_run
+from tests.assets.model_home import QUICK, ModelHome, without_run
 from tests.assets.test_spending import calls_of
 from tests.llm.server import ModelServer, reply_of, role_of, user_text
 
