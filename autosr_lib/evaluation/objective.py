@@ -59,6 +59,10 @@ def pair_weights(reference: Reference, settings: ObjectiveSettings) -> FloatArra
       proportions matter, and a small `beta` would overflow.
     - `tail_touching`: 1 if the pair touches the reference tail, else 0.
     - `rubric_tail`: 1; the pairs that count differ between rubrics and are chosen in `evaluate`.
+
+    >>> reference = Reference(np.array([1.0, 0.5, 0.0]), np.array([0, 0, 1]), np.array([1, 2, 2]), np.zeros(3, bool))
+    >>> pair_weights(reference, ObjectiveSettings(beta=0.5)).round(3).tolist()
+    [1.0, 1.0, 0.368]
     """
     if settings.pairs is PairsSetting.TAIL_WEIGHTED:
         quantiles = reference.quantiles[reference.better]
@@ -75,7 +79,12 @@ def touches_tail(reference: Reference, settings: ObjectiveSettings) -> BoolArray
 
 
 def margins(scores: FloatArray, reference: Reference) -> FloatArray:
-    """Return (rubrics, P) the better candidate's score minus the worse one's, NaN if either is unscored."""
+    """Return (rubrics, P) the better candidate's score minus the worse one's, NaN if either is unscored.
+
+    >>> reference = Reference(np.array([1.0, 0.0]), np.array([0]), np.array([1]), np.array([False]))
+    >>> margins(np.array([[0.75, 0.25], [0.0, 0.5]]), reference).tolist()
+    [[0.5], [-0.5]]
+    """
     return np.asarray(scores[:, reference.better] - scores[:, reference.worse])
 
 
@@ -102,6 +111,12 @@ def evaluate(scores: Scores, reference: Reference, settings: ObjectiveSettings) 
         scores: arrays of (rubrics, N), for the N candidates of the reference in its order.
         reference: the N candidates' quantiles and the pairs that they form.
         settings: which pairs count, and how.
+
+    >>> reference = Reference(np.array([1.0, 0.0]), np.array([0]), np.array([1]), np.array([False]))
+    >>> scores = Scores(np.array([[0.75, 0.25]]), np.zeros((1, 2)), np.ones((1, 2), bool))
+    >>> evaluation = evaluate(scores, reference, ObjectiveSettings())[0]
+    >>> evaluation.pair_accuracy, evaluation.top_margin, evaluation.has_right_top
+    (1.0, 0.5, True)
     """
     rubrics = len(scores.score)
     signed = margins(scores.score, reference)

@@ -62,7 +62,7 @@ def choose_judge(prompt: Prompt, setting: JudgeSetting) -> JudgeSetting:
 
 
 async def gather_preferences(prompt: Prompt, settings: ReferenceSettings, judge: Judge) -> PromptPreferences:
-    """Return the preferences of a prompt: derived from its labels, or asked from the judge in both orders.
+    """Return the preferences of a prompt: derived from its labels, or from the judge, which sees both orders.
 
     If the reply to either order cannot be read, the pair is counted as unjudged and gives no preference.
 
@@ -222,6 +222,11 @@ def build_reference(candidates: Sequence[Candidate], preferences: PromptPreferen
 
     Quantiles come from the number of wins for labels, which cover all pairs, and from a Bradley-Terry fit for judged
     pairs, which may cover only some.
+
+    >>> candidates = [Candidate(candidate_id=name, text="") for name in "ab"]
+    >>> preference = Preference(first="a", second="b", verdict=Verdict.SECOND)
+    >>> build_reference(candidates, PromptPreferences(JudgeSetting.RANK, (preference,))).quantiles.tolist()
+    [0.0, 1.0]
     """
     index = {candidate.candidate_id: i for i, candidate in enumerate(candidates)}
     relevant = [p for p in preferences.preferences if p.first in index and p.second in index]

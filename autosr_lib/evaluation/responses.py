@@ -31,7 +31,11 @@ class SamplingResult:
 
 
 def needs_responses(prompt: Prompt) -> bool:
-    """Return whether a prompt has too few candidates to be searched."""
+    """Return whether a prompt has too few candidates to be searched.
+
+    >>> needs_responses(Prompt(prompt_id="p1", prompt="Why?", candidates=()))
+    True
+    """
     return len(prompt.candidates) < MIN_CANDIDATES
 
 
@@ -72,7 +76,13 @@ def sampling_calls(prompt: Prompt, settings: ResponseSettings) -> int:
 
 
 def with_expected_candidates(prompt: Prompt, settings: ResponseSettings) -> Prompt:
-    """Return the prompt with stand-ins for the candidates to be sampled, for estimates of the cost of its search."""
+    """Return the prompt with stand-ins for the candidates to be sampled, for estimates of the cost of its search.
+
+    >>> settings = ResponseSettings(response_models=("model-a", "model-b"))
+    >>> prompt = with_expected_candidates(Prompt(prompt_id="p1", prompt="Why?", candidates=()), settings)
+    >>> [candidate.candidate_id for candidate in prompt.candidates]
+    ['model-a#1', 'model-b#1']
+    """
     if not needs_responses(prompt) or not settings.samples:
         return prompt
     ids = {candidate.candidate_id for candidate in prompt.candidates}

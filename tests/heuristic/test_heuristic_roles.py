@@ -33,9 +33,9 @@ async def initial_rubric(prompt_text: str, *texts: str) -> Rubric:
 
 
 async def test_the_verifier_grades_by_check_points_met() -> None:
-    both, one, none = await grade("Lisbon, for its harbour."), await grade("Lisbon."), await grade("Madrid.")
+    both, half, none = await grade("Lisbon, for its harbour."), await grade("Lisbon."), await grade("Madrid.")
 
-    assert (both, one, none) == (1, 0.5, 0)
+    assert (both, half, none) == (1, 0.5, 0)
 
 
 async def test_the_verifier_prefers_similarity_to_positive_over_negative_examples() -> None:
