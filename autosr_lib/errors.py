@@ -61,7 +61,7 @@ class ReplyError(AutosrError):
 
 
 class RoleError(AutosrError):
-    """A role that fails for a prompt, with settings that let such a prompt fail."""
+    """A role that fails for a prompt in a way that fails the prompt."""
 
 
 class BudgetExhausted(AutosrError):  # noqa: N818 - a normal end, not an error

@@ -25,6 +25,10 @@ def merge_settings(base: Model, overrides: Mapping[str, Any]) -> Model:
 
     Raises:
         SettingsError: a setting is unknown or its value is invalid.
+
+    >>> from autosr_lib.search.settings import SearchSettings
+    >>> merge_settings(SearchSettings(), {"population_size": 4}).evolution.population_size
+    4
     """
     values = base.model_dump(exclude_unset=True)
     return validate_settings(type(base), _merge(values, nested(type(base), overrides), type(base)))
@@ -47,6 +51,10 @@ def nested(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         SettingsError: a setting is given twice, by its flat name and in its group.
+
+    >>> from autosr_lib.search.settings import SearchSettings
+    >>> nested(SearchSettings, {"population_size": 4, "seed": 1})
+    {'seed': 1, 'evolution': {'population_size': 4}}
     """
     paths = flat_names(model)
     nested_values: dict[str, Any] = {}
@@ -89,7 +97,12 @@ def nested_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dotted_settings(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings, which may be nested or flat, by dotted name; unknown names stay as they are."""
+    """Return settings, which may be nested or flat, by dotted name; unknown names stay as they are.
+
+    >>> from autosr_lib.search.settings import SearchSettings
+    >>> dotted_settings(SearchSettings, {"evolution": {"population_size": 4}})
+    {'evolution.population_size': 4}
+    """
     by_name: dict[str, Any] = {}
     for name, value in nested(model, values).items():
         field = model.model_fields.get(name)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
-_WORDS = {
-    "extra_forbidden": "is no field here; leave it out",
+_DESCRIPTIONS = {
+    "extra_forbidden": "is not a field here; remove it",
     "missing": "is missing",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
@@ -16,9 +16,13 @@ _WORDS = {
 
 
 def describe_error(detail: ErrorDetails) -> str:
-    """Return what is wrong with a value, as the rest of a sentence that begins with its name."""
-    if (words := _WORDS.get(detail["type"])) is not None:
-        return words
+    """Return what is wrong with a value, as the rest of a sentence that begins with its name.
+
+    >>> describe_error({"type": "missing", "loc": ("text",), "msg": "Field required", "input": {}})
+    'is missing'
+    """
+    if (description := _DESCRIPTIONS.get(detail["type"])) is not None:
+        return description
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return re.sub(r"^(Input|String) should", "must", message)
 
