@@ -8,7 +8,7 @@ from upath import UPath
 
 from autosr_assets.runtime.home import data_home
 from autosr_lib.errors import DatasetError
-from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
+from autosr_lib.evaluation.responses import MIN_CANDIDATES
 from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES
 from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.files import storage_errors, storage_path
@@ -45,9 +45,7 @@ class Inbox:
         names = (file.name for file in _files_in(self.folder) if not file.name.startswith("."))
         return sorted(name for name in names if not any(_is_file_of(dataset, name) for dataset in datasets))
 
-    def accept_or_reject(
-        self, file: UPath, *, skip_invalid: bool, min_candidates: int = FEWEST_CANDIDATES
-    ) -> str | None:
+    def accept_or_reject(self, file: UPath, *, skip_invalid: bool, min_candidates: int = MIN_CANDIDATES) -> str | None:
         """Validate a dropped file and move it; return its faults, or None if it has none.
 
         A valid file replaces the accepted one. The faults of an invalid file are written beside it. A file that changes

@@ -1,4 +1,4 @@
-"""A home whose commands call a model server on loopback."""
+"""A home whose commands use a scripted model server, and the parts of its results that do not depend on the run."""
 
 import json
 import shutil
@@ -21,15 +21,15 @@ SUMMEVAL = PROJECT.parent / "shared" / "data" / "summeval.json"
 KEY = "sk-marked-8f3a61c09d5e7b24"
 
 QUICK = ("--llm-retry-backoff-base", "0.005", "--llm-retry-backoff-max", "0.02")
-_FEW_CALLS = (*QUICK, "--mutations-per-round", "2", "--initial-proposals", "2", "--judge", "model")
-SMALL = (*_FEW_CALLS, "--generations", "1")
-SHORT = (*_FEW_CALLS, "--max-generations", "1")
-"""For a search that is defined in YAML, whose number of generations a command cannot change."""
+_FEW_PROPOSALS = (*QUICK, "--mutations-per-round", "2", "--initial-proposals", "2", "--judge", "model")
+SMALL = (*_FEW_PROPOSALS, "--generations", "1")
+SMALL_OF_GRAPH = (*_FEW_PROPOSALS, "--max-generations", "1")
+"""Options of a small search that a YAML file defines: the graph determines its `--generations`."""
 
 
 @dataclass(frozen=True)
 class ModelHome(Home):
-    """A home whose commands have the address of a server and an API key."""
+    """A home whose commands send requests to a model server, with an API key."""
 
     base_url: str = ""
 
@@ -42,20 +42,24 @@ class ModelHome(Home):
         }
 
     def search(self, path: Path | str, *options: str) -> CommandResult:
-        """Search a dataset; without options, with short pauses between retries."""
         return self.autosr("search", str(path), *(options or QUICK))
 
     def delete_tables(self) -> None:
-        """Delete all results and Dagster's records, but not the cached replies."""
+        """Remove all results and Dagster's records, and keep the reply cache."""
         for folder in ("storage", "exports", "dagster"):
             shutil.rmtree(self.root / folder)
 
     def best(self, name: str = "demo_dataset") -> dict[str, Columns]:
-        """Return the best rubric of each prompt of a search."""
+        """Return the row of each prompt's best rubric, by prompt id."""
         return {key: rows[0] for key, rows in self.rows(f"{name}/best_rubrics").items()}
 
+    def best_rubric_files(self, name: str = "demo_dataset") -> dict[str, bytes]:
+        """Return the content of the files of the best rubrics, by file name."""
+        folder = self.root / "storage" / name / "best_rubrics"
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
     def calls(self) -> pa.Table:
-        """Return the recorded calls of all runs."""
+        """Return the call records of all runs."""
         runs = self.root / "storage" / "calls"
         return pa.concat_tables(
             rows for run in sorted(runs.iterdir()) for _, rows in self.store.scan(TableName.calls(run.name))
@@ -63,20 +67,22 @@ class ModelHome(Home):
 
 
 def without_run(export: Any) -> Any:
-    """Return an export without the fields of its manifest that identify the run."""
+    """Return an export without the parts of its manifest that differ between equal runs."""
     manifest = {name: value for name, value in export["run_manifest"].items() if name not in RUN_FIELDS}
     return {**export, "run_manifest": manifest}
 
 
 def without_endpoint(rows: Mapping[str, Columns]) -> dict[str, Columns]:
-    """Return rows without their input fingerprints, which depend on the endpoint."""
-    return {key: {name: v for name, v in row.items() if name != "input_fingerprint"} for key, row in rows.items()}
+    """Return rows without their fingerprints, which depend on the address of the endpoint."""
+    return {
+        key: {name: value for name, value in row.items() if name != "input_fingerprint"} for key, row in rows.items()
+    }
 
 
-def some_of_summeval(folder: Path, count: int) -> Path:
-    """Write the first prompts of SummEval to a file and return its path; skip the test if SummEval is not available."""
+def write_summeval(folder: Path, prompts: int) -> Path:
+    """Write the first prompts of SummEval to a file, or skip the test if the dataset is missing."""
     if not SUMMEVAL.is_file():
         pytest.skip(f"{SUMMEVAL} does not exist")
     path = folder / "summeval.json"
-    path.write_text(json.dumps({"prompts": json.loads(SUMMEVAL.read_text())["prompts"][:count]}))
+    path.write_text(json.dumps({"prompts": json.loads(SUMMEVAL.read_text())["prompts"][:prompts]}))
     return path

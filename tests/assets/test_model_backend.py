@@ -7,7 +7,7 @@ import pytest
 
 from autosr_lib.llm.call_records import CALLS_SCHEMA
 from tests.assets.commands import CommandResult
-from tests.assets.model_home import DEMO, KEY, ModelHome, some_of_summeval, without_run
+from tests.assets.model_home import DEMO, KEY, ModelHome, without_run, write_summeval
 from tests.llm.server import ModelServer, role_of
 
 ROLES = ("judge", "initializer", "proposer", "verifier")
@@ -18,7 +18,7 @@ ROLES = ("judge", "initializer", "proposer", "verifier")
 def test_a_search_repeated_without_its_tables_sends_no_request_and_gets_the_same_rubrics(
     dataset: str, tmp_path: Path
 ) -> None:
-    path = DEMO if dataset == "demo" else some_of_summeval(tmp_path, 20)
+    path = DEMO if dataset == "demo" else write_summeval(tmp_path, 20)
     with ModelServer() as server:
         home = ModelHome(tmp_path / "home", server.base_url)
 
