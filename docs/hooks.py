@@ -1,6 +1,7 @@
 """What `mkdocs.yml` cannot say: which files of the repository are pages, and the reference made from docstrings."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("*.md", "*/README.md", "docs/**/*.md", "docs/images/*", "benchmarks/results/*.png")
-LINKED = ("autosr_assets/home.py", "build.yaml", "dagster_cloud.yaml", "deploy/**/*.yaml", "examples/ci/*.yml")
+LINKED = ("autosr_assets/runtime/home.py", "build.yaml", "dagster_cloud.yaml", "deploy/**/*.yaml", "examples/ci/*.yml")
 """Files that pages link to; the site serves them as they are."""
 LIBRARY = ROOT / "autosr_lib"
 PACKAGES = ("domain", "evaluation", "search", "pipeline", "results", "reward", "storage", "llm", "heuristic")
@@ -56,13 +57,14 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 def _modules_by_package() -> dict[str, list[str]]:
     """Return the modules of each page of the reference, by the page's name."""
-    by_package = {f"autosr_lib.{name}": [f"autosr_lib.{name}", *_modules(LIBRARY / name)] for name in PACKAGES}
-    return {"autosr_lib": _modules(LIBRARY), **by_package}
+    by_package = {f"autosr_lib.{name}": _modules((LIBRARY / name).rglob("*.py")) for name in PACKAGES}
+    return {"autosr_lib": _modules(LIBRARY.glob("*.py")), **by_package}
 
 
-def _modules(folder: Path) -> list[str]:
-    package = folder.relative_to(ROOT).as_posix().replace("/", ".")
-    return sorted(f"{package}.{path.stem}" for path in folder.glob("*.py") if not path.stem.startswith("_"))
+def _modules(paths: Iterable[Path]) -> list[str]:
+    """Return the dotted names of the modules and packages at these paths, sorted."""
+    names = (path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in paths)
+    return sorted(name.removesuffix(".__init__") for name in names)
 
 
 def _reference_page(name: str, modules: list[str]) -> str:
