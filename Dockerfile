@@ -1,5 +1,5 @@
-# One image for every part of a cluster: code location, web server, daemon, workers, and runs on Kubernetes.
-# `docker build -t autosr:0.1.0 .` in this folder.
+# One image for all parts of a cluster: code location, web server, daemon, workers, and runs on Kubernetes.
+# Build it in this folder: docker build -t autosr:0.1.0 .
 FROM python:3.11-slim
 
 WORKDIR /opt/autosr
@@ -8,7 +8,7 @@ COPY autosr_lib autosr_lib
 COPY autosr_assets autosr_assets
 COPY prompts prompts
 COPY examples examples
-# Editable, so that `defs/`, `prompts/` and `examples/` are those of this folder.
+# Installed as editable, so that `autosr_assets/defs`, `prompts` and `examples` are read from this folder.
 RUN pip install --no-cache-dir --constraint constraints.txt --editable '.[distributed,k8s]'
 
 COPY deploy/dagster.yaml /opt/dagster/dagster.yaml

@@ -1,15 +1,15 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first, once.
+# On a new machine, run `make demo` or `make test`: both create .venv first if it is missing.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
-# Tests for the lowest versions: the library, and those of the graph and the server that find most faults in little time.
-LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/test_corpus.py \
+# The tests that run with the lowest versions: those of the library, and the fast tests of the graph and the server.
+LOWEST ?= tests/domain tests/evaluation tests/search tests/heuristic tests/llm tests/storage tests/pipeline tests/results tests/test_corpus.py \
 	tests/test_settings_merge.py $(addprefix tests/assets/test_,definitions.py io_manager.py event_log.py home.py \
 	dagster_behaviour.py dagster_internals.py celery_launcher.py cli.py dataset_and_template_commands.py search_command.py \
-	search_demo.py search_resumed.py) $(addprefix tests/reward/test_,shapes.py rubrics.py \
-	serve_command.py trainers.py)
+	search_demo.py search_resumed.py) $(addprefix tests/reward/test_,shapes.py rubrics.py search_parity.py \
+	blocking.py serve_command.py trainers.py)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -22,9 +22,9 @@ help: ## show this list
 setup: $(READY) ## make .venv with the versions of constraints.txt
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no python3 found; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no python3 in PATH; choose one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+		|| { echo "$(PYTHON) is older than Python 3.11; choose another: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "setting up $(VENV) (the first time takes a few minutes)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
@@ -45,32 +45,32 @@ docs: $(READY) ## build the documentation site into build/site; broken links fai
 doctest: $(READY) ## run the examples in the docstrings
 	@$(BIN)/python -m pytest -q --doctest-modules autosr_lib autosr_assets
 
-test: $(READY) doctest ## run the tests and doctests, offline, but the slow ones
+test: $(READY) doctest ## run the fast tests and the doctests, offline
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not (slow or integration or ui or distributed or load)' $(ARGS)
 
 test-slow: $(READY) ## run the slow tests: whole searches, shells, daemons
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'slow and not (integration or ui or distributed)' $(ARGS)
 
-test-distributed: $(READY) ## run the tests for several machines: real Postgres, Redis, S3 server and workers
+test-distributed: $(READY) ## run the tests for several machines, with real Postgres, Redis, S3 server and workers
 	@bash .ci/install-services
 	@$(BIN)/python -m pytest -q -m distributed $(ARGS)
 
 test-ui: $(READY) ## test the web UI and the report in a browser (chromium)
 	@$(BIN)/python -m pytest -q -m ui $(ARGS)
 
-pictures: $(READY) ## take the pictures in docs/images again, from the web UI (chromium)
+pictures: $(READY) ## update the screenshots of the web UI in docs/images (chromium)
 	@$(BIN)/python -m tests.assets.pictures
 
-test-load: $(READY) ## keep the server at its limit for ten minutes (AUTOSR_LOAD_SECONDS)
+test-load: $(READY) ## test the server under load for ten minutes (AUTOSR_LOAD_SECONDS)
 	@$(BIN)/python -m pytest -q -s -m load tests/reward/test_load.py $(ARGS)
 
 test-integration: $(READY) ## run the tests that use a real endpoint (LLM_API_KEY)
 	@$(BIN)/python -m pytest -q -m integration $(ARGS) tests/integration
 
-test-event-log: $(READY) ## run Dagster's own event log tests on ours (downloads Dagster's sources)
+test-event-log: $(READY) ## run Dagster's event log tests on our event log (downloads Dagster's sources)
 	@$(BIN)/python tests/assets/dagster_suite.py -n $(WORKERS) $(ARGS)
 
-bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/README.md
+bench: $(READY) ## measure speed, memory and waiting (takes an hour; see benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.evaluate_speed
 	@$(BIN)/python -m benchmarks.client_speed
 	@$(BIN)/python -m benchmarks.slow_endpoint
@@ -82,7 +82,7 @@ bench: $(READY) ## measure speed, memory and waiting: an hour; see benchmarks/RE
 	@$(BIN)/python -m benchmarks.memory
 	@$(BIN)/python -m benchmarks.asset_page
 
-bench-short: $(READY) ## run a short form of every speed benchmark, to check that it still works
+bench-short: $(READY) ## run a short form of every speed benchmark, to check that it works
 	@$(BIN)/python -m benchmarks.evaluate_speed --rounds 3
 	@$(BIN)/python -m benchmarks.client_speed --calls 100 --rounds 1
 	@$(BIN)/python -m benchmarks.slow_endpoint --prompts 2 --endpoints 64:0.05
@@ -99,7 +99,7 @@ test-lowest: $(READY) ## run the tests in LOWEST with the lowest versions that p
 audit: $(READY) ## report known vulnerabilities of the pinned packages; never fails
 	@bash .ci/audit
 
-check: lint types imports definitions test ## everything CI checks
+check: lint types imports definitions test ## run all checks that every commit must pass
 
 format: $(READY) ## format the code and apply the fixes of ruff
 	@$(BIN)/ruff check --fix --quiet .

@@ -1,4 +1,4 @@
-"""Backends: who answers the roles, a model behind an endpoint or heuristics."""
+"""Backends, which answer the roles: models behind an endpoint, or heuristics."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,39 +19,47 @@ from autosr_lib.search.fingerprints import RoleIdentities
 from autosr_lib.search.roles import InitializeRequest, Proposal, ProposeRequest, Roles
 from autosr_lib.settings import BackendName, BackendSettings
 
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
 
 
 @dataclass
 class Backend:
-    """The roles, and by role a description of who answers, for fingerprints and the manifest; it holds no secret."""
+    """An open backend.
+
+    Attributes:
+        name: `llm` or `heuristic`.
+        roles: the roles of a search.
+        identity: what answers each role, for fingerprints and the manifest; it holds no secret.
+        client: the client of the endpoint; None offline.
+        responder: the role that answers prompts; None offline.
+    """
 
     name: BackendName
     roles: Roles
     identity: RoleIdentities
     client: ModelClient | None = None
     responder: Responder | None = None
-    """Who answers prompts; nobody offline."""
-    _known_good: set[str] | None = field(default=None, repr=False)
+    _preflighted: set[str] | None = field(default=None, repr=False)
+    """Responders of the last preflight; None before the first."""
 
     @asynccontextmanager
     async def session(self, responders: Sequence[str] = ()) -> AsyncIterator[None]:
-        """Open what the roles need in the running event loop, and see at the first time that the endpoint answers.
+        """Open the connections in the running event loop, and test the endpoint before its first use.
 
         Args:
-            responders: the models of a pool that is to be asked.
+            responders: the models that will answer prompts.
 
         Raises:
-            EndpointError: it does not; nothing has been spent.
+            EndpointError: the endpoint cannot be used; nothing was spent.
         """
         if self.client is None:
             yield
             return
         async with self.client:
-            if self._known_good is None or not self._known_good.issuperset(responders):
+            if self._preflighted is None or not self._preflighted.issuperset(responders):
                 await self.client.preflight(responders)
-                self._known_good = (self._known_good or set()) | set(responders)
+                self._preflighted = (self._preflighted or set()) | set(responders)
             yield
 
 
@@ -61,40 +69,40 @@ def open_backend(
     seed: int,
     client_for: Callable[[LlmSettings], ModelClient] | None = None,
 ) -> Backend:
-    """Return the backend that the settings ask for; `client_for` lets several share one client.
+    """Return the backend of these settings; `client_for` lets several backends share a client.
 
     Raises:
-        SettingsError: a model is asked for without a key.
+        SettingsError: the backend is `llm`, and the environment has no key.
         TemplateError: a template is missing or wrong.
     """
     name = settings.resolved
     if name is BackendName.LLM:
         client = (client_for or ModelClient)(settings.llm)
         roles = llm_roles(client, settings.llm, grading)
-        asked = roles if settings.llm.llm_fail_soft else _failing_hard(roles)
+        roles = roles if settings.llm.llm_fail_soft else _with_hard_failures(roles)
         responder = llm_responder(client, settings.llm)
-        return Backend(name, asked, _models(settings.llm), client, responder)
+        return Backend(name, roles, _model_identity(settings.llm), client, responder)
     return Backend(name, heuristic_roles(seed, settings.noise), backend_identity(settings, seed))
 
 
 def backend_identity(settings: BackendSettings, seed: int) -> RoleIdentities:
-    """Return by role who answers, for fingerprints and the manifest, without opening a backend.
+    """Return what answers each role, for fingerprints and the manifest, without opening a backend.
 
     Raises:
-        SettingsError: a model is asked for without a key.
+        SettingsError: the backend is `llm`, and the environment has no key.
         TemplateError: a template is missing or wrong.
     """
     name = settings.resolved
     if name is BackendName.LLM:
-        return _models(settings.llm)
+        return _model_identity(settings.llm)
     noisy: Mapping[str, Any] = {"noise": settings.noise, "seed": seed} if settings.noise else {}
     identity = {role.value: {"backend": str(name)} for role in Role}
     identity[Role.VERIFIER.value] |= noisy
     return identity
 
 
-def _models(settings: LlmSettings) -> RoleIdentities:
-    """Return by role what decides a reply: the endpoint, the model, how it is asked, and what it is told."""
+def _model_identity(settings: LlmSettings) -> RoleIdentities:
+    """Return by role what a reply depends on: the endpoint, the model, the request parameters and the template."""
     templates = TemplateSet(settings)
     return {
         role.value: {
@@ -109,35 +117,36 @@ def _models(settings: LlmSettings) -> RoleIdentities:
     }
 
 
-def _failing_hard(roles: Roles) -> Roles:
-    return Roles(*(_Hard(one) for one in (roles.initializer, roles.proposer, roles.verifier, roles.judge)))
+def _with_hard_failures(roles: Roles) -> Roles:
+    """Return the roles with `llm_fail_soft` off."""
+    return Roles(*(_FailingRole(role) for role in (roles.initializer, roles.proposer, roles.verifier, roles.judge)))
 
 
-class _Hard:
-    """Any role, whose unreadable reply fails the prompt, instead of leaving the thing ungraded (`llm_fail_soft` off)."""
+class _FailingRole:
+    """A role whose unreadable reply fails the prompt, instead of leaving something ungraded."""
 
     def __init__(self, role: Any) -> None:
         self._role = role
 
     async def write(self, request: InitializeRequest) -> Rubric:
-        answer: Rubric = await self._asked(self._role.write, request)
-        return answer
+        rubric: Rubric = await self._call(self._role.write, request)
+        return rubric
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        answer: Proposal = await self._asked(self._role.propose, request)
-        return answer
+        proposal: Proposal = await self._call(self._role.propose, request)
+        return proposal
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        answer: Mapping[str, Grade] = await self._asked(self._role.grade, request)
-        return answer
+        grades: Mapping[str, Grade] = await self._call(self._role.grade, request)
+        return grades
 
     async def prefer(self, request: JudgeRequest) -> Verdict:
-        answer: Verdict = await self._asked(self._role.prefer, request)
-        return answer
+        verdict: Verdict = await self._call(self._role.prefer, request)
+        return verdict
 
     @staticmethod
-    async def _asked(ask: Callable[[Asked], Awaitable[Answer]], request: Asked) -> Answer:
+    async def _call(method: Callable[[Request], Awaitable[Reply]], request: Request) -> Reply:
         try:
-            return await ask(request)
+            return await method(request)
         except ReplyError as error:
             raise RoleError(str(error)) from error

@@ -1,29 +1,29 @@
-"""The errors of the project, as a tree by who can mend them.
+"""The errors of the project, by who can fix them.
 
 AutosrError
 ├── DatasetError        the owner of the data
-├── SettingsError       whoever set it
-├── StorageError        whoever runs the machine or the bucket
+├── SettingsError       the user who set the value
+├── StorageError        the operator of the machine or the bucket
 ├── EndpointError       the operator of the model endpoint
-├── TemplateError       whoever wrote the template
-├── ReplyError          nobody: count it, go on, report it
-├── RoleError           nobody: the prompt fails, the others go on
-└── BudgetExhausted     nobody: a normal ending
+├── TemplateError       the author of the template
+├── ReplyError          nobody: it is counted and reported, and the search continues
+├── RoleError           nobody: the prompt fails, and the others continue
+└── BudgetExhausted     nobody: a normal end of a search
 """
 
 from collections.abc import Sequence
 
 
 class AutosrError(Exception):
-    """A fault that we can name; the command line prints it on one line and exits with code 2."""
+    """Base class of all expected errors; the command line prints the message on one line and exits with code 2."""
 
 
 class DatasetError(AutosrError):
-    """A dataset that cannot be used, with every fault and its place.
+    """A dataset that cannot be used, with all its faults.
 
     Args:
-        where: the file, or what else was read.
-        faults: one sentence a fault, each opening with its place (`prompts[3].prompt_id: …`).
+        where: the file that was read.
+        faults: one sentence per fault, each beginning with its location (`prompts[3].prompt_id: …`).
     """
 
     SHOWN = 20
@@ -41,7 +41,7 @@ class DatasetError(AutosrError):
 
 
 class SettingsError(AutosrError):
-    """A setting that is unknown or impossible; names it, its value and what is allowed."""
+    """A setting that is unknown or invalid; the message names it, its value and what is allowed."""
 
 
 class StorageError(AutosrError):
@@ -49,20 +49,20 @@ class StorageError(AutosrError):
 
 
 class EndpointError(AutosrError):
-    """A model endpoint that will not answer; ends the run."""
+    """A model endpoint that cannot be used; the run ends."""
 
 
 class TemplateError(AutosrError):
-    """A prompt template that is missing or asks for a field that does not exist."""
+    """A prompt template that is missing or uses a variable that does not exist."""
 
 
 class ReplyError(AutosrError):
-    """A model's reply that cannot be read: the thing asked for stays *ungraded*."""
+    """A model's reply that cannot be read; what was requested stays *ungraded*."""
 
 
 class RoleError(AutosrError):
-    """A role that keeps failing for a prompt, where the settings say that this fails the prompt."""
+    """A role that fails for a prompt in a way that fails the prompt."""
 
 
-class BudgetExhausted(AutosrError):  # noqa: N818 - it is no error: the best so far is the result
-    """The run's budget is spent; the best so far is the result."""
+class BudgetExhausted(AutosrError):  # noqa: N818 - a normal end, not an error
+    """The run's budget is exhausted; the best rubric so far is the result."""

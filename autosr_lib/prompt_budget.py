@@ -1,4 +1,4 @@
-"""What one prompt may ask of a run's `max_calls`: the same however the run is started, and whatever is left to do."""
+"""The share of `max_calls` of each prompt: the same for every run of the dataset, whatever is left to do."""
 
 from dataclasses import dataclass
 
@@ -11,50 +11,50 @@ from autosr_lib.settings import BackendName, DatasetRunSettings, SearchRunSettin
 
 @dataclass(frozen=True)
 class PromptBudget:
-    """The calls of a run, divided evenly over all prompts of the dataset; nothing is divided without a model."""
+    """The calls of a run, divided evenly among all prompts of the dataset; without a model there is no limit."""
 
     settings: SearchRunSettings
     dataset: DatasetRunSettings
     prompts: int
-    """Prompts of the whole dataset, not of the run: a prompt must end where it would end in every run (docs/method.md §7)."""
+    """Number of prompts in the dataset, not in the run: a prompt's result must not depend on the run (docs/method.md §7)."""
 
     def of(self, prompt: Prompt) -> int | None:
-        """Return the requests that the search of a prompt may make, None without a limit.
+        """Return the most requests of a prompt's search, None without a limit.
 
-        The preflight comes off the whole, the prompt's own samples and comparisons by the judge off its share.
+        The preflight is subtracted before the division; the prompt's samples and judgements are subtracted from its share.
         """
-        if (own := self.settings.stop.max_calls_per_prompt) is not None:
-            return own
-        whole = self.settings.backend.llm.max_calls
-        if whole is None or self.settings.backend.resolved is not BackendName.LLM:
+        if (limit := self.settings.stop.max_calls_per_prompt) is not None:
+            return limit
+        max_calls = self.settings.backend.llm.max_calls
+        if max_calls is None or self.settings.backend.resolved is not BackendName.LLM:
             return None
-        return max(1, (whole - self._preflight) // max(1, self.prompts) - self._apart(prompt))
+        return max(1, (max_calls - self._preflight) // max(1, self.prompts) - self._calls_outside(prompt))
 
     def check(self, prompt: Prompt) -> None:
-        """Refuse a share that would not pay for a first rubric.
+        """Check that a prompt's share pays for the initial rubric.
 
         Raises:
-            SettingsError: it would not.
+            SettingsError: it does not.
         """
         share, least = self.of(prompt), self._least(prompt)
         if self.settings.stop.max_calls_per_prompt is not None or share is None or share >= least:
             return
-        enough = (least + self._apart(prompt)) * self.prompts + self._preflight
+        enough = (least + self._calls_outside(prompt)) * self.prompts + self._preflight
         raise SettingsError(
             f"max_calls is {self.settings.backend.llm.max_calls}, {share} for prompt {prompt.prompt_id!r}, one of "
-            f"{self.prompts}, after {self._apart(prompt)} for its judge and samples: too few to grade a first rubric, which takes "
-            f"{least}; allowed: at least {enough}, or max_calls_per_prompt"
+            f"{self.prompts}, after {self._calls_outside(prompt)} for its judge and samples: too few to grade the initial rubric, which "
+            f"takes {least}; allowed: at least {enough}, or max_calls_per_prompt"
         )
 
     def surplus(self, prompt: Prompt) -> int:
-        """Return what a prompt's share has beyond a first rubric."""
+        """Return the calls of a prompt's share that are left after the initial rubric."""
         return (self.of(prompt) or 0) - self._least(prompt)
 
     def _least(self, prompt: Prompt) -> int:
         return min_calls(prompt, self.settings, self.dataset.holdout)
 
-    def _apart(self, prompt: Prompt) -> int:
-        """Return the prompt's calls outside of its search that are paid from the same budget."""
+    def _calls_outside(self, prompt: Prompt) -> int:
+        """Return the prompt's calls outside its search that count against the same budget."""
         if self.dataset.backend.llm != self.settings.backend.llm:
             return 0
         return judge_calls(prompt, self.dataset.reference) + sampling_calls(prompt, self.dataset.responses)

@@ -1,6 +1,6 @@
-"""All settings of a search and of a dataset: what the method needs, and who answers the roles.
+"""All settings of a search and of a dataset: those of the method, and those of the backend.
 
-Nothing here imports what is slow to import, so that `autosr --help` can list every setting.
+This module imports nothing that is slow to import, so that `autosr --help` is fast.
 """
 
 import os
@@ -17,7 +17,7 @@ from autosr_lib.storage.dataset_settings import DatasetSettings
 
 
 class BackendName(StrEnum):
-    """Who answers the roles."""
+    """The backends that can answer the roles."""
 
     AUTO = "auto"
     LLM = "llm"
@@ -26,12 +26,12 @@ class BackendName(StrEnum):
 
 
 class BackendSettings(Settings):
-    """Who answers the roles."""
+    """The backend that answers the roles."""
 
     backend: BackendName = BackendName.AUTO
-    """`llm`, `heuristic` (or `mock`, its older name), or `auto`: `llm` when the key is in the environment."""
+    """`llm`, `heuristic` (or `mock`, its older name), or `auto`: `llm` if the environment has the API key."""
     noise: float = Field(default=0.0, ge=0, le=1)
-    """Standard deviation of the heuristic verifier's noise, on the unit scale; seeded."""
+    """Standard deviation of the noise in the heuristic verifier's grades, on the scale 0..1."""
     llm: LlmSettings = LlmSettings()
     """The endpoint and its models."""
 
@@ -40,35 +40,35 @@ class BackendSettings(Settings):
         """Return `llm` or `heuristic`.
 
         Raises:
-            SettingsError: `llm` is asked for and its key is not in the environment.
+            SettingsError: the backend is `llm`, and the environment has no key.
         """
         has_key = bool(os.environ.get(self.llm.api_key_env))
         if self.backend is BackendName.LLM and not has_key:
             raise SettingsError(
                 f"backend is 'llm', but the environment variable {self.llm.api_key_env} is empty; "
-                "allowed: a key in it, or backend 'heuristic'"
+                "put the key there, or use backend 'heuristic'"
             )
         wants_model = self.backend is BackendName.LLM or (self.backend is BackendName.AUTO and has_key)
         return BackendName.LLM if wants_model else BackendName.HEURISTIC
 
 
 class SearchRunSettings(SearchSettings):
-    """All settings of a search: what the method needs, and who answers the roles."""
+    """All settings of a search."""
 
     backend: BackendSettings = BackendSettings()
-    """Who answers the roles."""
+    """The backend that answers the roles."""
     output: str | None = None
-    """Where the JSON of the search goes; by default `exports/` in the data folder, under the search's name."""
+    """Path of the exported JSON; by default `exports/` in the data folder, with the name of the search."""
 
 
 class DatasetRunSettings(DatasetSettings):
-    """All settings of a dataset: its file, what is true and hidden, and who judges where labels do not."""
+    """All settings of a dataset: its file, its reference, its hidden candidates, and the judge."""
 
     backend: BackendSettings = BackendSettings()
-    """Who judges, and who answers prompts that have too few candidates."""
+    """The backend of the judge, and of the models that answer prompts with too few candidates."""
 
     @model_validator(mode="after")
-    def _a_cost_limit_can_be_held(self) -> Self:
+    def _check_prices(self) -> Self:
         llm = self.backend.llm
         if llm.max_cost is not None and (missing := sorted(set(self.responses.response_models) - set(llm.prices))):
             raise ValueError(f"max_cost is set but prices has no entry for {missing}; give each model a price")

@@ -1,12 +1,12 @@
-"""What pydantic finds wrong with a value, in the words of our errors."""
+"""Errors of pydantic in the wording of this project."""
 
 import re
 from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
-_WORDS = {
-    "extra_forbidden": "is no field here; leave it out",
+_DESCRIPTIONS = {
+    "extra_forbidden": "is not a field here; remove it",
     "missing": "is missing",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
@@ -15,14 +15,22 @@ _WORDS = {
 }
 
 
-def finding(detail: ErrorDetails) -> str:
-    """Return what is wrong, as the end of a sentence that begins with the name of the value."""
-    if (words := _WORDS.get(detail["type"])) is not None:
-        return words
+def describe_error(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value, as the rest of a sentence that begins with its name.
+
+    >>> describe_error({"type": "missing", "loc": ("text",), "msg": "Field required", "input": {}})
+    'is missing'
+    """
+    if (description := _DESCRIPTIONS.get(detail["type"])) is not None:
+        return description
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return re.sub(r"^(Input|String) should", "must", message)
 
 
-def place(parts: Sequence[int | str]) -> str:
-    """Return where in a document a value stands: `criteria[0].text`."""
+def field_path(parts: Sequence[int | str]) -> str:
+    """Return the path of a value in a document.
+
+    >>> field_path(["criteria", 0, "text"])
+    'criteria[0].text'
+    """
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")

@@ -26,6 +26,7 @@ from benchmarks.measuring import (
     measure_command,
     write_dataset,
 )
+from tests.distributed.services import DAGSTER_STORAGE, OUR_STORAGE, POSTGRES_VARIABLE, postgres, with_driver
 
 ASSETS = 15
 GENERATIONS = ASSETS - 3
@@ -47,17 +48,14 @@ with dg.DagsterInstance.get() as instance:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     assert job.execute_in_process(instance=instance, tags=tags, run_config=quiet).success
 """
-POSTGRES_ADDRESS = "AUTOSR_POSTGRES_URL"
 
 
 @contextmanager
 def home_with_storage(storage: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield a home with this text as its dagster.yaml; if that names Postgres, the home has a Postgres of its own."""
     with benchmark_home() as (folder, variables), ExitStack() as servers:
-        if storage and POSTGRES_ADDRESS in storage:
-            from tests.distributed.services import postgres, with_driver
-
-            variables[POSTGRES_ADDRESS] = with_driver(servers.enter_context(postgres(folder / "postgres")))
+        if storage and POSTGRES_VARIABLE in storage:
+            variables[POSTGRES_VARIABLE] = with_driver(servers.enter_context(postgres(folder / "postgres")))
         (folder / "dagster").mkdir()
         if storage:
             (folder / "dagster" / "dagster.yaml").write_text(storage)
@@ -172,9 +170,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, list[ResourceUse]]:
 
 def _postgres_storages() -> tuple[str, str]:
     """Return the dagster.yaml of Dagster's own Postgres storage, and of ours."""
-    from tests.distributed.services import DAGSTERS_OWN, DEPLOYED
-
-    return DAGSTERS_OWN, DEPLOYED
+    return DAGSTER_STORAGE, OUR_STORAGE
 
 
 def _subtract(uses: list[ResourceUse], parts: list[ResourceUse]) -> list[ResourceUse]:

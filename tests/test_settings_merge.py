@@ -1,4 +1,4 @@
-"""Settings from several places become one, and a bad one is told on one line."""
+"""Settings from several sources are merged, and errors name each invalid setting on one line."""
 
 from typing import Any
 
@@ -8,22 +8,23 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.evaluation.settings import Grading, Scale
 from autosr_lib.llm.settings import LlmSettings
 from autosr_lib.search.settings import EvolutionSettings, SearchSettings
-from autosr_lib.settings_merge import flat_names, leaves, merge_settings, validate_settings
+from autosr_lib.settings_fields import leaves
+from autosr_lib.settings_merge import flat_names, merge_settings, validate_settings
 
-YAML = SearchSettings(evolution=EvolutionSettings(population_size=5))
-
-
-def test_an_override_changes_what_it_names_and_nothing_else() -> None:
-    merged = merge_settings(YAML, {"evolution": {"racing": False}})
-
-    assert merged.evolution == YAML.evolution.model_copy(update={"racing": False})
-    assert merged.selection == YAML.selection
+BASE = SearchSettings(evolution=EvolutionSettings(population_size=5))
 
 
-def test_flat_and_nested_names_mean_the_same() -> None:
-    flat = merge_settings(YAML, {"tournament_size": 4, "scale": "0-1", "grading": "per_rubric"})
+def test_an_override_changes_only_the_settings_that_it_names() -> None:
+    merged = merge_settings(BASE, {"evolution": {"racing": False}})
+
+    assert merged.evolution == BASE.evolution.model_copy(update={"racing": False})
+    assert merged.selection == BASE.selection
+
+
+def test_flat_and_nested_names_are_equivalent() -> None:
+    flat = merge_settings(BASE, {"tournament_size": 4, "scale": "0-1", "grading": "per_rubric"})
     nested = merge_settings(
-        YAML, {"selection": {"tournament_size": 4}, "grading": {"scale": "0-1", "grading": "per_rubric"}}
+        BASE, {"selection": {"tournament_size": 4}, "grading": {"scale": "0-1", "grading": "per_rubric"}}
     )
 
     assert flat == nested
@@ -31,11 +32,11 @@ def test_flat_and_nested_names_mean_the_same() -> None:
 
 
 def test_no_overrides_and_empty_groups_change_nothing() -> None:
-    assert merge_settings(YAML, {}) == YAML
-    assert merge_settings(YAML, {"evolution": None, "selection": {}}) == YAML
+    assert merge_settings(BASE, {}) == BASE
+    assert merge_settings(BASE, {"evolution": None, "selection": {}}) == BASE
 
 
-def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
+def test_every_setting_has_a_flat_name_and_a_description() -> None:
     for model in (SearchSettings, LlmSettings):
         dotted = dict(leaves(model))
         assert all(field.description for field in dotted.values())
@@ -43,14 +44,14 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         ({"population_size": 0}, "evolution.population_size is 0; must be greater than or equal to 1"),
         (
             {"evolution": {"populaton_size": 1}},
             "evolution.populaton_size is not a setting; did you mean evolution.popu",
         ),
-        ({"zzz": 1}, "zzz is not a setting; known are seed, objective, grading"),
+        ({"zzz": 1}, "zzz is not a setting; allowed are seed, objective, grading"),
         (
             {"selection_strategy": "best"},
             "selection.selection_strategy is 'best'; must be 'rank', 'tournament', 'top_k'",
@@ -60,20 +61,20 @@ def test_every_setting_has_a_flat_name_and_a_sentence() -> None:
         ({"seed": float("nan")}, "seed is nan; must be a"),
     ],
 )
-def test_a_bad_setting_is_told_by_name_value_and_what_is_allowed(overrides: dict[str, Any], told: str) -> None:
+def test_an_error_names_the_setting_its_value_and_what_is_allowed(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        merge_settings(YAML, overrides)
+        merge_settings(BASE, overrides)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_all_bad_settings_are_told_at_once() -> None:
+def test_one_error_names_all_invalid_settings() -> None:
     with pytest.raises(SettingsError, match=r"seed is -1; .*; evolution.population_size is 0; "):
         validate_settings(SearchSettings, {"evolution": {"population_size": 0}, "seed": -1})
 
 
-def test_a_value_that_may_hold_a_secret_is_not_repeated() -> None:
+def test_a_value_that_may_contain_a_secret_is_not_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         merge_settings(LlmSettings(), {"base_url": "https://user:hunter2@host/v1", "llm_timeout": "hunter2"})
 

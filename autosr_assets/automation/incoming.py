@@ -8,7 +8,7 @@ from upath import UPath
 
 from autosr_assets.runtime.home import data_home
 from autosr_lib.errors import DatasetError
-from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
+from autosr_lib.evaluation.responses import MIN_CANDIDATES
 from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES
 from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.files import storage_errors, storage_path
@@ -44,7 +44,7 @@ class Inbox:
         names = (place.name for place in _listed(self.folder) if not place.name.startswith("."))
         return sorted(name for name in names if not any(_is_file_of(one, name) for one in datasets))
 
-    def take_in(self, file: UPath, *, skip_invalid: bool, min_candidates: int = FEWEST_CANDIDATES) -> str | None:
+    def take_in(self, file: UPath, *, skip_invalid: bool, min_candidates: int = MIN_CANDIDATES) -> str | None:
         """Move a file that was dropped to `datasets/`, or to `rejected/` with its faults beside it; return those.
 
         A file that has changed since it was read is left for the next look.

@@ -13,7 +13,7 @@ from autosr_lib.storage.tables.best_rubrics import StoredBest, read_best_rubric
 
 
 @dataclass(frozen=True)
-class PromptRubric:
+class StoredRubric:
     """The stored row of a prompt's best rubric, and the searches that have one."""
 
     search: str
@@ -32,7 +32,7 @@ def stored_searches(store: TableStore) -> list[str]:
     return sorted(name for folder in folders if (name := file_name_to_key(folder.name)) is not None)
 
 
-def find_best(store: TableStore, prompt_id: str, search: str | None) -> PromptRubric:
+def find_best(store: TableStore, prompt_id: str, search: str | None) -> StoredRubric:
     """Return a prompt's best rubric in the named search, by default the latest search that has the prompt.
 
     Raises:
@@ -48,7 +48,7 @@ def find_best(store: TableStore, prompt_id: str, search: str | None) -> PromptRu
         raise SettingsError(f"prompt {prompt_id!r} is in no stored search; {_suggestion(store, candidates, prompt_id)}")
     matching.sort(key=lambda name: store.path(TableName.best_rubrics(name), key).stat().st_mtime, reverse=True)
     rows = store.stored(TableName.best_rubrics(matching[0]), key).read()
-    return PromptRubric(matching[0], read_best_rubric(rows), tuple(matching[1:]))
+    return StoredRubric(matching[0], read_best_rubric(rows), tuple(matching[1:]))
 
 
 def _suggestion(store: TableStore, searches: list[str], prompt_id: str) -> str:

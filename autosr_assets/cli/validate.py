@@ -12,7 +12,7 @@ from autosr_assets.cli.shared import stdout
 from autosr_assets.cli.tables import plain_table
 from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.reference import choose_judge
-from autosr_lib.evaluation.responses import FEWEST_CANDIDATES, needs_responses
+from autosr_lib.evaluation.responses import MIN_CANDIDATES, needs_responses
 from autosr_lib.evaluation.settings import JudgeSetting
 from autosr_lib.storage.datasets import DatasetFindings, DatasetReader
 
@@ -26,7 +26,7 @@ def validate(options: ValidateOptions) -> None:
     reader = DatasetReader(
         options.dataset,
         skip_invalid=options.skip_invalid,
-        min_candidates=0 if options.few_candidates else FEWEST_CANDIDATES,
+        min_candidates=0 if options.few_candidates else MIN_CANDIDATES,
     )
     references = Counter(
         "response_models, then model" if needs_responses(prompt) else str(choose_judge(prompt, JudgeSetting.AUTO))

@@ -7,14 +7,15 @@ settings themselves would lose the YAML's values as soon as one field is overrid
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from autosr_assets.automation.dagster_runs import tag_untagged
-from autosr_lib.settings_merge import bounds_of, is_union, merge_settings, model_of, nested
+from autosr_lib.settings_fields import bounds_of, choices_of, group_model, is_optional, without_none
+from autosr_lib.settings_merge import merge_settings, nested
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -73,34 +74,20 @@ def config_schema(model: type[BaseModel], base: BaseModel | None = None) -> dict
 
 
 def _config_type(annotation: Any, value: Any = None) -> Any:
-    """Return the narrowest Dagster type that lets everything through which the model may accept; the model decides."""
-    if get_origin(annotation) is Annotated:
-        return _config_type(get_args(annotation)[0], value)
-    if is_union(annotation):
-        return _union_type(get_args(annotation), value)
-    if (group := model_of(annotation)) is not None:
+    """Return the narrowest Dagster type that accepts everything that the model may accept; the model validates."""
+    plain = without_none(annotation)
+    config_type = _plain_config_type(plain, value)
+    return dg.Noneable(config_type) if is_optional(annotation) and config_type is not dg.Any else config_type
+
+
+def _plain_config_type(annotation: Any, value: Any) -> Any:
+    if isinstance(annotation, type) and (group := group_model(annotation)) is not None:
         return config_schema(group, value)
-    if (choices := _choices(annotation)) is not None:
-        return _enum_type(*choices)
+    if (choices := choices_of(annotation)) is not None:
+        return _enum_type("_or_".join(choices) if get_origin(annotation) else annotation.__name__, choices)
     if get_origin(annotation) in (tuple, list, frozenset, set):
         return dg.Array(_config_type(get_args(annotation)[0]))
     return _SCALARS.get(annotation, dg.Any)
-
-
-def _union_type(parts: tuple[Any, ...], value: Any) -> Any:
-    """Return the type of `A | None`; a union of several is left to the model."""
-    inner = [part for part in parts if part is not type(None)]
-    known = _config_type(inner[0], value) if len(inner) == 1 else dg.Any
-    return known if known is dg.Any else dg.Noneable(known)
-
-
-def _choices(annotation: Any) -> tuple[str, tuple[str, ...]] | None:
-    """Return the name and the values of an enum or of a literal of texts."""
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return annotation.__name__, tuple(str(member.value) for member in annotation)
-    if get_origin(annotation) is Literal and all(isinstance(choice, str) for choice in get_args(annotation)):
-        return "_or_".join(get_args(annotation)), get_args(annotation)
-    return None
 
 
 @cache  # Dagster wants one object a name, also where two components use the same enum
@@ -112,7 +99,7 @@ def _description(field: FieldInfo, value: Any) -> str:
     text = field.description or ""
     if bounds := bounds_of(field):
         text += f" Allowed: {bounds}."
-    if value is not None and model_of(field.annotation) is None:
+    if value is not None and group_model(field.annotation) is None:
         text += f" Here: {_plain(value)}."
     return text.strip()
 

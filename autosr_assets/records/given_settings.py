@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.settings_merge import leaves
+from autosr_lib.settings_fields import leaves
 
 
 @dataclass(frozen=True)

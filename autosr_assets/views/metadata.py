@@ -15,7 +15,7 @@ from autosr_assets.views.rubric_text import (
     rubric_markdown,
     score_text,
 )
-from autosr_lib.evaluation.holdout import OWN_FIGURE, HoldoutSummary, PairSummary
+from autosr_lib.evaluation.holdout import MIN_CANDIDATES_FOR_OWN_FIGURE, HoldoutSummary, PairSummary
 from autosr_lib.evaluation.reference import intransitive_share
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow, CandidateScore
 from autosr_lib.storage.tables.candidates import read_sampled
@@ -113,7 +113,7 @@ def best_metadata(row: BestRubricRow) -> dict[str, Any]:
         "status": str(row.status),
     }
     touching = row.holdout.touching
-    if len(row.candidate_scores) >= OWN_FIGURE and touching.pairs:
+    if len(row.candidate_scores) >= MIN_CANDIDATES_FOR_OWN_FIGURE and touching.pairs:
         metadata["holdout_accuracy"] = touching.best / touching.pairs
         metadata["initial_holdout_accuracy"] = touching.initial / touching.pairs
     return metadata

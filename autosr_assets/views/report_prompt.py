@@ -7,7 +7,7 @@ from autosr_assets.views.lineage import lineage_tree
 from autosr_assets.views.rubric_text import best_scores_first, heaviest_first, score_text, shown_measure
 from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.domain.wording import plural
-from autosr_lib.evaluation.holdout import OWN_FIGURE
+from autosr_lib.evaluation.holdout import MIN_CANDIDATES_FOR_OWN_FIGURE
 from autosr_lib.results.soundness import gamed_fault
 from autosr_lib.search.population import Ancestor
 from autosr_lib.storage.tables.best_rubrics import BestRubricRow
@@ -83,7 +83,7 @@ def _steps(ancestors: Iterable[Ancestor]) -> list[str]:
 def _own_figure(row: BestRubricRow) -> str:
     """Return the held-out figures of the prompt; empty if it has too few candidates (docs/method.md §5)."""
     touching, unseen = row.holdout.touching, row.holdout.unseen
-    if len(row.candidate_scores) < OWN_FIGURE or not touching.pairs:
+    if len(row.candidate_scores) < MIN_CANDIDATES_FOR_OWN_FIGURE or not touching.pairs:
         return ""
     first, best, labels_alone = (
         credit / touching.pairs for credit in (touching.initial, touching.best, row.holdout.remembered)

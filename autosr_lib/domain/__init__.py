@@ -1,1 +1,1 @@
-"""The frozen values of the method: prompts, rubrics and preferences."""
+"""Immutable values that validate themselves: prompts, candidates, rubrics and preferences."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Verdict(StrEnum):
-    """Which of two candidates, in the order they are named, is better."""
+    """Which candidate of a (first, second) pair is better."""
 
     FIRST = "first"
     SECOND = "second"
@@ -14,26 +14,33 @@ class Verdict(StrEnum):
 
     @property
     def swapped(self) -> "Verdict":
-        """Return the same verdict for the pair named the other way round."""
+        """Return the same verdict for the pair in reverse order.
+
+        >>> Verdict.FIRST.swapped
+        <Verdict.SECOND: 'second'>
+        """
         return {Verdict.FIRST: Verdict.SECOND, Verdict.SECOND: Verdict.FIRST, Verdict.TIE: Verdict.TIE}[self]
 
 
 class Preference(BaseModel):
-    """One labelled or judged pair of candidates.
+    """A preference between two candidates, from labels or from the judge.
 
-    `forward` and `backward` are the judge's answers to the pair shown as (first, second) and as (second, first), both
-    told in the order (first, second); they are None for labels. When they disagree the verdict is a tie.
+    The judge sees each pair in both orders. If its two verdicts disagree, the verdict is a tie.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     first: str
+    """Id of the first candidate."""
     second: str
+    """Id of the second candidate."""
     verdict: Verdict
     forward: Verdict | None = None
+    """The judge's verdict on the pair shown as (first, second); None for labels."""
     backward: Verdict | None = None
+    """Its verdict on the pair shown as (second, first), converted to the order (first, second); None for labels."""
 
     @property
     def is_flip(self) -> bool:
-        """Return whether the judge's two orders disagree."""
+        """Return whether the judge's verdicts in the two orders disagree."""
         return self.forward is not None and self.backward is not None and self.forward is not self.backward

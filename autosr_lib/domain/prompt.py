@@ -11,18 +11,24 @@ from autosr_lib.domain.fingerprint import fingerprint
 
 
 class Candidate(BaseModel):
-    """One response to a prompt; its labels live in `metadata` and never reach a model."""
+    """A response to a prompt.
+
+    >>> Candidate(candidate_id="c1", text="Because.", metadata={"rank": 2}).rank
+    2
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidate_id: str = Field(min_length=1)
     text: str
     source: str = ""
+    """Where the response comes from, such as the name of a model."""
     metadata: Mapping[str, Any] = Field(default_factory=dict)
+    """Labels (`rank`, `quality`) and other values; never sent to a model."""
 
     @property
     def rank(self) -> int | None:
-        """Return the labelled rank, 1 the best, or None."""
+        """Return the labelled rank, 1 for the best, or None."""
         rank = self.metadata.get("rank")
         return None if rank is None or isinstance(rank, bool) else int(rank)
 
@@ -36,7 +42,7 @@ class Candidate(BaseModel):
 
 
 class Prompt(BaseModel):
-    """A task text with an id and its candidates."""
+    """The text of a task, with the candidates that answer it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,5 +61,5 @@ class Prompt(BaseModel):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return the name of the whole content, labels included."""
+        """Return the fingerprint of the complete content, including labels."""
         return fingerprint(self.model_dump(mode="json"))

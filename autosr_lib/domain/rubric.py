@@ -11,13 +11,14 @@ from autosr_lib.domain.fingerprint import fingerprint
 
 
 class Criterion(BaseModel):
-    """One scoreable statement; its key depends on what it says, not on its weight, id or neighbours."""
+    """A statement by which a verifier grades candidates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     criterion_id: str = Field(min_length=1)
     text: str = Field(min_length=1)
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False, strict=True)
+    """Weight relative to the other criteria of the rubric."""
     criterion_type: str = "quality"
     check_points: tuple[str, ...] = ()
     positive_examples: tuple[str, ...] = ()
@@ -28,7 +29,14 @@ class Criterion(BaseModel):
 
     @cached_property
     def key(self) -> str:
-        """Return the name under which this criterion's grades are kept (docs/method.md §1)."""
+        """Return the criterion key, under which grades are stored (docs/method.md §1).
+
+        It depends on the texts and the measure only, ignoring case and spacing; not on the id, the type or the weight.
+
+        >>> clear = Criterion(criterion_id="c1", text="It is clear.")
+        >>> clear.key == Criterion(criterion_id="c2", text="it is  CLEAR.", weight=2.0).key
+        True
+        """
         return fingerprint(
             _normalised(self.text),
             [_normalised(point) for point in self.check_points],
@@ -39,7 +47,14 @@ class Criterion(BaseModel):
 
 
 class Rubric(BaseModel):
-    """Weighted criteria for one prompt. Never edited: a mutation makes a new one."""
+    """Weighted criteria for one prompt. Immutable: a mutation makes a new rubric.
+
+    >>> weights = {"clear": 3.0, "short": 1.0}
+    >>> Rubric(
+    ...     criteria=[Criterion(criterion_id=name, text=f"It is {name}.", weight=w) for name, w in weights.items()]
+    ... ).weights
+    (0.75, 0.25)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,25 +71,25 @@ class Rubric(BaseModel):
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """Return the criteria's keys, in the order of the criteria."""
+        """Return the keys of the criteria, in their order."""
         return tuple(criterion.key for criterion in self.criteria)
 
     @cached_property
     def weights(self) -> tuple[float, ...]:
-        """Return the weights normalised to sum 1, in the order of the criteria; all zero means uniform."""
-        given = [criterion.weight for criterion in self.criteria]
-        if abs(sum(given) - 1) < 1e-9:
-            return tuple(given)  # normalising again would move the last digits, and with them what depends on them
-        largest = max(given)
+        """Return the weights normalised to sum 1, in the order of the criteria; uniform if all weights are 0."""
+        weights = [criterion.weight for criterion in self.criteria]
+        if abs(sum(weights) - 1) < 1e-9:
+            return tuple(weights)  # already normalised; doing it again would change the last digits
+        largest = max(weights)
         if largest == 0:
-            return tuple(1 / len(given) for _ in given)
-        scaled = [weight / largest for weight in given]  # the sum of huge weights could overflow
+            return tuple(1 / len(weights) for _ in weights)
+        scaled = [weight / largest for weight in weights]  # the sum of huge weights could overflow
         total = sum(scaled)
         return tuple(weight / total for weight in scaled)
 
     @cached_property
     def weight_by_key(self) -> Mapping[str, float]:
-        """Return the normalised weight of each criterion key; criteria that say the same thing are added up."""
+        """Return the normalised weight of each criterion key; the weights of criteria with the same key are summed."""
         weights: dict[str, float] = {}
         for key, weight in zip(self.keys, self.weights, strict=True):
             weights[key] = weights.get(key, 0.0) + weight
@@ -82,7 +97,7 @@ class Rubric(BaseModel):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return the name of the sorted (criterion key, weight to 4 decimals); ids and metadata are not in it."""
+        """Return the fingerprint of the criterion keys and their weights to 4 decimals; ids and metadata do not count."""
         return fingerprint(sorted((key, f"{weight:.4f}") for key, weight in self.weight_by_key.items()))
 
 

@@ -1,1 +1,1 @@
-"""What the numbers mean: grades, scores, the reference, the objective and held-out truth."""
+"""Evaluation of rubrics: grades, scores, the reference, the objective and held-out candidates."""

@@ -1,4 +1,4 @@
-"""The array types of the arithmetic."""
+"""NumPy array types used in annotations."""
 
 import numpy as np
 import numpy.typing as npt

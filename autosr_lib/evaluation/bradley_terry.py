@@ -8,27 +8,33 @@ from scipy.special import expit
 from autosr_lib.evaluation.arrays import FloatArray, IntArray
 
 PRIOR: Final = 0.1
-"""Precision of the normal prior on a strength: it keeps a candidate that always won within reach of the others."""
+"""Precision of the normal prior on strengths. It keeps the strength of a candidate that always won finite."""
 
 
 def fit_strengths(
     n: int, first: IntArray, second: IntArray, outcome: FloatArray, *, prior: float = PRIOR
 ) -> FloatArray:
-    """Return (n,) strengths, of mean 0 and higher the better: the most likely ones a posteriori.
+    """Return (n,) the maximum a posteriori strengths of candidates, with mean 0; higher is better.
 
-    Bradley and Terry (1952): `P(first beats second) = sigmoid(strength_first - strength_second)`; a tie counts as half
-    a win for each, and `strength ~ N(0, 1/prior)`. Equal records have equal strengths up to the last digits; a
-    candidate in no pair stands at 0, in the middle.
+    The model is that of Bradley and Terry (1952): `P(first beats second) = sigmoid(strength_first - strength_second)`,
+    with `strength ~ N(0, 1/prior)`; a tie counts as half a win for each candidate. Candidates with equal records have
+    equal strengths up to rounding; a candidate in no pair has strength 0, the mean.
 
     Args:
-        n: candidates.
-        first: (P,) places of the candidates named first.
-        second: (P,) places of those named second.
-        outcome: (P,) 1 where the first won, 0 where the second did, 0.5 a tie.
-        prior: > 0.
+        n: number of candidates.
+        first: (P,) position of the first candidate of each pair.
+        second: (P,) position of the second candidate of each pair.
+        outcome: (P,) 1 if the first won, 0 if the second won, 0.5 for a tie.
+        prior: precision of the prior, > 0.
+
+    Raises:
+        ValueError: `prior` is not positive.
+
+    >>> fit_strengths(2, np.array([0, 0]), np.array([1, 1]), np.array([1.0, 0.5])).round(2).tolist()
+    [0.49, -0.49]
     """
     if not prior > 0:
-        raise ValueError(f"prior is {prior}; it must be above 0, or an unbeaten candidate is infinitely strong")
+        raise ValueError(f"prior is {prior}; it must be above 0, or the strength of an unbeaten candidate is infinite")
     if not len(first):
         return np.zeros(n)
 
@@ -36,11 +42,11 @@ def fit_strengths(
         gap = strength[first] - strength[second]
         # -outcome·log σ(gap) - (1 - outcome)·log σ(-gap)
         loss = float(np.sum(np.logaddexp(0.0, gap) - outcome * gap)) + prior / 2 * float(strength @ strength)
-        surprise = expit(gap) - outcome
-        gradient = np.bincount(first, surprise, n) - np.bincount(second, surprise, n) + prior * strength
+        residual = expit(gap) - outcome
+        gradient = np.bincount(first, residual, n) - np.bincount(second, residual, n) + prior * strength
         return loss, gradient
 
-    def curvature(strength: FloatArray) -> FloatArray:
+    def hessian(strength: FloatArray) -> FloatArray:
         gap = strength[first] - strength[second]
         information = expit(gap) * expit(-gap)
         matrix = np.zeros((n, n))
@@ -50,8 +56,8 @@ def fit_strengths(
 
     from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, and only where pairs were judged
 
-    found = minimize(cost, np.zeros(n), jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-11})
-    # The search ends where a step no longer lowers the cost by more than its last digits; one step by the gradient, which
-    # is known better, goes the rest of the way.
-    strength = np.asarray(found.x - np.linalg.solve(curvature(found.x), cost(found.x)[1]), dtype=float)
+    fit = minimize(cost, np.zeros(n), jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-11})
+    # The optimiser stops once the cost changes only by rounding. The gradient is still accurate there, so one Newton
+    # step gets closer to the optimum.
+    strength = np.asarray(fit.x - np.linalg.solve(hessian(fit.x), cost(fit.x)[1]), dtype=float)
     return np.asarray(strength - strength.mean())

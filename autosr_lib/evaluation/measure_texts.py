@@ -1,7 +1,7 @@
-"""What the measures read of a text: its words, sentences and phrases, each found once and in linear time.
+"""Text analysis for the measures: words, sentences and shared phrases, each computed once and in linear time.
 
-Chinese and Japanese are written without spaces, so each of their characters is a word here and a pair of neighbouring
-characters counts as a content word.
+Chinese and Japanese are written without spaces. Each of their characters is treated as a word, and each pair of
+neighbouring characters as a content word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 LARGE = 100_000
-"""Characters from which an analysed text is too big to keep many of."""
+"""Length in characters above which only few analysed texts are cached."""
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|\d+(?:[.,:]\d+)*|[^\W\d_{_CJK}]+(?:['’][^\W\d_{_CJK}]+)?|[^\W_{_CJK}]+")
@@ -23,7 +23,11 @@ _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Return the words of a list written as a text."""
+    """Return the words of a space-separated list.
+
+    >>> sorted(word_set("the a"))
+    ['a', 'the']
+    """
     return frozenset(text.split())
 
 
@@ -36,7 +40,14 @@ FUNCTION_WORDS = word_set("""a about above after again against all also am an an
 
 
 class Text:
-    """One text, read lazily; a property is computed the first time it is asked for."""
+    """A text and its analysis; each property is computed on first access and cached.
+
+    >>> text = Text("Cats sleep. Dogs bark in Paris!")
+    >>> text.sentence_words
+    (('cats', 'sleep'), ('dogs', 'bark', 'in', 'paris'))
+    >>> text.names
+    frozenset({'paris'})
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -44,7 +55,7 @@ class Text:
 
     @cached_property
     def spans(self) -> tuple[tuple[str, int], ...]:
-        """Return the words as written, each with the number of its sentence, in order."""
+        """Return (word, number of its sentence) in order, the words as written."""
         spans: list[tuple[str, int]] = []
         for number, sentence in enumerate(self.sentences):
             spans.extend((match.group(), number) for match in _WORD.finditer(sentence))
@@ -57,7 +68,7 @@ class Text:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """Return the sentences and lines that hold at least one word or sign."""
+        """Return the sentences and lines that are not blank."""
         return tuple(piece.strip() for piece in _SENTENCE_END.split(self.text) if piece and piece.strip())
 
     @cached_property
@@ -70,16 +81,16 @@ class Text:
 
     @cached_property
     def content(self) -> Counter[str]:
-        """Return how often each content word (stemmed; a pair of CJK characters) occurs."""
+        """Return the number of occurrences of each content word (see `content_words`)."""
         return Counter(content_words(self.words))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Return the lower-case words that are numbers or have a capital inside a sentence."""
-        names, last = set(), -1
-        for word, number in self.spans:
-            opens, last = number != last, number
-            if word[0].isdigit() or (not opens and word[0].isupper() and word.lower() not in FUNCTION_WORDS):
+        """Return the lower-case words that are numbers, or capitalised without opening a sentence."""
+        names, previous = set(), -1
+        for word, sentence in self.spans:
+            is_opening, previous = sentence != previous, sentence
+            if word[0].isdigit() or (not is_opening and word[0].isupper() and word.lower() not in FUNCTION_WORDS):
                 names.add(word.lower())
         return frozenset(names)
 
@@ -90,19 +101,19 @@ class Text:
 
     @cached_property
     def material(self) -> Text:
-        """Return what an instruction is about: all after a short first paragraph, else the whole text."""
+        """Return the text that a prompt asks about: everything after a short first paragraph, else the complete text."""
         head, *rest = _BLANK_LINE.split(self.text, maxsplit=1)
         tail = rest[0] if rest else ""
         return read_text(tail) if len(tail) > len(head) and len(head) <= 400 else self
 
     @cached_property
     def instruction(self) -> Text:
-        """Return the short first paragraph that says what to do with the material, else the whole text."""
+        """Return the short first paragraph that says what to do with the material, else the complete text."""
         return self if self.material is self else read_text(_BLANK_LINE.split(self.text, maxsplit=1)[0])
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
-        """Return the different lower-case words."""
+        """Return the distinct lower-case words."""
         return frozenset(self.words)
 
     @cached_property
@@ -112,34 +123,38 @@ class Text:
 
     @cached_property
     def sentence_index(self) -> dict[str, list[int]]:
-        """Return the sentences in which each content word stands: its first 64, which bounds the work."""
+        """Return the numbers of the first 64 sentences with each content word; the limit bounds the work."""
         index: dict[str, list[int]] = {}
-        for place, words in enumerate(self.sentence_content):
+        for number, words in enumerate(self.sentence_content):
             for word in words:
-                known = index.setdefault(word, [])
-                if len(known) < 64:
-                    known.append(place)
+                sentences = index.setdefault(word, [])
+                if len(sentences) < 64:
+                    sentences.append(number)
         return index
 
     @cached_property
     def positions(self) -> dict[tuple[str, str], list[int]]:
-        """Return where each pair of neighbouring words stands: its first eight places, which bounds the work."""
-        places: dict[tuple[str, str], list[int]] = {}
-        for place, pair in enumerate(pairwise(self.words)):
-            known = places.setdefault(pair, [])
-            if len(known) < 8:
-                known.append(place)
-        return places
+        """Return the first eight positions of each pair of neighbouring words; the limit bounds the work."""
+        positions: dict[tuple[str, str], list[int]] = {}
+        for position, pair in enumerate(pairwise(self.words)):
+            pair_positions = positions.setdefault(pair, [])
+            if len(pair_positions) < 8:
+                pair_positions.append(position)
+        return positions
 
     def shared_with(self, prompt: Text) -> tuple[Fragment, ...]:
-        """Return the runs of words shared with the prompt's material; those with the latest prompt are kept."""
+        """Return the runs of words shared with the prompt's material; cached for the latest prompt."""
         if self._shared is None or self._shared[0] is not prompt.material:
             self._shared = (prompt.material, shared_fragments(prompt.material, self))
         return self._shared[1]
 
 
 def stem(word: str) -> str:
-    """Return the word without its commonest English endings; crude, but the same for the prompt and the candidate."""
+    """Return the word without its most common English endings; crude, but the same for prompt and candidate.
+
+    >>> stem("walked"), stem("walking"), stem("Anna's")
+    ('walk', 'walk', 'Anna')
+    """
     word = word.removesuffix("'s").removesuffix("’s")
     for ending in ("ing", "ed", "es", "ly", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -148,23 +163,34 @@ def stem(word: str) -> str:
 
 
 def is_cjk(word: str) -> bool:
-    """Return whether the word opens with a Chinese or Japanese character."""
+    """Return whether the word begins with a Chinese or Japanese character.
+
+    >>> is_cjk("今"), is_cjk("now")
+    (True, False)
+    """
     return bool(_IS_CJK.match(word))
 
 
 def content_words(words: Sequence[str]) -> list[str]:
-    """Return the stems of the words that carry meaning, and the pairs of neighbouring CJK characters."""
-    found = [
+    """Return the stems of the words other than function words, and the pairs of neighbouring CJK characters.
+
+    >>> content_words(["the", "cats", "in", "1889", "今", "天"])
+    ['cat', '1889', '今天']
+    """
+    stems = [
         stem(word)
         for word in words
         if word not in FUNCTION_WORDS and not is_cjk(word) and (len(word) > 2 or word[0].isdigit())
     ]
-    found.extend(a + b for a, b in pairwise(words) if is_cjk(a) and is_cjk(b))
-    return found
+    cjk_pairs = [a + b for a, b in pairwise(words) if is_cjk(a) and is_cjk(b)]
+    return stems + cjk_pairs
 
 
 class Fragment:
-    """A run of words that the candidate shares with the prompt's material."""
+    """A run of words that the candidate shares with the prompt's material.
+
+    `start` and `source` are the positions of its first word in the candidate and in the material.
+    """
 
     __slots__ = ("length", "source", "start")
 
@@ -175,31 +201,39 @@ class Fragment:
 
 
 def shared_fragments(material: Text, candidate: Text) -> tuple[Fragment, ...]:
-    """Return the runs of two words or more that the candidate shares with the material, greedily from the left.
+    """Return the runs of two words or more that the candidate shares with the material, longest first from the left.
 
-    After the extractive fragments of Grusky et al. 2018 (Newsroom), with at most eight places looked at for a run.
+    These are the extractive fragments of Grusky et al. 2018 (Newsroom), except that at most eight positions of the
+    material are compared for a run.
+
+    >>> [run.length for run in shared_fragments(Text("one two three four"), Text("two three five four"))]
+    [2]
     """
-    words, source, places = candidate.words, material.words, material.positions
-    found, at = [], 0
-    while at < len(words) - 1:
-        best = Fragment(at, 0, 0)
-        for place in places.get((words[at], words[at + 1]), ()):
+    words, source_words, positions = candidate.words, material.words, material.positions
+    fragments, start = [], 0
+    while start < len(words) - 1:
+        longest = Fragment(start, 0, 0)
+        for source in positions.get((words[start], words[start + 1]), ()):
             length = 2
-            limit = min(len(words) - at, len(source) - place)
-            while length < limit and words[at + length] == source[place + length]:
+            limit = min(len(words) - start, len(source_words) - source)
+            while length < limit and words[start + length] == source_words[source + length]:
                 length += 1
-            if length > best.length:
-                best = Fragment(at, place, length)
-        if best.length:
-            found.append(best)
-        at += max(1, best.length)
-    return tuple(found)
+            if length > longest.length:
+                longest = Fragment(start, source, length)
+        if longest.length:
+            fragments.append(longest)
+        start += max(1, longest.length)
+    return tuple(fragments)
 
 
-_keep_small = lru_cache(maxsize=1024)(Text)
-_keep_large = lru_cache(maxsize=4)(Text)
+_cached_small = lru_cache(maxsize=1024)(Text)
+_cached_large = lru_cache(maxsize=4)(Text)
 
 
 def read_text(text: str) -> Text:
-    """Return the analysed text; many small ones are kept, and few large ones, so that memory stays bounded."""
-    return (_keep_small if len(text) <= LARGE else _keep_large)(text)
+    """Return the analysis of a text, cached; few large texts are cached, to bound memory.
+
+    >>> read_text("Cats sleep.") is read_text("Cats sleep.")
+    True
+    """
+    return (_cached_small if len(text) <= LARGE else _cached_large)(text)

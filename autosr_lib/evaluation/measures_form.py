@@ -1,6 +1,7 @@
-"""Measures of how a candidate is written, whatever the prompt says: length, flow, soundness of form, filler.
+"""Measures of how a candidate is written, independent of the prompt: length, cohesion, correct form, filler.
 
-Each is a function of the candidate to 0..1 whose docstring says when it is 1.
+Each is a function of the candidate with values in 0..1. Its docstring says when the value is 1. The docstring is also
+the text of the criterion that heuristics write from the measure, so a change to it changes results.
 """
 
 import re
@@ -62,22 +63,22 @@ def variety(candidate: Text) -> float:
 def novelty(candidate: Text) -> float:
     """Each sentence says something that the ones before it have not."""
     seen: set[str] = set()
-    fresh = []
+    new_shares = []
     for words in candidate.sentence_content:
         if seen and words:
-            fresh.append(len(words - seen) / len(words))
+            new_shares.append(len(words - seen) / len(words))
         seen |= words
-    return share(sum(fresh), len(fresh))
+    return share(sum(new_shares), len(new_shares))
 
 
 def cohesion(candidate: Text) -> float:
     """Each sentence takes up a word of the one before, or points back to it."""
-    content, opening = candidate.sentence_content, candidate.sentence_words
-    tied = [
-        bool(before & after) or not POINTING.isdisjoint(words[:4])
-        for before, after, words in zip(content, content[1:], opening[1:], strict=False)
+    content, sentences = candidate.sentence_content, candidate.sentence_words
+    is_linked = [
+        bool(previous & current) or not POINTING.isdisjoint(words[:4])
+        for previous, current, words in zip(content, content[1:], sentences[1:], strict=False)
     ]
-    return share(sum(tied), len(tied))
+    return share(sum(is_linked), len(is_linked))
 
 
 def self_contained(candidate: Text) -> float:
@@ -101,22 +102,22 @@ def balance(candidate: Text) -> float:
     """Its brackets and quotation marks come in pairs."""
     text = candidate.text
     pairs = tuple(map(tuple, ("()", "[]", "{}", "“”", "（）", "「」", "《》")))
-    odd = sum(abs(text.count(opening) - text.count(closing)) for opening, closing in pairs) + text.count('"') % 2
-    return 1 / (1 + odd)
+    unpaired = sum(abs(text.count(opening) - text.count(closing)) for opening, closing in pairs) + text.count('"') % 2
+    return 1 / (1 + unpaired)
 
 
 def capitals(candidate: Text) -> float:
     """Its sentences open with a capital, where the script has capitals."""
-    firsts: dict[int, str] = {}
-    for word, number in candidate.spans:
-        firsts.setdefault(number, word[0])
-    cased = [letter for letter in firsts.values() if letter.lower() != letter.upper()]
+    first_letters: dict[int, str] = {}
+    for word, sentence in candidate.spans:
+        first_letters.setdefault(sentence, word[0])
+    cased = [letter for letter in first_letters.values() if letter.lower() != letter.upper()]
     return share(sum(letter.isupper() for letter in cased), len(cased))
 
 
 def no_doubling(candidate: Text) -> float:
     """No word is written twice in a row."""
-    doubled = sum(one == other and len(one) > 1 and one.isalpha() for one, other in pairwise(candidate.words))
+    doubled = sum(word == after and len(word) > 1 and word.isalpha() for word, after in pairwise(candidate.words))
     return 1 / (1 + doubled)
 
 
@@ -150,10 +151,10 @@ def numbers(candidate: Text) -> float:
 
 def plainness(candidate: Text) -> float:
     """Its words are short: 1 at four letters or fewer on average, 0 at eight."""
-    latin = [
+    lengths = [
         len(word) for word in candidate.words if word not in FUNCTION_WORDS and not "\u3040" <= word[0] <= "\u9fff"
     ]
-    return 1 - min(1.0, max(0.0, (share(sum(latin), len(latin), 4.0) - 4) / 4))
+    return 1 - min(1.0, max(0.0, (share(sum(lengths), len(lengths), 4.0) - 4) / 4))
 
 
 def density(candidate: Text) -> float:

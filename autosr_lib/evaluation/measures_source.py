@@ -1,7 +1,8 @@
-"""Measures of how a candidate stands to its prompt: what it covers, keeps to, copies and mixes up.
+"""Measures of how a candidate relates to its prompt: coverage, faithfulness, copying, mixed-up facts.
 
-Each is a function of (prompt, candidate) to 0..1 whose docstring says when it is 1. "The material" is what the prompt is
-about: all after a short instruction, else the whole prompt.
+Each is a function of (prompt, candidate) with values in 0..1. Its docstring says when the value is 1. The docstring is
+also the text of the criterion that heuristics write from the measure, so a change to it changes results. "The material"
+is the text that the prompt asks about (`Text.material`).
 """
 
 import math
@@ -12,23 +13,29 @@ from types import MappingProxyType
 from autosr_lib.evaluation.measure_texts import Fragment, Text
 
 KEYWORDS = 25
+"""Number of most frequent content words of the material that `prompt_coverage` looks for."""
 LEAD_SENTENCES = 3
-LIFTED = 8
-"""Words in a row that count as lifted from the prompt."""
-NEAR = 15
-"""Words of the material that a sentence may skip between two phrases and still follow one passage."""
+"""Number of opening sentences of the material that `lead_coverage` looks at."""
+MIN_COPIED_RUN = 8
+"""Minimum number of words in a row that count as copied from the prompt."""
+MAX_SKIPPED_WORDS = 15
+"""Maximum number of words of the material between two phrases of one passage."""
 
 
-def share(part: float, whole: float, empty: float = 1.0) -> float:
-    """Return `part / whole`, or `empty` when there is nothing to share."""
-    return part / whole if whole else empty
+def share(part: float, total: float, empty: float = 1.0) -> float:
+    """Return `part / total`, or `empty` if the total is 0.
+
+    >>> share(1, 4), share(0, 0)
+    (0.25, 1.0)
+    """
+    return part / total if total else empty
 
 
 def prompt_coverage(prompt: Text, candidate: Text) -> float:
     """It mentions the words that the prompt's material repeats most."""
     top = prompt.material.content.most_common(KEYWORDS)
-    said = sum(math.log1p(count) for word, count in top if word in candidate.content)
-    return share(said, sum(math.log1p(count) for _, count in top), 0.0)
+    mentioned = sum(math.log1p(count) for word, count in top if word in candidate.content)
+    return share(mentioned, sum(math.log1p(count) for _, count in top), 0.0)
 
 
 def lead_coverage(prompt: Text, candidate: Text) -> float:
@@ -39,8 +46,8 @@ def lead_coverage(prompt: Text, candidate: Text) -> float:
 
 def centrality(prompt: Text, candidate: Text) -> float:
     """Its own words are ones that the material repeats."""
-    known = prompt.material.content
-    return share(sum(known[word] / (known[word] + 2) for word in candidate.content), len(candidate.content), 0.0)
+    counts = prompt.material.content
+    return share(sum(counts[word] / (counts[word] + 2) for word in candidate.content), len(candidate.content), 0.0)
 
 
 def grounding(prompt: Text, candidate: Text) -> float:
@@ -57,25 +64,25 @@ def faithfulness(prompt: Text, candidate: Text) -> float:
 
 def copying(prompt: Text, candidate: Text) -> float:
     """All of it is lifted from the material in runs of eight words or more; 0 when nothing is."""
-    lifted = sum(run.length for run in candidate.shared_with(prompt) if run.length >= LIFTED)
-    return share(lifted, len(candidate.words), 0.0)
+    copied = sum(run.length for run in candidate.shared_with(prompt) if run.length >= MIN_COPIED_RUN)
+    return share(copied, len(candidate.words), 0.0)
 
 
 def verbatim_sentences(prompt: Text, candidate: Text) -> float:
     """Each of its sentences stands in the material (nine words in ten in one run)."""
     sizes = [len(words) for words in candidate.sentence_words]
-    longest, at = [0] * len(sizes), 0
+    longest, first = [0] * len(sizes), 0
     ends = list(accumulate(sizes))
     for run in candidate.shared_with(prompt):
-        while run.start >= ends[at]:
-            at += 1
-        for number in range(at, len(sizes)):  # a run may go on over several sentences, which the next one cannot
-            begin, end = ends[number] - sizes[number], ends[number]
-            if begin >= run.start + run.length:
+        while run.start >= ends[first]:
+            first += 1
+        for sentence in range(first, len(sizes)):  # a run may extend over several sentences
+            start, end = ends[sentence] - sizes[sentence], ends[sentence]
+            if start >= run.start + run.length:
                 break
-            longest[number] = max(longest[number], min(end, run.start + run.length) - max(begin, run.start))
-    whole = sum(length >= 0.9 * size for length, size in zip(longest, sizes, strict=True))
-    return share(whole, len(sizes), 0.0)
+            longest[sentence] = max(longest[sentence], min(end, run.start + run.length) - max(start, run.start))
+    verbatim = sum(length >= 0.9 * size for length, size in zip(longest, sizes, strict=True))
+    return share(verbatim, len(sizes), 0.0)
 
 
 def smoothness(prompt: Text, candidate: Text) -> float:
@@ -85,12 +92,12 @@ def smoothness(prompt: Text, candidate: Text) -> float:
 
 def locality(prompt: Text, candidate: Text) -> float:
     """No sentence joins phrases from distant passages of the material, which mixes up who did what."""
-    leaps = sum(
-        not -5 <= later.source - (run.source + run.length) <= NEAR
+    jumps = sum(
+        not -5 <= later.source - (run.source + run.length) <= MAX_SKIPPED_WORDS
         for runs in _runs_by_sentence(prompt, candidate)
         for run, later in pairwise(runs)
     )
-    return 1 - min(1.0, share(2 * leaps, len(candidate.sentence_words), 0.0))
+    return 1 - min(1.0, share(2 * jumps, len(candidate.sentence_words), 0.0))
 
 
 def order(prompt: Text, candidate: Text) -> float:
@@ -109,15 +116,15 @@ def lead_first(prompt: Text, candidate: Text) -> float:
 
 def sentence_support(prompt: Text, candidate: Text) -> float:
     """Each of its sentences is borne out by a single sentence of the material."""
-    found = [best / size for best, _, size in _sources(prompt, candidate)]
-    return share(sum(found), len(found), 0.0)
+    shares = [shared / size for shared, _, size in _closest_sentences(prompt, candidate)]
+    return share(sum(shares), len(shares), 0.0)
 
 
 def adjacency(prompt: Text, candidate: Text) -> float:
     """Sentences that follow each other draw on neighbouring sentences of the material."""
-    places = [place for _, place, _ in _sources(prompt, candidate)]
-    near = [1 / (1 + max(0, abs(later - place) - 1)) for place, later in pairwise(places)]
-    return share(sum(near), len(near))
+    closest = [number for _, number, _ in _closest_sentences(prompt, candidate)]
+    closeness = [1 / (1 + max(0, abs(later - number) - 1)) for number, later in pairwise(closest)]
+    return share(sum(closeness), len(closeness))
 
 
 def entity_consistency(prompt: Text, candidate: Text) -> float:
@@ -133,23 +140,25 @@ def prompt_names(prompt: Text, candidate: Text) -> float:
 
 def echo(prompt: Text, candidate: Text) -> float:
     """It does not repeat the instruction's own phrases back."""
-    asked, said = prompt.instruction.words, candidate.words
-    phrases = set(zip(asked, asked[1:], asked[2:], asked[3:], strict=False))
-    own = list(zip(said, said[1:], said[2:], said[3:], strict=False))
-    return 1 - share(sum(phrase in phrases for phrase in own), len(own), 0.0)
+    instruction_phrases = set(_four_word_phrases(prompt.instruction))
+    phrases = _four_word_phrases(candidate)
+    return 1 - share(sum(phrase in instruction_phrases for phrase in phrases), len(phrases), 0.0)
 
 
 def relevance(prompt: Text, candidate: Text) -> float:
     """It takes up the content words of the instruction."""
-    asked = prompt.instruction.content
-    return share(sum(word in candidate.content for word in asked), len(asked), 0.0)
+    content = prompt.instruction.content
+    return share(sum(word in candidate.content for word in content), len(content), 0.0)
+
+
+def _four_word_phrases(text: Text) -> list[tuple[str, str, str, str]]:
+    words = text.words
+    return list(zip(words, words[1:], words[2:], words[3:], strict=False))
 
 
 def _runs_by_sentence(prompt: Text, candidate: Text) -> list[list[Fragment]]:
-    ends, at = [], 0
-    for words in candidate.sentence_words:
-        at += len(words)
-        ends.append(at)
+    """Return for each sentence of the candidate the runs of words from the material that start in it."""
+    ends = list(accumulate(len(words) for words in candidate.sentence_words))
     groups: list[list[Fragment]] = [[] for _ in ends]
     sentence = 0
     for run in candidate.shared_with(prompt):
@@ -159,17 +168,20 @@ def _runs_by_sentence(prompt: Text, candidate: Text) -> list[list[Fragment]]:
     return groups
 
 
-def _sources(prompt: Text, candidate: Text) -> Iterator[tuple[int, int, int]]:
-    """Yield for each sentence the words that its closest sentence of the material shares, that one's place, its size."""
+def _closest_sentences(prompt: Text, candidate: Text) -> Iterator[tuple[int, int, int]]:
+    """Yield for each sentence of the candidate its closest sentence of the material, the one sharing most content words.
+
+    The values are the number of shared words, the number of the closest sentence, and the words of the candidate's.
+    """
     index = prompt.material.sentence_index
     for words in candidate.sentence_content:
-        hits: dict[int, int] = {}
+        shared: dict[int, int] = {}
         for word in words:
-            for place in index.get(word, ()):
-                hits[place] = hits.get(place, 0) + 1
+            for sentence in index.get(word, ()):
+                shared[sentence] = shared.get(sentence, 0) + 1
         if words and prompt.material.sentence_content:
-            place = max(sorted(hits), key=lambda at: hits[at], default=0)
-            yield hits.get(place, 0), place, len(words)
+            closest = max(sorted(shared), key=lambda sentence: shared[sentence], default=0)
+            yield shared.get(closest, 0), closest, len(words)
 
 
 SOURCE: Mapping[str, Callable[[Text, Text], float]] = MappingProxyType(

@@ -1,77 +1,88 @@
-"""Candidates for prompts that have too few: sampled from a pool of models, great and diverse."""
+"""Sampling of candidates from a pool of models, for prompts that have too few."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autosr_lib.domain.prompt import Candidate, Prompt
+from autosr_lib.domain.wording import plural
 from autosr_lib.errors import ReplyError, RoleError
 from autosr_lib.evaluation.roles import Responder, RespondRequest
 from autosr_lib.evaluation.settings import ResponseSettings
 
-FEWEST_CANDIDATES = 2
-"""Prompts with fewer cannot be searched."""
+MIN_CANDIDATES = 2
+"""Minimum number of candidates of a prompt that can be searched."""
 SAMPLE = "sample"
-"""Names, in a candidate's metadata, which sample of its model it is; others have no such entry."""
+"""Metadata key of a sampled candidate, with the number of the sample; other candidates do not have it."""
 EXPECTED_TEXT = "x" * 2400
-"""As long as a response that nobody has written yet is taken to be."""
+"""Stands for a response that is not sampled yet when costs are estimated."""
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The candidates that a prompt has got, and what became of the others."""
+class SamplingResult:
+    """The candidates sampled for a prompt, and how many samples gave none."""
 
     candidates: tuple[Candidate, ...]
     calls: int
     failed: int
-    """Samples that brought no response; asked again in the next run."""
+    """Samples without a readable reply; the next run tries them again."""
     repeated: int
-    """Responses that were dropped, since their text was there already."""
+    """Responses that were dropped because another candidate has the same text."""
 
 
 def needs_responses(prompt: Prompt) -> bool:
-    """Return whether a prompt has too few candidates to be searched."""
-    return len(prompt.candidates) < FEWEST_CANDIDATES
+    """Return whether a prompt has too few candidates to be searched.
+
+    >>> needs_responses(Prompt(prompt_id="p1", prompt="Why?", candidates=()))
+    True
+    """
+    return len(prompt.candidates) < MIN_CANDIDATES
 
 
-async def sample_candidates(prompt: Prompt, settings: ResponseSettings, responder: Responder) -> Sampled:
-    """Return candidates of the pool for a prompt, each text once; none where it has enough of its own.
+async def sample_candidates(prompt: Prompt, settings: ResponseSettings, responder: Responder) -> SamplingResult:
+    """Return new candidates with distinct texts for a prompt; none if it has enough of its own.
 
     Raises:
-        RoleError: with them it would still have fewer than two.
-        EndpointError: the endpoint will not answer; the run ends.
+        RoleError: the prompt would still have fewer than two candidates.
+        EndpointError: the endpoint does not answer; the run ends.
         BudgetExhausted: the run's budget is spent.
     """
     if not needs_responses(prompt):
-        return Sampled((), 0, 0, 0)
+        return SamplingResult((), 0, 0, 0)
     plan = _plan(settings)
-    texts = await asyncio.gather(*(_ask(prompt, model, sample, responder) for model, sample in plan))
+    texts = await asyncio.gather(*(_sample(prompt, model, sample, responder) for model, sample in plan))
     ids = {candidate.candidate_id for candidate in prompt.candidates}
-    known = {candidate.text.strip() for candidate in prompt.candidates}
+    seen = {candidate.text.strip() for candidate in prompt.candidates}
     added: list[Candidate] = []
     for (model, sample), text in zip(plan, texts, strict=True):
-        if text is not None and text.strip() not in known:
-            known.add(text.strip())
+        if text is not None and text.strip() not in seen:
+            seen.add(text.strip())
             added.append(_candidate(model, sample, text, ids))
     failed = texts.count(None)
     repeated = len(plan) - failed - len(added)
-    if (there := len(prompt.candidates) + len(added)) < FEWEST_CANDIDATES:
+    if (total := len(prompt.candidates) + len(added)) < MIN_CANDIDATES:
         raise RoleError(
-            f"{len(plan)} samples of {len(settings.response_models)} models leave prompt {prompt.prompt_id!r} with "
-            f"{there} candidates ({failed} without a reply, {repeated} repeated); allowed: two, so name more "
-            "response_models, or a higher role_responder.temperature"
+            f"{plural(len(plan), 'sample')} of {plural(len(settings.response_models), 'model')} leave prompt "
+            f"{prompt.prompt_id!r} with {plural(total, 'candidate')} ({failed} without a reply, {repeated} repeated); "
+            "at least 2 are needed: name more response_models, or raise role_responder.temperature"
         )
-    return Sampled(tuple(added), len(plan), failed, repeated)
+    return SamplingResult(tuple(added), len(plan), failed, repeated)
 
 
 def sampling_calls(prompt: Prompt, settings: ResponseSettings) -> int:
-    """Return the requests that a prompt's candidates take, or have taken: none where it has enough of its own."""
+    """Return the number of requests for a prompt's sampled candidates, whether sent or still to send; 0 without any."""
     is_sampled = needs_responses(prompt) or any(SAMPLE in candidate.metadata for candidate in prompt.candidates)
     return settings.samples if is_sampled else 0
 
 
-def foreseen(prompt: Prompt, settings: ResponseSettings) -> Prompt:
-    """Return the prompt as it will be once it has candidates, to reckon with; their texts are of a usual length."""
+def with_expected_candidates(prompt: Prompt, settings: ResponseSettings) -> Prompt:
+    """Return the prompt with stand-ins for the candidates to be sampled, for estimates of the cost of its search.
+
+    >>> settings = ResponseSettings(response_models=("model-a", "model-b"))
+    >>> prompt = with_expected_candidates(Prompt(prompt_id="p1", prompt="Why?", candidates=()), settings)
+    >>> [candidate.candidate_id for candidate in prompt.candidates]
+    ['model-a#1', 'model-b#1']
+    """
     if not needs_responses(prompt) or not settings.samples:
         return prompt
     ids = {candidate.candidate_id for candidate in prompt.candidates}
@@ -80,7 +91,7 @@ def foreseen(prompt: Prompt, settings: ResponseSettings) -> Prompt:
 
 
 def with_candidates(prompt: Prompt, added: Sequence[Candidate]) -> Prompt:
-    """Return the prompt with more candidates."""
+    """Return the prompt with more candidates after its own."""
     return Prompt(
         prompt_id=prompt.prompt_id,
         prompt=prompt.prompt,
@@ -90,18 +101,20 @@ def with_candidates(prompt: Prompt, added: Sequence[Candidate]) -> Prompt:
 
 
 def _plan(settings: ResponseSettings) -> list[tuple[str, int]]:
+    """Return (model, number of the sample) of every request."""
     return [(model, sample) for sample in range(settings.responses_per_model) for model in settings.response_models]
 
 
-def _candidate(model: str, sample: int, text: str, taken: set[str]) -> Candidate:
-    name = f"{model}#{sample + 1}"
-    while name in taken:
-        name += "+"
-    taken.add(name)
-    return Candidate(candidate_id=name, text=text, source=model, metadata={SAMPLE: sample + 1})
+def _candidate(model: str, sample: int, text: str, used_ids: set[str]) -> Candidate:
+    """Return a sampled candidate with an unused id, which is added to `used_ids`."""
+    candidate_id = f"{model}#{sample + 1}"
+    while candidate_id in used_ids:
+        candidate_id += "+"
+    used_ids.add(candidate_id)
+    return Candidate(candidate_id=candidate_id, text=text, source=model, metadata={SAMPLE: sample + 1})
 
 
-async def _ask(prompt: Prompt, model: str, sample: int, responder: Responder) -> str | None:
+async def _sample(prompt: Prompt, model: str, sample: int, responder: Responder) -> str | None:
     try:
         return await responder.respond(RespondRequest(prompt.prompt_id, prompt.prompt, model, sample))
     except ReplyError:

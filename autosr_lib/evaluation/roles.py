@@ -1,7 +1,7 @@
-"""The roles that evaluation asks: a verifier, a judge and, where candidates are missing, a responder.
+"""The roles of evaluation: the verifier grades, the judge compares, the responder writes missing candidates.
 
-A request carries what a model may see (docs/method.md §6) and `prompt_id`, which names the request in the record of calls and
-is never shown.
+A request contains only what a model may see (docs/method.md §6), and `prompt_id`, which identifies the request in the
+records of calls and is never sent to a model.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from autosr_lib.domain.rubric import Criterion
 
 
 class Grade(NamedTuple):
-    """A verifier's mark: `value` in 0..1, or None for "not applicable"."""
+    """A verifier's grade: `value` in 0..1, or None for "not applicable"."""
 
     value: float | None
     reason: str = ""
 
 
 class GradeRequest(NamedTuple):
-    """One candidate to be graded by some criteria, for one vote (0, 1, …)."""
+    """A candidate to grade by some criteria, for one vote (0, 1, …)."""
 
     prompt_id: str
     prompt_text: str
@@ -29,19 +29,19 @@ class GradeRequest(NamedTuple):
 
 
 class Verifier(Protocol):
-    """Grades one candidate by some criteria."""
+    """Grades a candidate by some criteria."""
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        """Return a grade by criterion key; a criterion that is left out is *ungraded*.
+        """Return grades by criterion key; a criterion of the request without a grade is *ungraded*.
 
         Raises:
-            ReplyError: nothing in the reply can be read; every criterion asked is ungraded.
-            EndpointError: the endpoint will not answer; the run ends.
+            ReplyError: the reply cannot be read; all criteria of the request are ungraded.
+            EndpointError: the endpoint does not answer; the run ends.
         """
 
 
 class RespondRequest(NamedTuple):
-    """A prompt to be answered by one model of a pool; its samples are 0, 1 and so on."""
+    """A prompt to be answered by one model of the pool, for one sample (0, 1, …)."""
 
     prompt_id: str
     prompt_text: str
@@ -50,19 +50,19 @@ class RespondRequest(NamedTuple):
 
 
 class Responder(Protocol):
-    """Answers a prompt, knowing nothing of rubrics."""
+    """Answers a prompt without seeing any rubric."""
 
     async def respond(self, request: RespondRequest) -> str:
         """Return a response.
 
         Raises:
-            ReplyError: there is none; the prompt has one candidate less.
-            EndpointError: the endpoint will not answer; the run ends.
+            ReplyError: the reply contains no response; the sample gives no candidate.
+            EndpointError: the endpoint does not answer; the run ends.
         """
 
 
 class JudgeRequest(NamedTuple):
-    """Two candidates to be compared, in the order in which they are shown."""
+    """Two candidates to compare, in the order in which the judge sees them."""
 
     prompt_id: str
     prompt_text: str
@@ -71,12 +71,12 @@ class JudgeRequest(NamedTuple):
 
 
 class Judge(Protocol):
-    """Says which of two candidates is better, without a rubric."""
+    """Decides which of two candidates is better, without a rubric."""
 
     async def prefer(self, request: JudgeRequest) -> Verdict:
         """Return which of the two is better, or a tie.
 
         Raises:
             ReplyError: the reply cannot be read; the pair stays unjudged.
-            EndpointError: the endpoint will not answer; the run ends.
+            EndpointError: the endpoint does not answer; the run ends.
         """

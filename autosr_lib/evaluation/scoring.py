@@ -1,4 +1,4 @@
-"""From grades to scores (docs/method.md §2), for many rubrics at once."""
+"""Scores of candidates from their grades (docs/method.md §2), for many rubrics at once."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE
 from autosr_lib.evaluation.settings import Aggregate
 
 UNSCORED_SHARE = 0.5
-"""A candidate is unscored when more than this share of a rubric's weight is not graded on it."""
+"""A candidate is unscored if more than this share of the rubric's weight is ungraded on it."""
 
 
 class Scores(NamedTuple):
@@ -18,31 +18,34 @@ class Scores(NamedTuple):
     score: FloatArray
     """0..1, NaN where unscored."""
     variance: FloatArray
-    """Population variance of the per-vote scores; 0 with one vote."""
+    """Population variance of the scores by vote; 0 with one vote."""
     is_complete: BoolArray
-    """Whether no grade of the rubric is missing on the candidate ("not applicable" is not missing)."""
+    """Whether the candidate has every grade that the rubric needs; "not applicable" counts as a grade."""
 
 
 def aggregate_votes(grades: FloatArray, aggregate: Aggregate) -> FloatArray:
-    """Return one grade for each criterion and candidate, NaN where no vote graded it.
+    """Return (criteria, candidates) the aggregate of the votes, NaN where no vote has a grade.
 
     Args:
-        grades: (criteria, candidates, votes), NaN where ungraded or not applicable.
-        aggregate: `mean`, `median`, or `majority` (the most frequent grade, ties to the lower).
+        grades: (criteria, candidates, votes) of 0..1, NaN where ungraded or not applicable.
+        aggregate: `mean`, `median`, or `majority` (the most frequent grade; of several, the lowest).
+
+    >>> aggregate_votes(np.array([[[0.2, 0.4, np.nan]]]), Aggregate.MEAN).round(2).tolist()
+    [[0.3]]
     """
     if grades.shape[2] == 1:
         return grades[:, :, 0]
     if aggregate is Aggregate.MEAN:
         is_graded = ~np.isnan(grades)
-        number = is_graded.sum(axis=2)
+        count = is_graded.sum(axis=2)
         total = np.where(is_graded, grades, 0.0).sum(axis=2)
-        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return np.apply_along_axis(_median if aggregate is Aggregate.MEDIAN else _most_frequent, 2, grades)
 
 
 def _median(votes: FloatArray) -> float:
-    known = votes[~np.isnan(votes)]
-    return float(np.median(known)) if len(known) else float("nan")
+    graded = votes[~np.isnan(votes)]
+    return float(np.median(graded)) if len(graded) else float("nan")
 
 
 def _most_frequent(votes: FloatArray) -> float:
@@ -51,12 +54,16 @@ def _most_frequent(votes: FloatArray) -> float:
 
 
 def score_candidates(weights: FloatArray, grades: FloatArray, aggregate: Aggregate) -> Scores:
-    """Return `sum(w*g) / sum(w)` over the graded criteria, for every rubric and candidate.
+    """Return the scores `sum(w*g) / sum(w)`, summed over the graded criteria, of every candidate under every rubric.
 
     Args:
         weights: (rubrics, criteria), each row summing to 1; 0 where the rubric lacks the criterion.
-        grades: (criteria, candidates, votes) as a bank holds them: 0..1, `NOT_APPLICABLE`, or NaN for ungraded.
+        grades: (criteria, candidates, votes) as in `GradeBank`: 0..1, `NOT_APPLICABLE`, or NaN if ungraded.
         aggregate: how votes become one grade.
+
+    >>> grades = np.array([[[1.0], [0.5]], [[0.0], [NOT_APPLICABLE]]])
+    >>> score_candidates(np.array([[0.75, 0.25]]), grades, Aggregate.MEAN).score.tolist()
+    [[0.75, 0.5]]
     """
     applicable = np.where(grades == NOT_APPLICABLE, np.nan, grades)
     votes = grades.shape[2]
@@ -64,19 +71,19 @@ def score_candidates(weights: FloatArray, grades: FloatArray, aggregate: Aggrega
     variance = np.zeros_like(score)
     if votes > 1:
         by_vote = np.stack([_weighted_mean(weights, applicable[:, :, vote]) for vote in range(votes)])
-        counted = ~np.isnan(by_vote)
-        number = np.maximum(counted.sum(axis=0), 1)
-        mean = np.where(counted, by_vote, 0.0).sum(axis=0) / number
-        variance = (np.where(counted, by_vote - mean, 0.0) ** 2).sum(axis=0) / number
+        is_scored = ~np.isnan(by_vote)
+        count = np.maximum(is_scored.sum(axis=0), 1)
+        mean = np.where(is_scored, by_vote, 0.0).sum(axis=0) / count
+        variance = (np.where(is_scored, by_vote - mean, 0.0) ** 2).sum(axis=0) / count
     is_missing = np.isnan(grades).any(axis=2)
     is_complete = (weights > 0).astype(float) @ is_missing.astype(float) == 0
     return Scores(score, variance, is_complete)
 
 
 def _weighted_mean(weights: FloatArray, grades: FloatArray) -> FloatArray:
-    """Return (rubrics, candidates): the weighted mean of the known grades, NaN where too much is unknown."""
+    """Return (rubrics, candidates) the weighted mean of the available grades, NaN if more than UNSCORED_SHARE is missing."""
     is_graded = ~np.isnan(grades)
     graded_weight = weights @ is_graded.astype(float)
     total = weights @ np.where(is_graded, grades, 0.0)
-    is_scored = graded_weight >= (1 - UNSCORED_SHARE) - 1e-12
+    is_scored = graded_weight >= (1 - UNSCORED_SHARE) - 1e-12  # a sum of weights may fall short by rounding
     return np.where(is_scored, total / np.where(is_scored, graded_weight, 1.0), np.nan)

@@ -1,4 +1,4 @@
-"""The offline backend: every role filled in by measures; deterministic, no network."""
+"""The offline backend: every role is implemented with measures; deterministic, without network access."""
 
 from autosr_lib.heuristic.initializer import HeuristicInitializer
 from autosr_lib.heuristic.judge import HeuristicJudge
@@ -10,11 +10,12 @@ __all__ = ["heuristic_roles"]
 
 
 def heuristic_roles(seed: int, noise: float = 0.0) -> Roles:
-    """Return roles that answer from measures and word overlap alone.
+    """Return roles that use only measures and word overlap.
 
     Args:
-        seed: of the proposer's choices and the verifier's noise.
-        noise: >= 0, standard deviation on the unit scale of the Gaussian noise of each lexical grade and vote.
+        seed: seed of the proposer's choices and the verifier's noise.
+        noise: standard deviation, >= 0, of the Gaussian noise added to each grade that no measure gives; grades are
+            0..1.
     """
     return Roles(
         initializer=HeuristicInitializer(),

@@ -1,4 +1,4 @@
-"""Compares two candidates by the standard measures."""
+"""Comparison of two candidates by the standard measures."""
 
 from autosr_lib.domain.preference import Verdict
 from autosr_lib.evaluation.measures import measure
@@ -6,14 +6,14 @@ from autosr_lib.evaluation.roles import JudgeRequest
 from autosr_lib.heuristic.standards import standard_measures
 
 TIE_ZONE = 0.01
-"""Difference of the mean measure that decides nothing."""
+"""Largest difference between the means of the measures that counts as a tie."""
 
 
 class HeuristicJudge:
-    """Prefers the candidate with the higher equal-weight mean of the standard measures; both orders agree."""
+    """Prefers the candidate with the higher mean of the standard measures; the order of the two does not matter."""
 
     async def prefer(self, request: JudgeRequest) -> Verdict:
-        """Return the better of the two, or a tie within `TIE_ZONE`."""
+        """Return which candidate is better, or a tie if their means differ by at most `TIE_ZONE`."""
         specs = standard_measures(request.prompt_text)
         first, second = (
             sum(measure(spec, request.prompt_text, text) for spec in specs) / len(specs)

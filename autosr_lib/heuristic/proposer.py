@@ -1,18 +1,19 @@
-"""Proposes criteria on which the better candidates of the contrasting pairs beat the worse ones."""
+"""Proposal of measured criteria on which the better candidates of the given pairs score higher than the worse ones."""
 
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
 from autosr_lib.domain.rubric import Criterion
-from autosr_lib.evaluation.measures import MEASURES, Kind, Measure, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, Measure, measure, parse_measure
 from autosr_lib.heuristic.draws import unit_draw
 from autosr_lib.heuristic.standards import SOUND, measured_criterion
 from autosr_lib.search.roles import ContrastPair, MutationMode, Proposal, ProposeRequest
 
 T = TypeVar("T")
 
-RAMPS = tuple(name for name, entry in MEASURES.items() if entry.kind is Kind.RAMP)
+RAMPS = tuple(name for name, entry in MEASURES.items() if entry.kind is ArgumentKind.RAMP)
+"""Names of all measures that take a ramp."""
 POOLS = MappingProxyType(
     {
         MutationMode.FACTUAL_FOCUS: (
@@ -45,6 +46,7 @@ POOLS = MappingProxyType(
         ),
     }
 )
+"""The measures that a mutation mode chooses from; the other modes choose from `RAMPS`."""
 PARTS = MappingProxyType(
     {
         "faithfulness": ("grounding", "entity_consistency", "locality", "verbatim_sentences"),
@@ -60,97 +62,106 @@ PARTS = MappingProxyType(
         "relevance": ("prompt_coverage", "prompt_names", "echo"),
     }
 )
-"""Broad measures and what they are made of."""
+"""Broad measures, and the narrower measures of their aspects."""
 NOISE_GAP = 0.03
-"""Raw gap below which a difference of two texts is chance."""
+"""Difference of raw values that counts half; much smaller ones are treated as chance."""
 SHORTLIST = 5
+"""Number of best options that a proposal is drawn from."""
 
 
 class HeuristicProposer:
-    """Answers from the catalogue of measures; the mode chooses where to look, mode and attempt which of the best."""
+    """Proposes criteria from the catalogue of measures.
+
+    The mode decides which measures are considered. A draw from the mode and the attempt chooses one of the best.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     async def propose(self, request: ProposeRequest) -> Proposal:
-        """Return one to three criteria that the parent lacks; the same for the same request.
+        """Return one to three criteria that the parent lacks; the same request gets the same proposal.
 
-        Only sound measures are proposed, never turned round: that a few pairs of one prompt speak for long-windedness,
-        or for a word, is mostly chance. On pairs of unseen SummEval summaries such criteria cost two points.
+        New measures are taken from `SOUND` only and are not inverted. If a few pairs of one prompt favour a wordy
+        response, or a particular word, that is mostly chance: on pairs of unseen SummEval summaries, such criteria
+        lowered the accuracy by two percentage points.
         """
-        if request.mode is MutationMode.RAISE_BAR and (raised := self._raise_bar(request)):
-            return raised
-        if request.mode is MutationMode.DECOMPOSE and (parts := self._decompose(request)):
-            return parts
+        if request.mode is MutationMode.RAISE_BAR and (proposal := self._raise_bar(request)):
+            return proposal
+        if request.mode is MutationMode.DECOMPOSE and (proposal := self._decompose(request)):
+            return proposal
         if request.mode is MutationMode.COUNTEREXAMPLE_TRIGGER:
             return Proposal((self._best(request, RAMPS, request.pairs[:1]),))
         return Proposal((self._best(request, POOLS.get(request.mode, RAMPS), request.pairs),))
 
     def _raise_bar(self, request: ProposeRequest) -> Proposal | None:
-        """Return a measure of the parent with its ramp tightened to where the pairs lie, in place of the old one."""
+        """Return a criterion of the parent with its ramp narrowed to the pairs' values, as a replacement."""
         options = []
         for criterion in request.parent.criteria:
-            asked = _ramp_of(criterion)
-            if asked and (tight := _tightened(asked, request)) and _is_new(tight, request):
+            ramp = _ramp_of(criterion)
+            if ramp and (tightened := _tightened(ramp, request)) and _is_new(tightened, request):
                 options.append(
-                    (_clarity(asked.name, asked.inverted, request.prompt_text, request.pairs), tight, criterion)
+                    (_separation(ramp.name, ramp.inverted, request.prompt_text, request.pairs), tightened, criterion)
                 )
         options = [option for option in options if option[0] > 0]
         if not options:
             return None
-        _, spec, old = self._choose(sorted(options, key=lambda option: (-option[0], option[1])), request)
-        return Proposal((measured_criterion(spec),), (old.criterion_id,))
+        _, spec, replaced = self._choose(sorted(options, key=lambda option: (-option[0], option[1])), request)
+        return Proposal((measured_criterion(spec),), (replaced.criterion_id,))
 
     def _decompose(self, request: ProposeRequest) -> Proposal | None:
-        """Return the parts of the broad criterion that misleads most, in place of it."""
+        """Return the narrower criteria of a broad one, as its replacement; of several, one that separates pairs badly."""
         options = []
         for criterion in request.parent.criteria:
-            asked = parse_measure(criterion.measure) if criterion.measure else None
-            if asked and not asked.inverted and asked.name in PARTS:
-                parts = [name for name in PARTS[asked.name] if name in SOUND]
-                fit = {name: _clarity(name, False, request.prompt_text, request.pairs) for name in parts}
+            broad = parse_measure(criterion.measure) if criterion.measure else None
+            if broad and not broad.inverted and broad.name in PARTS:
+                separation_by_part = {
+                    name: _separation(name, False, request.prompt_text, request.pairs)
+                    for name in PARTS[broad.name]
+                    if name in SOUND
+                }
                 specs = [
                     _spread(name, request.prompt_text, request.pairs)
-                    for name in sorted(fit, key=lambda name: (-fit[name], name))
-                    if fit[name] > 0
+                    for name, separation in sorted(separation_by_part.items(), key=lambda item: (-item[1], item[0]))
+                    if separation > 0
                 ]
-                if fresh := [spec for spec in specs if _is_new(spec, request)][:3]:
-                    harm = _clarity(asked.name, False, request.prompt_text, request.pairs)
-                    options.append((harm, tuple(fresh), criterion))
+                if new_specs := tuple([spec for spec in specs if _is_new(spec, request)][:3]):
+                    separation = _separation(broad.name, False, request.prompt_text, request.pairs)
+                    options.append((separation, new_specs, criterion))
         if not options:
             return None
-        _, fresh_specs, old = self._choose(sorted(options, key=lambda option: (option[0], option[1])), request)
-        return Proposal(tuple(measured_criterion(spec) for spec in fresh_specs), (old.criterion_id,))
+        _, chosen_specs, replaced = self._choose(sorted(options, key=lambda option: (option[0], option[1])), request)
+        return Proposal(tuple(measured_criterion(spec) for spec in chosen_specs), (replaced.criterion_id,))
 
     def _best(self, request: ProposeRequest, names: Sequence[str], pairs: Sequence[ContrastPair]) -> Criterion:
-        """Return the sound measure of those named that tells the pairs apart best and is new."""
-        held = {_name_of(criterion) for criterion in request.parent.criteria}
+        """Return a criterion by one of the named sound measures that the parent lacks and that separate pairs best."""
+        used = {_measure_name(criterion) for criterion in request.parent.criteria}
         ranked = sorted(
-            (-_clarity(name, False, request.prompt_text, pairs), name)
+            (-_separation(name, False, request.prompt_text, pairs), name)
             for name in names
-            if name in SOUND and name not in held
+            if name in SOUND and name not in used
         )
-        clear = [option for option in ranked if option[0] < 0]
-        if clear:
-            _, name = self._choose(clear, request)
+        separating = [option for option in ranked if option[0] < 0]
+        if separating:
+            _, name = self._choose(separating, request)
             return measured_criterion(_spread(name, request.prompt_text, pairs))
-        # Nothing tells them apart: any sound measure that the parent lacks, and at last a demand on the length.
-        spare = [name for name in sorted(SOUND) if name not in held]
-        return measured_criterion(self._choose(spare, request) if spare else f"min_words({10 + request.attempt})")
+        # No measure separates the pairs: use any sound measure that the parent lacks, or else a minimum length.
+        unused = [name for name in sorted(SOUND) if name not in used]
+        return measured_criterion(self._choose(unused, request) if unused else f"min_words({10 + request.attempt})")
 
     def _choose(self, ranked: Sequence[T], request: ProposeRequest) -> T:
-        """Return one of the first few, the earlier the likelier."""
+        """Return one of the first `SHORTLIST` options; earlier ones are more likely."""
         draw = unit_draw(self._seed, request.prompt_id, request.parent.fingerprint, request.mode.value, request.attempt)
         return ranked[int(min(SHORTLIST, len(ranked)) * draw**2)]
 
 
-def _name_of(criterion: Criterion) -> str | None:
+def _measure_name(criterion: Criterion) -> str | None:
     return parse_measure(criterion.measure).name if criterion.measure else None
 
 
 def _ramp_of(criterion: Criterion) -> Measure | None:
-    asked = parse_measure(criterion.measure) if criterion.measure else None
-    return asked if asked and MEASURES[asked.name].kind is Kind.RAMP else None
+    """Return the criterion's measure if it takes a ramp, else None."""
+    parsed = parse_measure(criterion.measure) if criterion.measure else None
+    return parsed if parsed and MEASURES[parsed.name].kind is ArgumentKind.RAMP else None
 
 
 def _is_new(spec: str, request: ProposeRequest) -> bool:
@@ -158,41 +169,46 @@ def _is_new(spec: str, request: ProposeRequest) -> bool:
 
 
 def _values(name: str, prompt_text: str, pairs: Iterable[ContrastPair]) -> list[tuple[float, float]]:
+    """Return the raw values (better, worse) of each pair."""
     return [
         (measure(name, prompt_text, pair.better_text), measure(name, prompt_text, pair.worse_text)) for pair in pairs
     ]
 
 
-def _clarity(name: str, inverted: bool, prompt_text: str, pairs: Sequence[ContrastPair]) -> float:
-    """Return -1..1: how clearly better beats worse; agreement of the pairs counts, the size of one gap does not."""
+def _separation(name: str, inverted: bool, prompt_text: str, pairs: Sequence[ContrastPair]) -> float:
+    """Return -1..1, how consistently the better candidates have higher values; a large gap in one pair adds little."""
     gaps = [better - worse for better, worse in _values(name, prompt_text, pairs)]
     if not gaps:
         return 0.0
     return sum(gap / (abs(gap) + NOISE_GAP) for gap in gaps) / len(gaps) * (-1 if inverted else 1)
 
 
-def _written(name: str, inverted: bool, low: float, high: float) -> str:
+def _measure_spec(name: str, inverted: bool, low: float, high: float) -> str:
+    """Return the text of a measure with a ramp, or without one where it would be too narrow or change nothing."""
     low, high = round(max(0.0, low), 3), round(min(1.0, high), 3)
     ramp = f"({low:g}, {high:g})" if high - low >= 0.01 and (low, high) != (0, 1) else ""
     return ("not " if inverted else "") + name + ramp
 
 
 def _spread(name: str, prompt_text: str, pairs: Sequence[ContrastPair]) -> str:
-    """Return the measure with a ramp over the pairs' values and half as much on either side, for other candidates."""
-    if MEASURES[name].kind is not Kind.RAMP:
+    """Return the measure with a ramp over the pairs' values, widened by half their range on either side.
+
+    The margin leaves room for the values of other candidates.
+    """
+    if MEASURES[name].kind is not ArgumentKind.RAMP:
         return name
     values = [value for both in _values(name, prompt_text, pairs) for value in both] or [0.0, 1.0]
-    room = (max(values) - min(values)) / 2
-    return _written(name, False, min(values) - room, max(values) + room)
+    margin = (max(values) - min(values)) / 2
+    return _measure_spec(name, False, min(values) - margin, max(values) + margin)
 
 
-def _tightened(asked: Measure, request: ProposeRequest) -> str | None:
-    """Return the measure with its ramp narrowed to the pairs' values, or None when it is as narrow already."""
-    values = [value for both in _values(asked.name, request.prompt_text, request.pairs) for value in both]
-    low, high = asked.numbers or (0.0, 1.0)
+def _tightened(ramp: Measure, request: ProposeRequest) -> str | None:
+    """Return the measure with its ramp narrowed to the pairs' values, or None if that would hardly change it."""
+    values = [value for both in _values(ramp.name, request.prompt_text, request.pairs) for value in both]
+    low, high = ramp.numbers or (0.0, 1.0)
     if not values:
         return None
     new_low, new_high = max(low, min(values)), min(high, max(values))
     if new_high - new_low < 0.02 or new_high - new_low > 0.9 * (high - low):
         return None
-    return _written(asked.name, asked.inverted, new_low, new_high)
+    return _measure_spec(ramp.name, ramp.inverted, new_low, new_high)

@@ -1,6 +1,6 @@
-"""Which measures stand for good writing, by the kind of prompt, and how a criterion is written from one.
+"""The measures of good writing for each kind of prompt, and criteria made from measures.
 
-The lists and directions come from reasoning about what makes a summary or an answer good; no label chose them.
+The lists are based on general considerations about good summaries and answers; they were not fitted to labels.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from statistics import median
 
 from autosr_lib.domain.rubric import Criterion
 from autosr_lib.evaluation.measure_texts import read_text
-from autosr_lib.evaluation.measures import MEASURES, Kind, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, measure, parse_measure
 
 LONG_MATERIAL = 120
-"""Words of material from which a prompt asks to work on a text rather than to answer from knowledge."""
+"""Number of words of material from which a prompt counts as work on a text, such as a summary, instead of a question."""
 
 FOR_MATERIAL = (
     "prompt_coverage",
@@ -48,29 +48,40 @@ FOR_ANSWERS = (
     "cohesion",
 )
 SOUND = frozenset(FOR_MATERIAL) | frozenset(FOR_ANSWERS) | {"grounding", "entity_consistency", "self_contained"}
-"""Measures of which more is better on most prompts; the others, and all inverted ones, need a reason."""
+"""Measures of which a higher value is better on most prompts; only these are used without evidence from labels."""
 
 
 def standard_measures(prompt_text: str) -> tuple[str, ...]:
-    """Return the names that stand for good writing on this kind of prompt."""
+    """Return the names of the measures of good writing for this kind of prompt.
+
+    >>> standard_measures("Why is the sky blue?")[:3]
+    ('length', 'relevance', 'completeness')
+    """
     prompt = read_text(prompt_text)
     is_about_material = prompt.material is not prompt and len(prompt.material.words) >= LONG_MATERIAL
     return FOR_MATERIAL if is_about_material else FOR_ANSWERS
 
 
 def ramped(name: str, values: Sequence[float]) -> str:
-    """Return the measure with a ramp from the lowest to the highest of the raw values, so that they fill 0..1.
+    """Return the measure with a ramp from the lowest to the highest raw value, so that grades cover 0..1.
 
-    Measures whose values hardly differ, and those that are no ramps, are returned as they are.
+    A measure whose values hardly differ, or that does not take a ramp, is returned unchanged.
+
+    >>> ramped("copying", [0.2, 0.5]), ramped("copying", [0.2, 0.2])
+    ('copying(0.2, 0.5)', 'copying')
     """
-    if MEASURES[name].kind is not Kind.RAMP or not values:
+    if MEASURES[name].kind is not ArgumentKind.RAMP or not values:
         return name
     low, high = round(min(values), 3), round(max(values), 3)
     return f"{name}({low:g}, {high:g})" if high - low >= 0.01 and (low, high) != (0, 1) else name
 
 
 def fitted_spec(name: str, prompt_text: str, candidate_texts: Sequence[str]) -> str:
-    """Return the measure fitted to the unlabelled candidates: its ramp, or a band around their median."""
+    """Return the measure with arguments fitted to the candidates, without labels: a ramp, or a band at their median.
+
+    >>> fitted_spec("length_band", "Name a colour.", ["Red.", "Red or blue."])
+    'length_band(1.4, 2.8)'
+    """
     if name == "length_band" and candidate_texts:
         middle = max(1.0, median(len(read_text(text).words) for text in candidate_texts))
         return f"length_band({0.7 * middle:.3g}, {1.4 * middle:.3g})"
@@ -78,12 +89,16 @@ def fitted_spec(name: str, prompt_text: str, candidate_texts: Sequence[str]) -> 
 
 
 def measured_criterion(spec: str) -> Criterion:
-    """Return a criterion of weight 1 that the measure `spec` grades, with a text that a person can read."""
-    asked = parse_measure(spec)
-    identity = ("not_" if asked.inverted else "") + asked.name
-    text = f"Not so: {asked.description}" if asked.inverted else asked.description
-    if asked.words:
-        text += f" Asked for: {', '.join(asked.words)}."
-    elif asked.numbers:
-        text += f" Graded by {asked}."
-    return Criterion(criterion_id=identity, text=text, criterion_type="measured", measure=str(asked))
+    """Return a criterion of weight 1 that the measure `spec` grades, with a readable text.
+
+    >>> measured_criterion("order(0.2, 0.8)").text
+    'It tells things in the order of the material. Graded by order(0.2, 0.8).'
+    """
+    parsed = parse_measure(spec)
+    criterion_id = ("not_" if parsed.inverted else "") + parsed.name
+    text = f"Not so: {parsed.description}" if parsed.inverted else parsed.description
+    if parsed.words:
+        text += f" Asked for: {', '.join(parsed.words)}."
+    elif parsed.numbers:
+        text += f" Graded by {parsed}."
+    return Criterion(criterion_id=criterion_id, text=text, criterion_type="measured", measure=str(parsed))

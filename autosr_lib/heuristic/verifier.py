@@ -1,4 +1,4 @@
-"""Grades a candidate by its words."""
+"""Grading of candidates by measures and word overlap."""
 
 from collections.abc import Mapping
 from statistics import NormalDist, fmean
@@ -14,9 +14,10 @@ STANDARD_NORMAL = NormalDist()
 
 
 class HeuristicVerifier:
-    """Grades by measure, else by the overlap of content words with check points, examples or the criterion's text.
+    """Grades by the criterion's measure, else by overlap of content words with its check points, examples or text.
 
-    `noise` is drawn from a hash of what is graded and the vote, so that a grade does not depend on its neighbours.
+    Noise is derived from a hash of the texts, the criterion and the vote. A grade therefore does not depend on which
+    other criteria the request contains.
     """
 
     def __init__(self, seed: int, noise: float = 0.0) -> None:
@@ -24,40 +25,41 @@ class HeuristicVerifier:
         self._noise = noise
 
     async def grade(self, request: GradeRequest) -> Mapping[str, Grade]:
-        """Return a grade for every criterion asked."""
+        """Return a grade for every criterion of the request."""
         return {criterion.key: Grade(self._value(criterion, request)) for criterion in request.criteria}
 
     def _value(self, criterion: Criterion, request: GradeRequest) -> float:
         if criterion.measure is not None:
             return measure(criterion.measure, request.prompt_text, request.candidate_text)
-        value = _lexical(criterion, request.candidate_text)
+        value = _lexical_grade(criterion, request.candidate_text)
         if self._noise > 0:
-            asked = (request.prompt_text, request.candidate_text, criterion.key, request.vote)
-            value += self._noise * STANDARD_NORMAL.inv_cdf(unit_draw(self._seed, *asked))
+            draw = unit_draw(self._seed, request.prompt_text, request.candidate_text, criterion.key, request.vote)
+            value += self._noise * STANDARD_NORMAL.inv_cdf(draw)
         return min(1.0, max(0.0, value))
 
 
-def _lexical(criterion: Criterion, candidate_text: str) -> float:
-    """Return 0..1: the mean over check points met, likeness to the good and unlikeness to the bad examples.
+def _lexical_grade(criterion: Criterion, candidate_text: str) -> float:
+    """Return 0..1, the mean of up to three parts: check points met, similarity to good, dissimilarity to bad examples.
 
-    A criterion with none of them is judged by how much of its own text the candidate mentions.
+    Without check points and examples it is the share of the criterion's own words that the candidate mentions.
     """
     parts = []
     if criterion.check_points:
-        parts.append(fmean(_mentioned(point, candidate_text) for point in criterion.check_points))
+        parts.append(fmean(_mentioned_share(point, candidate_text) for point in criterion.check_points))
     if criterion.positive_examples:
-        parts.append(max(_likeness(example, candidate_text) for example in criterion.positive_examples))
+        parts.append(max(_similarity(example, candidate_text) for example in criterion.positive_examples))
     if criterion.negative_examples:
-        parts.append(1 - max(_likeness(example, candidate_text) for example in criterion.negative_examples))
-    return fmean(parts) if parts else _mentioned(criterion.text, candidate_text)
+        parts.append(1 - max(_similarity(example, candidate_text) for example in criterion.negative_examples))
+    return fmean(parts) if parts else _mentioned_share(criterion.text, candidate_text)
 
 
-def _mentioned(text: str, candidate_text: str) -> float:
-    asked, said = read_text(text).content, read_text(candidate_text).content
-    return share(sum(word in said for word in asked), len(asked), 0.0)
+def _mentioned_share(text: str, candidate_text: str) -> float:
+    """Return the share of the text's content words that the candidate mentions."""
+    words, candidate_words = read_text(text).content, read_text(candidate_text).content
+    return share(sum(word in candidate_words for word in words), len(words), 0.0)
 
 
-def _likeness(text: str, candidate_text: str) -> float:
-    """Return the Dice coefficient of the two texts' content words, counted."""
-    one, other = read_text(text).content, read_text(candidate_text).content
-    return share(2 * (one & other).total(), one.total() + other.total(), 0.0)
+def _similarity(text: str, candidate_text: str) -> float:
+    """Return the Dice coefficient of the content words of the two texts, counting repetitions."""
+    words, candidate_words = read_text(text).content, read_text(candidate_text).content
+    return share(2 * (words & candidate_words).total(), words.total() + candidate_words.total(), 0.0)

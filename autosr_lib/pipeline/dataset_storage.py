@@ -11,7 +11,7 @@ from upath import UPath
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import DatasetError
-from autosr_lib.evaluation.responses import FEWEST_CANDIDATES
+from autosr_lib.evaluation.responses import MIN_CANDIDATES
 from autosr_lib.storage.dataset_settings import DatasetSettings
 from autosr_lib.storage.datasets import DatasetFindings, DatasetReader, file_sha256
 from autosr_lib.storage.files import is_storage_error
@@ -87,7 +87,7 @@ def dataset_reader(settings: DatasetSettings) -> DatasetReader:
 
 def min_candidates(settings: DatasetSettings) -> int:
     """Return how many candidates each prompt of the file must have: none if a pool of models samples them."""
-    return 0 if settings.responses.samples else FEWEST_CANDIDATES
+    return 0 if settings.responses.samples else MIN_CANDIDATES
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from autosr_lib.domain.prompt import Prompt
-from autosr_lib.evaluation.responses import foreseen, needs_responses
+from autosr_lib.evaluation.responses import needs_responses, with_expected_candidates
 from autosr_lib.llm.estimate import ExpectedUsage, UsageEstimator, total_cost
 from autosr_lib.llm.settings import ROLES_WITH_A_MODEL, Role
 from autosr_lib.pipeline.dataset_storage import dataset_reader
@@ -65,7 +65,7 @@ def call_shares(settings: SearchRunSettings, dataset: DatasetRunSettings) -> Cal
     budget = PromptBudget(settings, dataset, sum(1 for _ in reader))
 
     def prompts() -> Iterator[Prompt]:
-        return (foreseen(prompt, dataset.responses) for prompt in reader)
+        return (with_expected_candidates(prompt, dataset.responses) for prompt in reader)
 
     budget.check(min(prompts(), key=budget.surplus))
     shares = {budget.of(prompt) or 0 for prompt in prompts()}
@@ -106,7 +106,7 @@ def expected_spending(plan: SearchPlan, store: TableStore) -> Spending:
         is_judged = is_up_to_date(
             store, plan.dataset.preferences_table, key, plan.dataset.preferences_fingerprint(prompt)
         )
-        prompt = foreseen(prompt, dataset.responses)
+        prompt = with_expected_candidates(prompt, dataset.responses)
         calls = expected_calls(prompt, plan.prompt_settings(prompt), plan.structure, dataset.holdout, share)
         calls = replace(calls, judge=0 if is_judged else judge_calls(prompt, dataset.reference))
         for role in ROLES_WITH_A_MODEL:

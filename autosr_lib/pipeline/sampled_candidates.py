@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.errors import AutosrError
-from autosr_lib.evaluation.responses import Sampled, needs_responses, with_candidates
+from autosr_lib.evaluation.responses import SamplingResult, needs_responses, with_candidates
 from autosr_lib.pipeline.dataset_plan import DatasetPlan
 from autosr_lib.storage.partition_keys import partition_key
 from autosr_lib.storage.store import TableStore
@@ -48,7 +48,7 @@ class SampledCandidates:
         rows = self.store.read(self.plan.candidates_table, partition_key(prompt.prompt_id), ["status"])
         return rows is None or read_status(rows) != Status.INCOMPLETE
 
-    def _up_to_date(self, prompt: Prompt) -> Sampled | None:
+    def _up_to_date(self, prompt: Prompt) -> SamplingResult | None:
         """Return the prompt's samples, or None if it needs none or they are missing, stale or failed."""
         if not self.plan.samples_candidates or not needs_responses(prompt):
             return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from upath import UPath
 
-from autosr_lib.evaluation.holdout import OWN_FIGURE
+from autosr_lib.evaluation.holdout import MIN_CANDIDATES_FOR_OWN_FIGURE
 from autosr_lib.results.outcomes import PromptOutcome
 from autosr_lib.results.soundness import probe_rise
 from autosr_lib.results.summary import SearchSummary
@@ -40,7 +40,7 @@ def export_entry(prompt: str, row: BestRubricRow) -> dict[str, Any]:
     }
     # The figure of a single prompt has few pairs and would be over-interpreted (docs/method.md §5).
     touching = row.holdout.touching
-    if len(row.candidate_scores) >= OWN_FIGURE and touching.pairs:
+    if len(row.candidate_scores) >= MIN_CANDIDATES_FOR_OWN_FIGURE and touching.pairs:
         entry["holdout_accuracy"] = {
             "belongs_to": "measured_rubric",
             "pairs": touching.pairs,

@@ -11,7 +11,7 @@ from upath import UPath
 
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import EndpointError, ReplyError, SettingsError
-from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Parcel, pack
+from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, GradeBatch, batch_needs
 from autosr_lib.evaluation.roles import Grade, GradeRequest, Verifier
 from autosr_lib.evaluation.settings import Grading
 from autosr_lib.heuristic import heuristic_roles
@@ -182,12 +182,12 @@ class Rubrics:
         rubric = entry.choose(self.which)
         bank = GradeBank(1, votes or self.votes).with_criteria(rubric.criteria, (entry.prompt, [response]))
         needs = missing_grades(bank, [rubric], [0], range(bank.votes))
-        parcels = pack(needs, self.grading.grading, self.grading.criteria_per_call)
-        async with self if parcels else nullcontext():
-            replies = await gather_or_cancel(self._grade(entry, response, parcel) for parcel in parcels)
+        batches = batch_needs(needs, self.grading.grading, self.grading.criteria_per_call)
+        async with self if batches else nullcontext():
+            replies = await gather_or_cancel(self._grade(entry, response, batch) for batch in batches)
         grades = [
-            (key, parcel.vote, grade)
-            for parcel, reply in zip(parcels, replies, strict=True)
+            (key, batch.vote, grade)
+            for batch, reply in zip(batches, replies, strict=True)
             for key, grade in reply.items()
         ]
         bank = bank.with_entries(BankEntry(key, 0, vote, grade.value) for key, vote, grade in grades)
@@ -215,9 +215,9 @@ class Rubrics:
         """Return a blocking interface to these rubrics, for code that is not asynchronous."""
         return Blocking(self)
 
-    async def _grade(self, entry: ExportEntry, response: str, parcel: Parcel) -> Mapping[str, Grade]:
+    async def _grade(self, entry: ExportEntry, response: str, batch: GradeBatch) -> Mapping[str, Grade]:
         """Return the verifier's grades by criterion key; empty if its reply cannot be read."""
-        request = GradeRequest(entry.prompt_id, entry.prompt, response, parcel.criteria, parcel.vote)
+        request = GradeRequest(entry.prompt_id, entry.prompt, response, batch.criteria, batch.vote)
         try:
             return await self._verifier.grade(request)
         except ReplyError:

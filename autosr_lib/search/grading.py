@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import ReplyError
-from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, Need, Parcel, pack
+from autosr_lib.evaluation.grade_bank import BankEntry, GradeBank, GradeBatch, Need, batch_needs
 from autosr_lib.evaluation.roles import GradeRequest
 from autosr_lib.search.context import SearchContext
 from autosr_lib.search.state import Calls
@@ -39,10 +39,10 @@ def missing_grades(
     ]
 
 
-def plan_requests(context: SearchContext, needs: Iterable[Need]) -> list[Parcel]:
+def plan_requests(context: SearchContext, needs: Iterable[Need]) -> list[GradeBatch]:
     """Return the requests that obtain these grades."""
     grading = context.settings.grading
-    return pack(needs, grading.grading, grading.criteria_per_call)
+    return batch_needs(needs, grading.grading, grading.criteria_per_call)
 
 
 async def grade(context: SearchContext, bank: GradeBank, needs: Sequence[Need]) -> tuple[GradeBank, Calls]:
@@ -61,19 +61,19 @@ async def grade(context: SearchContext, bank: GradeBank, needs: Sequence[Need]) 
     return bank.with_entries(entries), calls
 
 
-async def _ask(context: SearchContext, parcel: Parcel) -> list[BankEntry] | None:
+async def _ask(context: SearchContext, batch: GradeBatch) -> list[BankEntry] | None:
     """Return the grades in the verifier's reply, or None if it could not be read."""
     prompt_text, texts = context.prepared.texts
     request = GradeRequest(
-        context.prepared.prompt.prompt_id, prompt_text, texts[parcel.candidate], parcel.criteria, parcel.vote
+        context.prepared.prompt.prompt_id, prompt_text, texts[batch.candidate], batch.criteria, batch.vote
     )
     try:
         grades = await context.roles.verifier.grade(request)
     except ReplyError:
         return None
     return [
-        BankEntry(criterion.key, parcel.candidate, parcel.vote, grades[criterion.key].value)
-        for criterion in parcel.criteria
+        BankEntry(criterion.key, batch.candidate, batch.vote, grades[criterion.key].value)
+        for criterion in batch.criteria
         if criterion.key in grades
     ]
 

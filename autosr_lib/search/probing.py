@@ -10,7 +10,7 @@ from autosr_lib.domain.prompt import Candidate, Prompt
 from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import BudgetExhausted
 from autosr_lib.evaluation.grade_bank import GradeBank
-from autosr_lib.evaluation.probes import Probe, probes_of
+from autosr_lib.evaluation.probes import Probe, make_probes
 from autosr_lib.evaluation.reference import PromptPreferences
 from autosr_lib.search.budget import is_affordable
 from autosr_lib.search.conclusion import Conclusion
@@ -92,7 +92,7 @@ def _variants(context: SearchContext, rubric: Rubric) -> list[_Variant]:
     return [
         _Variant(position, probe, text)
         for position in _best_positions(context, context.settings.probing.probe_candidates)
-        for probe, text in probes_of(candidates[position].text, rubric).items()
+        for probe, text in make_probes(candidates[position].text, rubric).items()
     ]
 
 

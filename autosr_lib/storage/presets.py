@@ -82,11 +82,11 @@ def _parse_rubric(value: Any, location: str) -> Rubric:
         rubric = Rubric.model_validate({"criteria": [_without_ignored_keys(criterion) for criterion in criteria]})
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
-        field = validation.place((location, *detail["loc"]))
+        field = validation.field_path((location, *detail["loc"]))
         refused = detail["input"]
         is_shown = refused != "" and isinstance(refused, str | int | float) and detail["type"] != "extra_forbidden"
         shown_value = f" (got {refused!r:.40})" if is_shown else ""
-        raise SettingsError(f"preset_rubrics {field}: {validation.finding(detail)}{shown_value}") from error
+        raise SettingsError(f"preset_rubrics {field}: {validation.describe_error(detail)}{shown_value}") from error
     for number, criterion in enumerate(rubric.criteria):
         if criterion.measure is not None:
             try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.commands import Home
-from tests.assets.test_model_backend import QUICK, ModelHome, without_run
+from tests.assets.model_home import QUICK, ModelHome, without_run
 from tests.assets.test_spending import calls_of
 from tests.llm.server import ModelServer, reply_of, role_of, user_text
 
@@ -87,7 +87,7 @@ def test_a_prompt_whose_models_all_say_the_same_fails_alone_and_one_that_lost_a_
         assert said.code == 3
         status = {name: row["status"] for name, row in home.best("bare").items()}
         assert status == {"own": "done", "rain": "incomplete", "snow": "failed"}
-        assert "leave prompt 'snow' with 1 candidates" in home.best("bare")["snow"]["error"]
+        assert "leave prompt 'snow' with 1 candidate" in home.best("bare")["snow"]["error"]
         assert home.rows("bare/candidates")["rain"][0]["failed"] == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from autosr_lib.storage.table_names import TableName
 from tests.assets.commands import planted, write_prompts
-from tests.assets.test_model_backend import KEY, QUICK, ModelHome
+from tests.assets.model_home import KEY, QUICK, ModelHome
 from tests.llm.server import Body, Fault, ModelServer, Says, blocks, role_of
 
 TEN = planted(*"abcdefghij")

@@ -2,79 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
 from autosr_assets.components import PromptDataset, RubricSearch
 from autosr_assets.definitions import shared
-from autosr_assets.records.manifest import OF_THE_RUN
 from autosr_lib.llm.call_records import CALLS_SCHEMA
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Columns
-from tests.assets.commands import CommandResult, Home
+from tests.assets.commands import CommandResult
+from tests.assets.model_home import DEMO, KEY, QUICK, SMALL, ModelHome, without_endpoint, without_run, write_summeval
 from tests.llm.server import Drop, Envelope, Fault, ModelServer, Says, Status, blocks, chance, role_of, user_text
-
-PROJECT = Path(__file__).parents[2]
-DEMO = PROJECT / "examples" / "demo_dataset.json"
-SUMMEVAL = PROJECT.parent / "shared" / "data" / "summeval.json"
-KEY = "sk-marked-8f3a61c09d5e7b24"
-
-QUICK = ("--llm-retry-backoff-base", "0.005", "--llm-retry-backoff-max", "0.02")
-_FEW = (*QUICK, "--mutations-per-round", "2", "--initial-proposals", "2", "--judge", "model")
-SMALL = (*_FEW, "--generations", "1")
-SHORT = (*_FEW, "--max-generations", "1")
-"""For a search that a YAML defines, whose generations are those of the graph."""
-
-
-@dataclass(frozen=True)
-class ModelHome(Home):
-    """A home whose commands ask a server, with a key."""
-
-    base_url: str = ""
-
-    def environment(self) -> Mapping[str, str]:
-        return {
-            **super().environment(),
-            "LLM_API_KEY": KEY,
-            "LLM_BASE_URL": self.base_url,
-            "LLM_MODEL": "scripted",
-        }
-
-    def search(self, path: Path | str, *options: str) -> CommandResult:
-        return self.autosr("search", str(path), *(options or QUICK))
-
-    def forget_tables(self) -> None:
-        """Remove what was searched; the replies stay."""
-        for folder in ("storage", "exports", "dagster"):
-            shutil.rmtree(self.root / folder)
-
-    def best(self, name: str = "demo_dataset") -> dict[str, Columns]:
-        return {key: rows[0] for key, rows in self.rows(f"{name}/best_rubrics").items()}
-
-    def calls(self) -> pa.Table:
-        """Return the calls of all runs."""
-        runs = self.root / "storage" / "calls"
-        return pa.concat_tables(
-            rows for run in sorted(runs.iterdir()) for _, rows in self.store.scan(TableName.calls(run.name))
-        )
-
-
-def without_run(export: Any) -> Any:
-    """Return an export without what differs between equal runs, and the state of the checkout."""
-    told = {name: value for name, value in export["run_manifest"].items() if name not in OF_THE_RUN}
-    return {**export, "run_manifest": told}
-
-
-def without_endpoint(rows: Mapping[str, Columns]) -> dict[str, Columns]:
-    """Return rows without their fingerprints, which name the endpoint."""
-    return {key: {name: v for name, v in row.items() if name != "input_fingerprint"} for key, row in rows.items()}
 
 
 def failing_a_fifth(number: int, body: dict[str, Any]) -> Fault | None:
@@ -119,7 +61,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelHome, ModelServ
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["demo", "summeval"])
 def test_a_search_repeated_without_its_tables_asks_nothing_and_ends_the_same(dataset: str, tmp_path: Path) -> None:
-    path = DEMO if dataset == "demo" else some_of_summeval(tmp_path, 20)
+    path = DEMO if dataset == "demo" else write_summeval(tmp_path, 20)
     with ModelServer() as server:
         home = ModelHome(tmp_path / "home", server.base_url)
 
@@ -134,14 +76,6 @@ def test_a_search_repeated_without_its_tables_asks_nothing_and_ends_the_same(dat
         assert len(server.requests) == sent
         assert without_run(home.export(path.stem)) == without_run(export)
         assert export["run_manifest"]["deterministic"] is True
-
-
-def some_of_summeval(folder: Path, count: int) -> Path:
-    if not SUMMEVAL.is_file():
-        pytest.skip(f"{SUMMEVAL} is not here")
-    path = folder / "summeval.json"
-    path.write_text(json.dumps({"prompts": json.loads(SUMMEVAL.read_text())["prompts"][:count]}))
-    return path
 
 
 # --- the endpoint's faults ---------------------------------------------------------------------------------------------

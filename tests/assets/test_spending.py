@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_model_backend import DEMO, QUICK, ModelHome, some_of_summeval
+from tests.assets.model_home import DEMO, QUICK, ModelHome, write_summeval
 from tests.llm.server import ModelServer, Sampling, role_of
 
 PRICES = '{"scripted": {"prompt": 100, "completion": 300}}'
@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> ModelHome:
 def test_the_estimate_is_within_15_percent_of_the_calls_that_are_made(
     dataset: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    path = DEMO if dataset == "demo" else some_of_summeval(tmp_path, 3)
+    path = DEMO if dataset == "demo" else write_summeval(tmp_path, 3)
     with ModelServer(Sampling()) as server:
         home = ModelHome(tmp_path / "home", server.base_url)
 

@@ -1,4 +1,4 @@
-"""Machines of a cluster as processes: each has a folder of its own, and shares only services with the others."""
+"""A cluster of processes instead of machines: each has its own folder, and they share only services."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests.distributed.services import Services, answers, free_port, process, wait_for
+from tests.distributed.services import Services, free_port, is_listening, process, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -58,7 +58,7 @@ query { runsOrError { ... on Runs { results {
 
 @dataclass
 class Cluster:
-    """A daemon, a web server and workers; what they share is in `services`."""
+    """A daemon, a web server and workers, which share the `services`."""
 
     services: Services
     folder: Path
@@ -67,10 +67,10 @@ class Cluster:
     port: int = 0
 
     def machine(self, name: str) -> dict[str, str]:
-        """Return the environment of a machine, whose Dagster home has the cluster's `dagster.yaml`."""
+        """Create the Dagster home of a machine, with the cluster's `dagster.yaml`, and return its environment variables."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
-        (home / "dagster.yaml").write_text(yaml.safe_dump(_quickened()))
+        (home / "dagster.yaml").write_text(yaml.safe_dump(_test_config()))
         return {
             **self.services.environment(),
             "AUTOSR_STORAGE": "",
@@ -80,6 +80,7 @@ class Cluster:
         }
 
     def read_dataset(self, name: str) -> None:
+        """Materialize the asset `dataset`, which registers the prompts."""
         command = [str(BIN / "dagster"), "asset", "materialize", "-f", str(self.definitions)]
         subprocess.run(  # noqa: S603
             [*command, "--select", f'key:"{name}/dataset"'],
@@ -90,45 +91,46 @@ class Cluster:
             cwd=ROOT,
         )
 
-    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
-        """Return what the web server answers, as it would answer the web UI."""
+    def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """Return the response of the web server to a GraphQL query."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
-                answer = json.load(reply)
+                response = json.load(reply)
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from error
-        assert "errors" not in answer, answer
-        return answer["data"]
+        assert "errors" not in response, response
+        return response["data"]
 
     def backfill(self, assets: list[list[str]]) -> str:
-        """Start what "materialize all" starts in the web UI, and return its id."""
+        """Start the backfill that "Materialize all" starts in the web UI, and return its id."""
         params = {"assetSelection": [{"path": path} for path in assets], "allPartitions": True}
-        answer = self.ask(_LAUNCH, {"params": params})["launchPartitionBackfill"]
-        assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        return str(answer["backfillId"])
+        launched = self.graphql(_LAUNCH, {"params": params})["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return str(launched["backfillId"])
 
     def backfill_status(self, backfill: str) -> str:
-        return str(self.ask(_STATUS, {"id": backfill})["partitionBackfillOrError"]["status"])
+        return str(self.graphql(_STATUS, {"id": backfill})["partitionBackfillOrError"]["status"])
 
     def runs(self) -> list[dict[str, Any]]:
-        runs = self.ask(_RUNS)["runsOrError"]["results"]
+        runs = self.graphql(_RUNS)["runsOrError"]["results"]
         return [{**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in runs]
 
     def wait(self, backfill: str, seconds: float) -> None:
-        ends = ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED")
-        until = time.monotonic() + seconds
-        while (status := self.backfill_status(backfill)) not in ends:
-            assert time.monotonic() < until, (status, [(run["runId"], run["status"]) for run in self.runs()])
+        """Wait until a backfill ends, and check that it succeeded."""
+        final = ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED")
+        deadline = time.monotonic() + seconds
+        while (status := self.backfill_status(backfill)) not in final:
+            assert time.monotonic() < deadline, (status, [(run["runId"], run["status"]) for run in self.runs()])
             time.sleep(1)
         assert status == "COMPLETED_SUCCESS", [(run["runId"], run["status"]) for run in self.runs()]
 
 
-def _quickened() -> dict[str, Any]:
-    """Return `deploy/dagster.yaml` for two workers, with a monitoring that does not keep a test waiting."""
+def _test_config() -> dict[str, Any]:
+    """Return `deploy/dagster.yaml` for two workers, with frequent run monitoring so that tests do not wait."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
     config["run_monitoring"]["poll_interval_seconds"] = 3
     config["concurrency"]["runs"]["max_concurrent_runs"] = 2
@@ -137,7 +139,7 @@ def _quickened() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def cluster(services: Services, folder: Path, definitions: Path, workers: int = 2) -> Iterator[Cluster]:
-    """Run a daemon, a web server and some workers; the commands are those of `deploy/compose`."""
+    """Run a daemon, a web server and workers with the commands of `deploy/compose`, and yield the cluster."""
     folder.mkdir()
     running = Cluster(services, folder, definitions)
     with contextlib.ExitStack() as stack:
@@ -145,7 +147,7 @@ def cluster(services: Services, folder: Path, definitions: Path, workers: int = 
         location = [str(BIN / "dagster"), "code-server", "start", "-h", "127.0.0.1", "-p", str(code)]
         location += ["-f", str(definitions), "-d", str(ROOT)]
         stack.enter_context(process(location, folder / "code.log", running.machine("code"), ROOT))
-        wait_for("the code location", lambda: answers(code), log=folder / "code.log")
+        wait_for("the code location", lambda: is_listening(code), log=folder / "code.log")
         workspace = folder / "workspace.yaml"
         server = {"host": "127.0.0.1", "port": code, "location_name": "autosr"}
         workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
@@ -160,6 +162,6 @@ def cluster(services: Services, folder: Path, definitions: Path, workers: int = 
             command += ["--concurrency", "1", "--disable-prefetch", "--loglevel", "info"]
             log = folder / f"{name}.log"
             running.workers[name] = stack.enter_context(process(command, log, running.machine(name), ROOT))
-        wait_for("the web server", lambda: answers(running.port), log=folder / "web.log")
+        wait_for("the web server", lambda: is_listening(running.port), log=folder / "web.log")
         yield running
     shutil.rmtree(folder / "launcher", ignore_errors=True)

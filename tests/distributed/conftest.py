@@ -1,4 +1,4 @@
-"""The services that machines share, started once for all tests here."""
+"""The services that machines share, started once for all tests in this folder."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 @pytest.fixture
 def machine(services: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Put this process on a machine of the cluster."""
+    """Give this process the environment variables of a machine of the cluster."""
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AUTOSR_STORAGE", "")

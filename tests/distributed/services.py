@@ -1,4 +1,4 @@
-"""Real Postgres, Redis and an S3 server on loopback, each in a folder of its own and gone with the test."""
+"""Real Postgres and Redis and an S3 server on loopback, each with its own folder, stopped at the end of the tests."""
 
 import contextlib
 import os
@@ -17,17 +17,17 @@ import pytest
 import yaml
 
 BUCKET = "autosr"
-ADDRESS = "AUTOSR_POSTGRES_URL"
-_DEPLOYED = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "dagster.yaml").read_text())
-DEPLOYED = yaml.safe_dump({"storage": _DEPLOYED["storage"]})
-"""What keeps Dagster's records in `deploy/dagster.yaml`; `ADDRESS` says where."""
-DAGSTERS_OWN = yaml.safe_dump({"storage": {"postgres": {"postgres_url": {"env": ADDRESS}}}})
+POSTGRES_VARIABLE = "AUTOSR_POSTGRES_URL"
+_DEPLOYED_CONFIG = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "dagster.yaml").read_text())
+OUR_STORAGE = yaml.safe_dump({"storage": _DEPLOYED_CONFIG["storage"]})
+"""The storage of `deploy/dagster.yaml`, with the address in `POSTGRES_VARIABLE`."""
+DAGSTER_STORAGE = yaml.safe_dump({"storage": {"postgres": {"postgres_url": {"env": POSTGRES_VARIABLE}}}})
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @dataclass(frozen=True)
 class Services:
-    """Addresses of what the machines of a cluster share."""
+    """Addresses of the services that the machines of a cluster share."""
 
     postgres: str
     redis: str
@@ -35,14 +35,14 @@ class Services:
 
     @property
     def database(self) -> str:
-        """Return the address of Postgres as SQLAlchemy 2.1 wants it."""
+        """Return the address of Postgres with its driver, which SQLAlchemy 2.1 needs."""
         return with_driver(self.postgres)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of every machine, and nothing else is needed."""
+        """Return the environment variables of a machine; it needs no others."""
         return {
             "AUTOSR_HOME": f"s3://{BUCKET}/home",
-            ADDRESS: self.database,
+            POSTGRES_VARIABLE: self.database,
             "AUTOSR_CACHE": self.postgres,
             "AUTOSR_LIMITS": f"{self.redis}/1",
             "CELERY_BROKER_URL": f"{self.redis}/0",
@@ -53,7 +53,7 @@ class Services:
 
 
 def with_driver(address: str) -> str:
-    """Return the address of Postgres as SQLAlchemy 2.1 wants it."""
+    """Return the address of Postgres with its driver, which SQLAlchemy 2.1 needs."""
     return address.replace("postgresql://", "postgresql+psycopg2://")
 
 
@@ -67,7 +67,7 @@ def free_port() -> int:
 def process(
     command: list[str], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command as the leader of a process group, which is killed at the end."""
+    """Run a command in a new process group, which is stopped at the end."""
     with log.open("ab") as out:
         started = subprocess.Popen(  # noqa: S603
             command, stdout=out, stderr=out, env={**os.environ, **(environment or {})}, cwd=cwd, start_new_session=True
@@ -75,37 +75,37 @@ def process(
     try:
         yield started
     finally:
-        stop(started, signal.SIGTERM)
+        send_signal(started, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             started.wait(10)
-        stop(started, signal.SIGKILL)
+        send_signal(started, signal.SIGKILL)
         started.wait(10)
 
 
-def stop(started: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Send a signal to a process and all that it started."""
+def send_signal(started: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a process and all processes that it started."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(started.pid, how)
+        os.killpg(started.pid, number)
 
 
-def wait_for(what: str, is_there: Callable[[], object], seconds: float = 60, log: Path | None = None) -> None:
-    """Wait until something is ready, or fail with the end of a log."""
-    until = time.monotonic() + seconds
-    while not is_there():
-        if time.monotonic() > until:
+def wait_for(name: str, is_ready: Callable[[], object], seconds: float = 60, log: Path | None = None) -> None:
+    """Wait until a service is ready; after `seconds`, fail with the end of its log."""
+    deadline = time.monotonic() + seconds
+    while not is_ready():
+        if time.monotonic() > deadline:
             tail = log.read_text(errors="replace")[-3000:] if log is not None and log.exists() else ""
-            pytest.fail(f"{what} is not ready after {seconds:g} s\n{tail}")
+            pytest.fail(f"{name} is not ready after {seconds:g} s\n{tail}")
         time.sleep(0.2)
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a Postgres of its own, and give its address."""
+    """Run a Postgres server, and yield its address."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     program = shutil.which("initdb") or (str(binaries[-1] / "initdb") if binaries else None)
     if program is None:
@@ -114,9 +114,9 @@ def postgres(folder: Path) -> Iterator[str]:
     folder.mkdir()
     as_owner: list[str] = []
     if os.geteuid() == 0:  # Postgres refuses to run as root
-        for above in (folder, *folder.parents):  # pytest's folders are closed to others
-            if above != Path("/tmp") and above.is_relative_to("/tmp"):  # noqa: S108 - where pytest put it
-                above.chmod(0o755)
+        for parent in (folder, *folder.parents):  # other users cannot read the folders that pytest creates
+            if parent != Path("/tmp") and parent.is_relative_to("/tmp"):  # noqa: S108 - the folder of pytest
+                parent.chmod(0o755)
         shutil.chown(folder, "postgres")
         as_owner = ["runuser", "-u", "postgres", "--"]
     data, port, log = folder / "data", free_port(), folder / "log"
@@ -130,13 +130,13 @@ def postgres(folder: Path) -> Iterator[str]:
     )
     options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"]
     with process([*as_owner, str(home / "postgres"), "-D", str(data), *options], log, cwd=Path("/")):
-        wait_for("Postgres", lambda: answers(port), log=log)
+        wait_for("Postgres", lambda: is_listening(port), log=log)
         yield f"postgresql://autosr@127.0.0.1:{port}/postgres"
 
 
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[str]:
-    """Run a Redis of its own, and give its address without a database."""
+    """Run a Redis server, and yield its address without the number of a database."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("Redis is not installed (Debian: redis-server); .ci/install-services installs it")
@@ -144,31 +144,31 @@ def redis(folder: Path) -> Iterator[str]:
     port, log = free_port(), folder / "log"
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     with process(command, log):
-        wait_for("Redis", lambda: answers(port), log=log)
+        wait_for("Redis", lambda: is_listening(port), log=log)
         yield f"redis://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
 def s3(folder: Path) -> Iterator[str]:
-    """Run moto's S3 server with an empty bucket, and give its address."""
+    """Run the S3 server of moto with an empty bucket, and yield its address."""
     folder.mkdir()
     port, log = free_port(), folder / "log"
     command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
     with process(command, log, KEYS):
-        wait_for("the S3 server", lambda: answers(port), log=log)
+        wait_for("the S3 server", lambda: is_listening(port), log=log)
         address = f"http://127.0.0.1:{port}"
         bucket(address).mkdir(BUCKET)
         yield address
 
 
 def bucket(address: str) -> Any:
-    """Return the S3 server as a file system that remembers nothing."""
+    """Return the S3 server as a file system without caches."""
     import s3fs
 
     return s3fs.S3FileSystem(
         endpoint_url=address,
         key="test",
-        secret="test",  # noqa: S106 - moto takes any
+        secret="test",  # noqa: S106 - moto accepts any
         use_listings_cache=False,
         skip_instance_cache=True,
     )

@@ -1,4 +1,4 @@
-"""Our Postgres storage stores the same as Dagster's own, in the same tables, over few connections."""
+"""Our Postgres storage writes the same rows into the same tables as Dagster's, over few connections."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,25 +13,25 @@ from sqlalchemy import event
 from autosr_assets.dagster_internals.event_batches import BATCH_VARIABLE
 from autosr_assets.dagster_internals.postgres_storage import BatchedPostgresEventLog
 from tests.assets.range_job import BEST, range_instance, run_range
-from tests.distributed.services import ADDRESS, DAGSTERS_OWN, DEPLOYED, Services, with_driver
+from tests.distributed.services import DAGSTER_STORAGE, OUR_STORAGE, POSTGRES_VARIABLE, Services, with_driver
 
 pytestmark = pytest.mark.distributed
 
 
 @pytest.fixture(autouse=True)
 def database(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Give every test a database of its own."""
-    monkeypatch.setenv(BATCH_VARIABLE, "")  # so that what the storage sets is undone
+    """Create a database for the test, and return its address."""
+    monkeypatch.setenv(BATCH_VARIABLE, "")  # registers the variable, so that monkeypatch undoes what the storage sets
     monkeypatch.delenv(BATCH_VARIABLE)
-    name = "of_a_test"
-    _do(services.postgres, f"CREATE DATABASE {name}")
+    name = "test"
+    _execute(services.postgres, f"CREATE DATABASE {name}")
     address = services.postgres.replace("/postgres", f"/{name}")
-    monkeypatch.setenv(ADDRESS, with_driver(address))
+    monkeypatch.setenv(POSTGRES_VARIABLE, with_driver(address))
     yield address
-    _do(services.postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    _execute(services.postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _do(address: str, statement: str, *values: str) -> list[Any]:
+def _execute(address: str, statement: str, *values: str) -> list[Any]:
     connection = psycopg2.connect(address)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -41,8 +41,8 @@ def _do(address: str, statement: str, *values: str) -> list[Any]:
     return rows
 
 
-def _stored(database: str, run_id: str) -> dict[str, list[Any]]:
-    """Return what the database holds of a run, without ids and times."""
+def _rows_of_run(database: str, run_id: str) -> dict[str, list[Any]]:
+    """Return the rows of a run in the database, without ids and times."""
     queries = {
         "events": "SELECT dagster_event_type, asset_key, partition, step_key FROM event_logs WHERE run_id = %s",
         "tags": "SELECT t.asset_key, t.key, t.value, e.partition FROM asset_event_tags t JOIN event_logs e "
@@ -50,30 +50,30 @@ def _stored(database: str, run_id: str) -> dict[str, list[Any]]:
         "assets": "SELECT asset_key, last_run_id = %s FROM asset_keys",
         "checks": "SELECT check_name, execution_status FROM asset_check_executions WHERE run_id = %s",
     }
-    return {name: sorted(_do(database, statement, run_id), key=str) for name, statement in queries.items()}
+    return {name: sorted(_execute(database, statement, run_id), key=str) for name, statement in queries.items()}
 
 
-def test_a_range_run_stores_the_same_as_dagsters_own_storage(
+def test_a_range_run_stores_the_same_rows_as_dagsters_storage(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with range_instance(tmp_path / "dagsters", DAGSTERS_OWN, monkeypatch) as instance:
+    with range_instance(tmp_path / "dagster", DAGSTER_STORAGE, monkeypatch) as instance:
         assert type(instance.event_log_storage) is PostgresEventLogStorage
-        dagsters = _stored(database, run_range(instance, "b"))
+        expected = _rows_of_run(database, run_range(instance, "b"))
 
-    with range_instance(tmp_path / "ours", DEPLOYED, monkeypatch) as instance:
+    with range_instance(tmp_path / "ours", OUR_STORAGE, monkeypatch) as instance:
         assert isinstance(instance.event_log_storage, BatchedPostgresEventLog)
-        ours = _stored(database, run_range(instance, "b"))
+        ours = _rows_of_run(database, run_range(instance, "b"))
 
-    assert ours == dagsters
+    assert ours == expected
     assert Counter(row[0] for row in ours["events"])["ASSET_MATERIALIZATION_PLANNED"] == 8
     assert all(is_latest for _, is_latest in ours["assets"])
 
 
-def test_dagsters_own_storage_reads_our_tables_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
+def test_dagsters_storage_reads_our_tables_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with range_instance(tmp_path / "home", OUR_STORAGE, monkeypatch) as instance:
         run_range(instance, "b")
 
-    with range_instance(tmp_path / "home", DAGSTERS_OWN, monkeypatch) as instance:
+    with range_instance(tmp_path / "home", DAGSTER_STORAGE, monkeypatch) as instance:
         assert instance.get_materialized_partitions(BEST) == set("acd")
         run_range(instance, "")
         assert instance.get_materialized_partitions(BEST) == set("abcd")
@@ -81,7 +81,7 @@ def test_dagsters_own_storage_reads_our_tables_and_continues(tmp_path: Path, mon
 
 def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
+    with range_instance(tmp_path / "home", OUR_STORAGE, monkeypatch) as instance:
         log = instance.event_log_storage
         assert isinstance(log, BatchedPostgresEventLog)
         event.listen(log._engine, "connect", lambda *_: made.append("connection"))
@@ -95,9 +95,9 @@ def test_the_events_of_a_run_share_a_connection(tmp_path: Path, monkeypatch: pyt
 def test_a_connection_that_the_server_closed_is_opened_again(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with range_instance(tmp_path / "home", DEPLOYED, monkeypatch) as instance:
+    with range_instance(tmp_path / "home", OUR_STORAGE, monkeypatch) as instance:
         run_range(instance, "b")
-        _do(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        _execute(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
         run_range(instance, "")
 

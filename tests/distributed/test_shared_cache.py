@@ -1,4 +1,4 @@
-"""Replies in a real Postgres."""
+"""The reply cache in a real Postgres."""
 
 import logging
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A limit that holds over processes, in a real Redis."""
+"""A rate limit shared by several processes, in a real Redis."""
 
 import asyncio
 import logging
@@ -57,10 +57,10 @@ def test_three_workers_start_at_most_the_limit_in_any_window(services: Services)
     for worker in workers:
         worker.join(10)
 
-    # A process that wakes late, on a busy machine, looks as if it had started late; never early.
-    late = 0.3
+    # On a busy machine a process may record its start late, but never early.
+    tolerance = 0.3
     for first, beyond in zip(moments, moments[most:], strict=False):
-        assert beyond - first > WINDOW - late
+        assert beyond - first > WINDOW - tolerance
     assert moments[-1] - moments[0] < 3 * WINDOW + 5
 
 

@@ -1,3 +1,5 @@
+"""Strengths fitted to judged pairs: they satisfy the equations of the model, and follow the results."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,18 +32,18 @@ def test_any_tournament_has_finite_strengths_around_zero(games: Games) -> None:
 
 
 @given(tournaments())
-def test_the_strengths_balance_wins_and_expected_wins(games: Games) -> None:
+def test_wins_exceed_expected_wins_by_the_pull_of_the_prior(games: Games) -> None:
     n, first, second, outcome = games
 
     strength = fit_strengths(n, first, second, outcome, prior=0.1)
 
-    surprise = outcome - expit(strength[first] - strength[second])
-    balance = np.bincount(first, surprise, n) - np.bincount(second, surprise, n)
-    np.testing.assert_allclose(balance, 0.1 * strength, atol=1e-10)
+    residual = outcome - expit(strength[first] - strength[second])
+    excess_wins = np.bincount(first, residual, n) - np.bincount(second, residual, n)
+    np.testing.assert_allclose(excess_wins, 0.1 * strength, atol=1e-10)
 
 
 @given(tournaments())
-def test_naming_a_pair_the_other_way_round_changes_nothing(games: Games) -> None:
+def test_the_order_of_the_candidates_in_a_pair_does_not_matter(games: Games) -> None:
     n, first, second, outcome = games
 
     np.testing.assert_allclose(
@@ -50,7 +52,7 @@ def test_naming_a_pair_the_other_way_round_changes_nothing(games: Games) -> None
 
 
 @given(tournaments())
-def test_turning_every_result_round_turns_the_strengths_round(games: Games) -> None:
+def test_inverting_all_results_inverts_the_strengths(games: Games) -> None:
     n, first, second, outcome = games
 
     np.testing.assert_allclose(
@@ -58,7 +60,7 @@ def test_turning_every_result_round_turns_the_strengths_round(games: Games) -> N
     )
 
 
-def test_a_complete_consistent_tournament_is_ordered_as_it_was_played() -> None:
+def test_a_complete_consistent_tournament_gives_its_order() -> None:
     first, second = np.triu_indices(12, 1)
 
     strength = fit_strengths(12, first, second, np.ones(len(first)))
@@ -66,13 +68,13 @@ def test_a_complete_consistent_tournament_is_ordered_as_it_was_played() -> None:
     assert (np.diff(strength) < 0).all()
 
 
-def test_a_chain_of_single_wins_is_ordered_along_the_chain() -> None:
+def test_a_chain_of_single_wins_gives_the_order_of_the_chain() -> None:
     strength = fit_strengths(6, np.arange(5), np.arange(1, 6), np.ones(5))
 
     assert (np.diff(strength) < 0).all()
 
 
-def test_ties_alone_leave_all_candidates_equal() -> None:
+def test_with_only_ties_all_strengths_are_equal() -> None:
     first, second = np.triu_indices(5, 1)
 
     strength = fit_strengths(5, first, second, np.full(len(first), 0.5))
@@ -80,17 +82,17 @@ def test_ties_alone_leave_all_candidates_equal() -> None:
     np.testing.assert_allclose(strength, 0, atol=1e-9)
 
 
-def test_a_candidate_in_no_pair_stands_in_the_middle() -> None:
+def test_a_candidate_in_no_pair_has_strength_zero() -> None:
     strength = fit_strengths(3, np.array([0]), np.array([1]), np.array([1.0]))
 
     assert strength[0] > strength[2] > strength[1]
     assert strength[2] == pytest.approx(0, abs=1e-9)
 
 
-def test_no_pairs_make_no_differences() -> None:
-    nobody = np.array([], dtype=np.int64)
+def test_without_pairs_all_strengths_are_zero() -> None:
+    no_pairs = np.array([], dtype=np.int64)
 
-    np.testing.assert_array_equal(fit_strengths(4, nobody, nobody, np.array([])), np.zeros(4))
+    np.testing.assert_array_equal(fit_strengths(4, no_pairs, no_pairs, np.array([])), np.zeros(4))
 
 
 def test_strengths_are_recovered_from_many_games() -> None:
@@ -103,6 +105,6 @@ def test_strengths_are_recovered_from_many_games() -> None:
     np.testing.assert_allclose(fit_strengths(5, first, second, outcome), true, atol=0.1)
 
 
-def test_a_prior_of_nothing_is_refused() -> None:
+def test_a_prior_of_zero_is_rejected() -> None:
     with pytest.raises(ValueError, match="prior is 0"):
         fit_strengths(2, np.array([0]), np.array([1]), np.array([1.0]), prior=0)

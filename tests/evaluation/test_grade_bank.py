@@ -1,4 +1,4 @@
-"""The bank keeps grades by what a criterion says, and requests depend on nothing but what is needed."""
+"""The bank stores grades by criterion key, and batches depend only on which grades are needed."""
 
 from random import Random
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosr_lib.domain.rubric import Criterion
-from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, BankEntry, GradeBank, Need, pack
+from autosr_lib.evaluation.grade_bank import NOT_APPLICABLE, BankEntry, GradeBank, Need, batch_needs
 from autosr_lib.evaluation.settings import Grading
 from tests.fakes import criterion
 
@@ -33,15 +33,15 @@ def bank_of(*entries: BankEntry, votes: int = 2) -> GradeBank:
     return GradeBank(3, votes).with_criteria([CLEAR, DEEP, MEASURED], TEXTS).with_entries(entries)
 
 
-def test_a_grade_is_found_by_what_its_criterion_says() -> None:
+def test_a_grade_is_found_by_its_criterion_key() -> None:
     bank = bank_of(BankEntry(CLEAR.key, 1, 0, 0.4))
 
     assert bank.has(criterion("  CLEAR ").key, 1, 0)
     assert not bank.has(CLEAR.key, 1, 1)
-    assert not bank.has(criterion("unheard of").key, 1, 0)
+    assert not bank.has(criterion("not in the bank").key, 1, 0)
 
 
-def test_new_grades_leave_the_bank_they_came_to_as_it_was() -> None:
+def test_adding_grades_does_not_change_the_original_bank() -> None:
     before = bank_of()
 
     after = before.with_entries([BankEntry(CLEAR.key, 0, 0, 1.0)])
@@ -50,7 +50,7 @@ def test_new_grades_leave_the_bank_they_came_to_as_it_was() -> None:
     assert not before.has(CLEAR.key, 0, 0)
 
 
-def test_what_does_not_apply_is_known_and_is_no_number_outside() -> None:
+def test_not_applicable_counts_as_a_grade_and_is_none_in_entries() -> None:
     bank = bank_of(BankEntry(DEEP.key, 2, 1, None))
 
     assert bank.has(DEEP.key, 2, 1)
@@ -59,15 +59,15 @@ def test_what_does_not_apply_is_known_and_is_no_number_outside() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.none() | st.floats(0, 1)), max_size=8))
-def test_entries_make_the_same_bank_again(grades: list[tuple[int, int, float | None]]) -> None:
+def test_a_bank_made_from_the_entries_of_another_is_equal(grades: list[tuple[int, int, float | None]]) -> None:
     bank = bank_of(*(BankEntry(CLEAR.key, *grade) for grade in grades))
 
-    again = bank_of(*bank.entries())
+    copy = bank_of(*bank.entries())
 
-    np.testing.assert_array_equal(again.arrays[CLEAR.key], bank.arrays[CLEAR.key])
+    np.testing.assert_array_equal(copy.arrays[CLEAR.key], bank.arrays[CLEAR.key])
 
 
-def test_a_measured_criterion_is_graded_at_once_for_all_votes_and_is_nobodys_entry() -> None:
+def test_a_measured_criterion_is_graded_immediately_for_all_votes_and_has_no_entries() -> None:
     bank = bank_of()
 
     np.testing.assert_array_equal(bank.arrays[MEASURED.key][[0, 2]], 1.0)
@@ -75,13 +75,13 @@ def test_a_measured_criterion_is_graded_at_once_for_all_votes_and_is_nobodys_ent
     assert bank.entries() == []
 
 
-def test_a_criterion_that_is_known_keeps_its_first_wording() -> None:
+def test_a_criterion_in_the_bank_keeps_its_first_wording() -> None:
     bank = bank_of().with_criteria([Criterion(criterion_id="later", text="CLEAR", weight=9)], TEXTS)
 
     assert bank.criteria[CLEAR.key] == CLEAR
 
 
-def test_grades_come_in_the_order_asked_and_are_not_known_at_first() -> None:
+def test_grades_have_the_order_of_the_given_keys_and_are_nan_where_ungraded() -> None:
     bank = bank_of(BankEntry(CLEAR.key, 1, 1, 0.4))
 
     grades = bank.grades([DEEP.key, CLEAR.key], [1])
@@ -91,11 +91,11 @@ def test_grades_come_in_the_order_asked_and_are_not_known_at_first() -> None:
     assert np.isnan(grades).sum() == 5
 
 
-def test_no_criteria_have_no_grades() -> None:
+def test_grades_of_no_criteria_are_empty() -> None:
     assert bank_of().grades([], [0, 1]).shape == (0, 3, 2)
 
 
-def test_room_for_more_votes_keeps_what_is_there_and_measures_what_can_be_measured() -> None:
+def test_room_for_more_votes_keeps_entries_and_fills_in_measured_criteria() -> None:
     small = bank_of(BankEntry(CLEAR.key, 1, 1, 0.4))
 
     large = small.with_room_for(5)
@@ -107,24 +107,22 @@ def test_room_for_more_votes_keeps_what_is_there_and_measures_what_can_be_measur
 
 
 @given(NEEDS, st.sampled_from(Grading), st.integers(1, 4))
-def test_any_needs_are_met_exactly_once_by_requests_that_are_not_too_large(
+def test_batches_cover_any_needs_exactly_once_and_are_not_too_large(
     needs: list[Need], grading: Grading, per_call: int
 ) -> None:
-    parcels = pack(needs, grading, per_call)
+    batches = batch_needs(needs, grading, per_call)
 
-    met = [(c.key, parcel.candidate, parcel.vote) for parcel in parcels for c in parcel.criteria]
-    assert sorted(met) == sorted((need.criterion.key, need.candidate, need.vote) for need in needs)
-    assert all(1 <= len(parcel.criteria) <= per_call for parcel in parcels)
+    covered = [(c.key, batch.candidate, batch.vote) for batch in batches for c in batch.criteria]
+    assert sorted(covered) == sorted((need.criterion.key, need.candidate, need.vote) for need in needs)
+    assert all(1 <= len(batch.criteria) <= per_call for batch in batches)
 
 
 @given(NEEDS, st.sampled_from(Grading), st.randoms(use_true_random=False))
-def test_requests_do_not_depend_on_the_order_in_which_the_needs_came(
-    needs: list[Need], grading: Grading, dice: Random
-) -> None:
+def test_batches_do_not_depend_on_the_order_of_the_needs(needs: list[Need], grading: Grading, random: Random) -> None:
     shuffled = list(needs)
-    dice.shuffle(shuffled)
+    random.shuffle(shuffled)
 
-    assert pack(shuffled, grading, 3) == pack(needs, grading, 3)
+    assert batch_needs(shuffled, grading, 3) == batch_needs(needs, grading, 3)
 
 
 def needs_of_two_rubrics() -> list[Need]:
@@ -132,13 +130,13 @@ def needs_of_two_rubrics() -> list[Need]:
 
 
 @pytest.mark.parametrize(("grading", "sizes"), [("pooled", [3]), ("per_rubric", [1, 2]), ("per_criterion", [1, 1, 1])])
-def test_criteria_share_a_request_as_the_setting_says(grading: str, sizes: list[int]) -> None:
-    parcels = pack(needs_of_two_rubrics(), Grading(grading), 10)
+def test_the_setting_decides_which_criteria_share_a_batch(grading: str, sizes: list[int]) -> None:
+    batches = batch_needs(needs_of_two_rubrics(), Grading(grading), 10)
 
-    assert [len(parcel.criteria) for parcel in parcels] == sizes
+    assert [len(batch.criteria) for batch in batches] == sizes
 
 
-def test_votes_and_candidates_never_share_a_request() -> None:
-    needs = [Need(CLEAR, place, vote, "a") for place in range(2) for vote in range(2)]
+def test_different_votes_and_candidates_never_share_a_batch() -> None:
+    needs = [Need(CLEAR, position, vote, "a") for position in range(2) for vote in range(2)]
 
-    assert len(pack(needs, Grading.POOLED, 10)) == 4
+    assert len(batch_needs(needs, Grading.POOLED, 10)) == 4

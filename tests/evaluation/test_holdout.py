@@ -1,4 +1,4 @@
-"""What is hidden is decided by names alone, and what is measured on it comes with its uncertainty."""
+"""Hidden candidates depend on ids and a seed only; pooled accuracies have intervals over prompts."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.evaluation.holdout import (
-    FEWEST_RESAMPLED,
+    MIN_PROMPTS_RESAMPLED,
     HoldoutCount,
     PairCount,
     PairSummary,
@@ -17,10 +17,10 @@ from autosr_lib.evaluation.holdout import (
 from autosr_lib.evaluation.settings import HoldoutSettings
 from tests.fakes import prompt_with
 
-NOTHING = PairCount(0, 0.0, 0.0)
+NO_PAIRS = PairCount(0, 0.0, 0.0)
 
 
-def holding_out(fraction: float, seed: int = 7) -> HoldoutSettings:
+def holdout_settings(fraction: float, seed: int = 7) -> HoldoutSettings:
     return HoldoutSettings(holdout_fraction=fraction, holdout_seed=seed)
 
 
@@ -29,57 +29,57 @@ def prompt_of(n: int, prompt_id: str = "p1") -> Prompt:
 
 
 @given(st.integers(4, 60), st.floats(0, 0.5, exclude_min=True))
-def test_exactly_the_share_asked_for_is_hidden_and_two_stay_visible(n: int, fraction: float) -> None:
-    hidden = hidden_candidates(prompt_of(n), holding_out(fraction))
+def test_the_given_fraction_is_hidden_and_two_candidates_stay_visible(n: int, fraction: float) -> None:
+    hidden = hidden_candidates(prompt_of(n), holdout_settings(fraction))
 
     assert len(hidden) == max(1, round(fraction * n))
     assert n - len(hidden) >= 2
 
 
 @pytest.mark.parametrize(("n", "fraction"), [(2, 0.25), (3, 0.5), (12, 0)])
-def test_nothing_is_hidden_from_a_small_prompt_or_when_it_is_turned_off(n: int, fraction: float) -> None:
-    assert hidden_candidates(prompt_of(n), holding_out(fraction)) == frozenset()
+def test_no_candidate_of_a_small_prompt_or_with_a_fraction_of_zero_is_hidden(n: int, fraction: float) -> None:
+    assert hidden_candidates(prompt_of(n), holdout_settings(fraction)) == frozenset()
 
 
 @given(st.permutations(range(9)), st.integers(0, 5))
-def test_what_is_hidden_depends_on_neither_the_order_nor_the_texts_nor_the_labels(order: list[int], seed: int) -> None:
-    plain = prompt_of(9)
+def test_hidden_candidates_do_not_depend_on_order_texts_or_labels(order: list[int], seed: int) -> None:
+    prompt = prompt_of(9)
     changed = tuple(
-        plain.candidates[i].model_copy(update={"text": f"other {i}", "metadata": {"quality": seed}}) for i in order
+        prompt.candidates[i].model_copy(update={"text": f"other {i}", "metadata": {"quality": seed}}) for i in order
     )
 
-    hidden = hidden_candidates(plain.model_copy(update={"candidates": changed}), holding_out(0.25, seed))
+    hidden = hidden_candidates(prompt.model_copy(update={"candidates": changed}), holdout_settings(0.25, seed))
 
-    assert hidden == hidden_candidates(plain, holding_out(0.25, seed))
+    assert hidden == hidden_candidates(prompt, holdout_settings(0.25, seed))
 
 
-def test_what_is_hidden_depends_on_the_seed_and_on_the_prompt() -> None:
-    by_seed = {hidden_candidates(prompt_of(12), holding_out(0.25, seed)) for seed in range(20)}
-    by_prompt = {hidden_candidates(prompt_of(12, f"p{i}"), holding_out(0.25)) for i in range(20)}
+def test_hidden_candidates_depend_on_the_seed_and_on_the_prompt() -> None:
+    by_seed = {hidden_candidates(prompt_of(12), holdout_settings(0.25, seed)) for seed in range(20)}
+    by_prompt = {hidden_candidates(prompt_of(12, f"p{i}"), holdout_settings(0.25)) for i in range(20)}
 
     assert len(by_seed) > 15
     assert len(by_prompt) > 15
 
 
-def test_more_hidden_candidates_contain_the_fewer() -> None:
-    few, many = (hidden_candidates(prompt_of(20), holding_out(fraction)) for fraction in (0.1, 0.4))
+def test_a_larger_fraction_hides_a_superset() -> None:
+    few, many = (hidden_candidates(prompt_of(20), holdout_settings(fraction)) for fraction in (0.1, 0.4))
 
     assert few < many
 
 
-def test_every_candidate_is_hidden_about_as_often() -> None:
-    often = np.zeros(8)
+def test_every_candidate_is_hidden_about_equally_often() -> None:
+    counts = np.zeros(8)
     for seed in range(400):
-        for name in hidden_candidates(prompt_of(8), holding_out(0.25, seed)):
-            often[int(name[1:])] += 1
+        for name in hidden_candidates(prompt_of(8), holdout_settings(0.25, seed)):
+            counts[int(name[1:])] += 1
 
-    assert often.sum() == 800
-    assert often.min() > 60
-    assert often.max() < 140
+    assert counts.sum() == 800
+    assert counts.min() > 60
+    assert counts.max() < 140
 
 
 def counted(
-    pairs: int, initial: float, best: float, unseen: PairCount = NOTHING, remembered: float = 0
+    pairs: int, initial: float, best: float, unseen: PairCount = NO_PAIRS, remembered: float = 0
 ) -> HoldoutCount:
     return HoldoutCount(PairCount(pairs, initial, best), unseen, remembered)
 
@@ -104,8 +104,8 @@ def test_a_summary_pools_pairs_over_prompts() -> None:
     assert summary.gain.value == pytest.approx(6 / 40)
 
 
-def test_pairs_of_two_hidden_candidates_are_pooled_apart() -> None:
-    summary = summarise_holdout([counted(10, 5, 8, PairCount(3, 1, 3), 6), counted(10, 5, 8, NOTHING, 7)])
+def test_pairs_of_two_hidden_candidates_are_pooled_separately() -> None:
+    summary = summarise_holdout([counted(10, 5, 8, PairCount(3, 1, 3), 6), counted(10, 5, 8, NO_PAIRS, 7)])
 
     assert summary is not None
     assert summary.unseen is not None
@@ -113,26 +113,26 @@ def test_pairs_of_two_hidden_candidates_are_pooled_apart() -> None:
     assert summary.remembered == pytest.approx(13 / 20)
 
 
-def test_without_a_pair_of_two_hidden_candidates_there_is_no_such_figure() -> None:
+def test_without_a_pair_of_two_hidden_candidates_there_is_no_unseen_accuracy() -> None:
     summary = summarise_holdout([counted(10, 5, 8)])
 
     assert summary is not None
     assert summary.unseen is None
 
 
-def test_prompts_that_are_all_alike_leave_no_doubt() -> None:
+def test_identical_prompts_have_intervals_of_width_zero() -> None:
     summary = summary_of(*[counted(10, 5, 8)] * 5)
 
     assert summary.best == pytest.approx((0.8, 0.8, 0.8))
     assert summary.gain == pytest.approx((0.3, 0.3, 0.3))
 
 
-def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_an_interval_covers_the_true_value_in_about_95_percent_of_cases() -> None:
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(60):
-        rights = rng.binomial(10, rng.beta(14, 6, 40))  # 70% on average
-        best = summary_of(*(counted(10, 5, float(right)) for right in rights)).best
+        correct_pairs = rng.binomial(10, rng.beta(14, 6, 40))  # 70% on average
+        best = summary_of(*(counted(10, 5, float(correct)) for correct in correct_pairs)).best
         covered += best.low <= 0.7 <= best.high
 
     assert 52 <= covered <= 60
@@ -140,12 +140,12 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 40), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=10))
-def test_an_interval_is_within_the_prompts_own_figures_or_of_few_prompts_all_that_is_possible(
+def test_an_interval_is_within_the_accuracies_of_the_prompts_or_with_few_prompts_the_complete_range(
     rows: list[tuple[int, float, float]],
 ) -> None:
     summary = summary_of(*(counted(n, n * initial, n * best) for n, initial, best in rows))
 
-    if len(rows) < FEWEST_RESAMPLED:
+    if len(rows) < MIN_PROMPTS_RESAMPLED:
         assert summary.initial[1:] == summary.best[1:] == (0, 1)
         assert summary.gain[1:] == (-1, 1)
         return
@@ -154,8 +154,8 @@ def test_an_interval_is_within_the_prompts_own_figures_or_of_few_prompts_all_tha
         assert min(shares) - 1e-9 <= interval.value <= max(shares) + 1e-9
 
 
-def test_a_gain_that_every_prompt_shares_is_surer_than_its_two_ends() -> None:
-    summary = summary_of(*(counted(10, float(right), float(right + 1)) for right in range(9)))
+def test_a_gain_that_all_prompts_share_has_a_narrower_interval_than_the_accuracies() -> None:
+    summary = summary_of(*(counted(10, float(correct), float(correct + 1)) for correct in range(9)))
 
     assert summary.gain.high - summary.gain.low < 1e-9
     assert summary.best.high - summary.best.low > 0.1

@@ -1,4 +1,4 @@
-"""What each measure prefers, and what all of them hold to."""
+"""What each measure prefers, the bounds of all measures, and the text form of measures."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosr_lib.errors import SettingsError
-from autosr_lib.evaluation.measures import MEASURES, Kind, measure, parse_measure
+from autosr_lib.evaluation.measures import MEASURES, ArgumentKind, measure, parse_measure
 
 ARTICLE = (
     "Summarize the article.\n\n"
@@ -73,9 +73,9 @@ PREFERRED = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "preferred", "other"), PREFERRED, ids=[spec for spec, _, _ in PREFERRED])
-def test_a_measure_prefers_what_it_says_it_prefers(spec: str, preferred: str, other: str) -> None:
-    assert measure(spec, ARTICLE, preferred) > measure(spec, ARTICLE, other)
+@pytest.mark.parametrize(("spec", "better", "worse"), PREFERRED, ids=[spec for spec, _, _ in PREFERRED])
+def test_a_measure_prefers_texts_that_fit_its_description(spec: str, better: str, worse: str) -> None:
+    assert measure(spec, ARTICLE, better) > measure(spec, ARTICLE, worse)
 
 
 def test_echo_prefers_an_answer_to_a_repetition_of_the_question() -> None:
@@ -87,7 +87,7 @@ def test_echo_prefers_an_answer_to_a_repetition_of_the_question() -> None:
     assert echo == 0
 
 
-def test_every_measure_has_a_test_of_what_it_prefers_and_a_sentence_that_says_it() -> None:
+def test_every_measure_has_a_test_of_its_preference_and_a_description() -> None:
     tested = {parse_measure(spec).name for spec, _, _ in PREFERRED} | {"echo"}
 
     assert tested == set(MEASURES)
@@ -95,13 +95,13 @@ def test_every_measure_has_a_test_of_what_it_prefers_and_a_sentence_that_says_it
 
 
 def spec_of(name: str) -> str:
-    arguments = {Kind.COUNT: "(5)", Kind.WORDS: "(storm, 今天)"}
+    arguments = {ArgumentKind.COUNT: "(5)", ArgumentKind.WORDS: "(storm, 今天)"}
     return name + arguments.get(MEASURES[name].kind, "")
 
 
 @given(st.sampled_from(sorted(MEASURES)), TEXT, TEXT)
 @settings(max_examples=300, deadline=None)
-def test_any_measure_of_any_texts_is_in_the_unit_range_and_always_the_same(name: str, prompt: str, text: str) -> None:
+def test_any_measure_of_any_texts_is_between_0_and_1_and_reproducible(name: str, prompt: str, text: str) -> None:
     first, second = measure(spec_of(name), prompt, text), measure(spec_of(name), prompt, text)
 
     assert 0 <= first <= 1
@@ -109,16 +109,16 @@ def test_any_measure_of_any_texts_is_in_the_unit_range_and_always_the_same(name:
 
 
 @given(st.sampled_from(sorted(MEASURES)), TEXT)
-def test_not_turns_a_measure_round(name: str, text: str) -> None:
-    plain, turned = measure(spec_of(name), ARTICLE, text), measure(f"not {spec_of(name)}", ARTICLE, text)
+def test_not_inverts_a_measure(name: str, text: str) -> None:
+    value, inverted = measure(spec_of(name), ARTICLE, text), measure(f"not {spec_of(name)}", ARTICLE, text)
 
-    assert turned == pytest.approx(1 - plain)
+    assert inverted == pytest.approx(1 - value)
 
 
 @pytest.mark.parametrize(
     "spec", ["faithfulness(0.4, 0.9)", "not copying", "length_band(40, 80)", "mentions(a b, 1889)"]
 )
-def test_a_measure_written_out_is_read_as_the_same_measure(spec: str) -> None:
+def test_the_text_form_of_a_measure_is_parsed_to_the_same_measure(spec: str) -> None:
     assert parse_measure(str(parse_measure(spec))) == parse_measure(spec)
 
 
@@ -134,7 +134,7 @@ def test_a_ramp_is_0_below_its_low_end_and_1_above_its_high_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "named"),
+    ("spec", "expected"),
     [
         ("truthfulness", "faithfulness"),
         ("", "faithfulness"),
@@ -149,21 +149,21 @@ def test_a_ramp_is_0_below_its_low_end_and_1_above_its_high_end() -> None:
         ("copying(0, 1", "faithfulness"),
     ],
 )
-def test_a_measure_that_cannot_be_read_is_named_with_what_is_allowed(spec: str, named: str) -> None:
+def test_the_error_of_an_invalid_measure_names_it_and_what_is_allowed(spec: str, expected: str) -> None:
     with pytest.raises(SettingsError) as failure:
         parse_measure(spec)
 
     assert repr(spec) in str(failure.value)
-    assert named in str(failure.value)
+    assert expected in str(failure.value)
 
 
-def test_chinese_is_read_by_its_characters() -> None:
+def test_chinese_texts_are_measured_by_their_characters() -> None:
     prompt = "请概括下面的文章。\n\n里斯本港口在风暴之后重新开放。风暴损坏了三台起重机。工人修好了起重机。"
 
-    near, far = "风暴之后港口重新开放。", "今天天气很好。"
+    related, unrelated = "风暴之后港口重新开放。", "今天天气很好。"
 
     for name in ("grounding", "faithfulness", "prompt_coverage"):
-        assert measure(name, prompt, near) > measure(name, prompt, far)
+        assert measure(name, prompt, related) > measure(name, prompt, unrelated)
 
 
 def test_a_megabyte_of_text_is_measured_in_linear_time() -> None:

@@ -1,4 +1,4 @@
-"""Fuzzing of one reader with atheris: `python -m tests.fuzz.targets replies|datasets` and the options of libFuzzer.
+"""Fuzzes one reader with atheris: `python -m tests.fuzz.targets replies|datasets`, followed by options of libFuzzer.
 
 For any bytes, a reader returns or raises its own error. Any other error ends the process and shows the input.
 """

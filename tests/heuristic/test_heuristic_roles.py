@@ -1,6 +1,4 @@
-"""The offline roles: what they write, grade and prefer."""
-
-from typing import Any
+"""The heuristic initializer, verifier and judge."""
 
 import pytest
 from hypothesis import given, settings
@@ -23,54 +21,53 @@ def grade_request(text: str, *criteria: Criterion, vote: int = 0) -> GradeReques
     return GradeRequest("p", QUESTION, text, criteria or (POINT,), vote)
 
 
-async def grade(text: str, *, noise: float = 0.0, seed: int = 7, **asked: Any) -> float:
-    criterion = asked.get("criterion", POINT)
-    request = grade_request(text, criterion, vote=asked.get("vote", 0))
+async def grade(text: str, *, criterion: Criterion = POINT, vote: int = 0, noise: float = 0.0, seed: int = 7) -> float:
+    request = grade_request(text, criterion, vote=vote)
     value = (await heuristic_roles(seed, noise).verifier.grade(request))[criterion.key].value
     assert value is not None
     return value
 
 
-async def first_rubric(prompt_text: str, *texts: str) -> Rubric:
+async def initial_rubric(prompt_text: str, *texts: str) -> Rubric:
     return await heuristic_roles(7).initializer.write(InitializeRequest("p", prompt_text, texts))
 
 
 async def test_the_verifier_grades_by_check_points_met() -> None:
-    both, one, none = await grade("Lisbon, for its harbour."), await grade("Lisbon."), await grade("Madrid.")
+    both, half, none = await grade("Lisbon, for its harbour."), await grade("Lisbon."), await grade("Madrid.")
 
-    assert (both, one, none) == (1, 0.5, 0)
+    assert (both, half, none) == (1, 0.5, 0)
 
 
-async def test_the_verifier_likes_what_resembles_the_good_example_and_not_the_bad_one() -> None:
-    shown = Criterion(
+async def test_the_verifier_prefers_similarity_to_positive_over_negative_examples() -> None:
+    tone = Criterion(
         criterion_id="tone",
         text="Tone",
         positive_examples=("calm harbour town",),
         negative_examples=("awful noisy town",),
     )
 
-    assert await grade("A calm harbour.", criterion=shown) > await grade("Awful and noisy.", criterion=shown)
+    assert await grade("A calm harbour.", criterion=tone) > await grade("Awful and noisy.", criterion=tone)
 
 
-async def test_the_verifier_gives_a_measured_criterion_the_measure_itself_without_noise() -> None:
+async def test_the_grade_of_a_measured_criterion_is_its_measure_without_noise() -> None:
     measured = Criterion(criterion_id="m", text="Long", measure="length")
 
     assert await grade("Lisbon it is.", criterion=measured, noise=0.5) == measure("length", QUESTION, "Lisbon it is.")
 
 
-async def test_a_noisy_grade_depends_on_seed_and_vote_but_not_on_what_is_asked_beside_it() -> None:
-    other = Criterion(criterion_id="o", text="Other", check_points=("music",))
+async def test_a_noisy_grade_depends_on_seed_and_vote_but_not_on_other_criteria_of_the_request() -> None:
+    music = Criterion(criterion_id="o", text="Other", check_points=("music",))
     verifier = heuristic_roles(7, 0.2).verifier
-    alone = await verifier.grade(grade_request("Lisbon."))
+    single = await verifier.grade(grade_request("Lisbon."))
 
-    beside = await verifier.grade(grade_request("Lisbon.", other, POINT))
+    several = await verifier.grade(grade_request("Lisbon.", music, POINT))
 
-    assert beside[POINT.key] == alone[POINT.key]
-    assert await grade("Lisbon.", noise=0.2, vote=1) != alone[POINT.key].value
-    assert await grade("Lisbon.", noise=0.2, seed=8) != alone[POINT.key].value
+    assert several[POINT.key] == single[POINT.key]
+    assert await grade("Lisbon.", noise=0.2, vote=1) != single[POINT.key].value
+    assert await grade("Lisbon.", noise=0.2, seed=8) != single[POINT.key].value
 
 
-async def test_noise_has_the_standard_deviation_asked_for() -> None:
+async def test_noise_has_the_standard_deviation_of_the_setting() -> None:
     errors = [await grade("Lisbon.", noise=0.1, vote=vote) - 0.5 for vote in range(400)]
 
     assert abs(sum(errors) / 400) < 0.02
@@ -79,56 +76,54 @@ async def test_noise_has_the_standard_deviation_asked_for() -> None:
 
 @given(TEXT, TEXT, st.floats(0, 1))
 @settings(deadline=None)
-async def test_any_grade_is_in_the_unit_range(text: str, point: str, noise: float) -> None:
+async def test_any_grade_is_between_0_and_1(text: str, point: str, noise: float) -> None:
     criterion = Criterion(criterion_id="c", text="Any", check_points=(point,))
 
     assert 0 <= await grade(text, criterion=criterion, noise=noise) <= 1
 
 
-async def test_the_first_rubric_is_a_dozen_or_so_of_measured_criteria_of_equal_weight() -> None:
-    rubric = await first_rubric(QUESTION, "Lisbon.", "Porto is a city with 2 rivers and a long history.")
+async def test_the_initial_rubric_has_10_to_18_measured_criteria_of_equal_weight() -> None:
+    rubric = await initial_rubric(QUESTION, "Lisbon.", "Porto is a city with 2 rivers and a long history.")
 
     assert 10 <= len(rubric.criteria) <= 18
     assert {criterion.weight for criterion in rubric.criteria} == {1.0}
     assert all(criterion.measure for criterion in rubric.criteria)
 
 
-async def test_the_first_rubric_asks_other_things_of_a_summary_than_of_an_answer() -> None:
+async def test_the_initial_rubric_has_different_criteria_for_summaries_and_for_answers() -> None:
     article = "Summarize the article.\n\n" + "The storm closed the harbour of Lisbon for nine days. " * 30
 
     summary, answer = (
-        await first_rubric(article, "A storm.", "The storm closed it."),
-        await first_rubric(QUESTION, "Lisbon."),
+        await initial_rubric(article, "A storm.", "The storm closed it."),
+        await initial_rubric(QUESTION, "Lisbon."),
     )
 
-    assert {parse_measure(one.measure or "").name for one in summary.criteria} == set(FOR_MATERIAL)
-    assert {parse_measure(one.measure or "").name for one in answer.criteria} == set(FOR_ANSWERS)
+    assert {parse_measure(criterion.measure or "").name for criterion in summary.criteria} == set(FOR_MATERIAL)
+    assert {parse_measure(criterion.measure or "").name for criterion in answer.criteria} == set(FOR_ANSWERS)
 
 
-async def test_the_first_rubric_does_not_depend_on_the_order_of_the_candidates() -> None:
+async def test_the_initial_rubric_does_not_depend_on_the_order_of_the_candidates() -> None:
     texts = ("Lisbon.", "Porto is a city with 2 rivers.", "Well, it is Lisbon, I think.")
 
-    assert await first_rubric(QUESTION, *texts) == await first_rubric(QUESTION, *reversed(texts))
+    assert await initial_rubric(QUESTION, *texts) == await initial_rubric(QUESTION, *reversed(texts))
 
 
 @given(TEXT, st.lists(TEXT, max_size=4))
 @settings(deadline=None, max_examples=50)
-async def test_any_prompt_gets_a_first_rubric_with_readable_measures(prompt_text: str, texts: list[str]) -> None:
-    rubric = await first_rubric(prompt_text, *texts)
+async def test_any_prompt_gets_an_initial_rubric_with_valid_measures(prompt_text: str, texts: list[str]) -> None:
+    rubric = await initial_rubric(prompt_text, *texts)
 
-    assert all(str(parse_measure(one.measure or "")) == one.measure for one in rubric.criteria)
+    assert all(str(parse_measure(criterion.measure or "")) == criterion.measure for criterion in rubric.criteria)
 
 
 @given(TEXT, TEXT, TEXT)
 @settings(deadline=None)
-async def test_the_judge_says_the_same_of_a_pair_shown_the_other_way_round(
-    prompt_text: str, one: str, two: str
-) -> None:
+async def test_the_judge_has_the_same_preference_in_both_orders(prompt_text: str, first: str, second: str) -> None:
     judge = heuristic_roles(7).judge
 
-    forward = await judge.prefer(JudgeRequest("p", prompt_text, one, two))
+    forward = await judge.prefer(JudgeRequest("p", prompt_text, first, second))
 
-    assert await judge.prefer(JudgeRequest("p", prompt_text, two, one)) is forward.swapped
+    assert await judge.prefer(JudgeRequest("p", prompt_text, second, first)) is forward.swapped
 
 
 async def test_the_judge_prefers_a_finished_answer_to_an_echo_and_ties_equal_ones() -> None:

@@ -1,4 +1,4 @@
-"""`autosr` in processes of their own, to be killed, interrupted and run side by side."""
+"""`autosr` in separate processes, which tests kill, interrupt and run concurrently."""
 
 import multiprocessing
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 from tests.assets.commands import CommandResult, Home
 
 AUTOSR = Path(sys.executable).parent / "autosr"
-LONGEST = 240.0
-"""Seconds after which a command is taken for hanging; the machine may be busy."""
+TIMEOUT_SECONDS = 240.0
+"""Seconds after which a command counts as hanging; the machine may be busy."""
 
-# Each process is forked from one that has imported all this: to import it takes seconds of every start.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
+# Processes are forked from a server that has imported these modules: importing them takes seconds.
+_FORKSERVER = multiprocessing.get_context("forkserver")
+_FORKSERVER.set_forkserver_preload(
     [
         "autosr_assets.cli.search",
         "autosr_assets.cli.spending",
@@ -28,18 +28,18 @@ _FORKS.set_forkserver_preload(
 )
 
 
-def forked(home: Home, *arguments: str, log: Path) -> BaseProcess:
-    """Start `autosr …` in a process of its own; what it says goes to the file `log`."""
-    process = _FORKS.Process(target=_command, args=(dict(home.environment()), arguments, log))
+def fork_autosr(home: Home, *arguments: str, log: Path) -> BaseProcess:
+    """Start `autosr …` in a forked process, which writes its output to `log`."""
+    process = _FORKSERVER.Process(target=_run_command, args=(dict(home.environment()), arguments, log))
     process.start()
     return process
 
 
-def _command(environment: Mapping[str, str], arguments: tuple[str, ...], log: Path) -> None:
+def _run_command(environment: Mapping[str, str], arguments: tuple[str, ...], log: Path) -> None:
     os.environ.update(environment)
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     from autosr_assets.cli.main import run
 
     code = run(list(arguments))
@@ -47,7 +47,7 @@ def _command(environment: Mapping[str, str], arguments: tuple[str, ...], log: Pa
     os._exit(code)
 
 
-def opened(home: Home, *arguments: str) -> "subprocess.Popen[str]":
+def start_autosr(home: Home, *arguments: str) -> "subprocess.Popen[str]":
     """Start the installed `autosr …`."""
     environment = {**os.environ, **home.environment()}
     return subprocess.Popen(  # noqa: S603 - our own arguments
@@ -55,21 +55,21 @@ def opened(home: Home, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def said_by(process: "subprocess.Popen[str]") -> CommandResult:
-    """Return what a process answered, after it has ended."""
+def result_of(process: "subprocess.Popen[str]") -> CommandResult:
+    """Wait until a process ends, and return its exit code and output."""
     try:
-        out, err = process.communicate(timeout=LONGEST)
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     finally:
         process.kill()
     return CommandResult(process.returncode, out, err)
 
 
-def wait_for(what: Callable[[], bool], process: BaseProcess | None = None) -> bool:
-    """Wait until something is so; return False when the process ended before."""
-    ends = time.monotonic() + LONGEST
-    while not what():
+def wait_until(condition: Callable[[], bool], process: BaseProcess | None = None) -> bool:
+    """Wait until the condition holds and return True, or return False if the process ends before."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
         if process is not None and not process.is_alive():
             return False
-        assert time.monotonic() < ends, "waited too long"
+        assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
     return True

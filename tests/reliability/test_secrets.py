@@ -1,4 +1,4 @@
-"""A run with a marked key, over an endpoint that repeats it in its errors, and then a search of all there is for it."""
+"""Runs with a marked API key, over an endpoint that repeats it in its errors, leave the key in no output, file or record."""
 
 import json
 import os
@@ -14,9 +14,9 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from tests.assets.test_model_backend import KEY, PROJECT, SHORT, ModelHome
+from tests.assets.model_home import KEY, PROJECT, SMALL_OF_GRAPH, ModelHome
 from tests.llm.server import Fault, ModelServer, Status, chance, role_of
-from tests.reliability.processes import opened, said_by
+from tests.reliability.processes import result_of, start_autosr
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -38,7 +38,7 @@ QUERIES = {
     "assets": f"""{{ assetsOrError {{ ... on AssetConnection {{ nodes {{ key {{ path }}
         definition {{ description metadataEntries {{ {ENTRY} }} configField {{ configType {{ key }} }} }}
         assetMaterializations {{ partition tags {{ key value }} metadataEntries {{ {ENTRY} }} }} }} }} }} }}""",
-    "resources": """query Of($repository: RepositorySelector!) {
+    "resources": """query Resources($repository: RepositorySelector!) {
         allTopLevelResourceDetailsOrError(repositorySelector: $repository) { ... on ResourceDetailsList { results {
             name description configFields { name description defaultValueAsJson } configuredValues { key value type } } } }
         utilizedEnvVarsOrError(repositorySelector: $repository) { ... on EnvVarWithConsumersList { results {
@@ -51,55 +51,57 @@ QUERIES = {
 
 
 @dataclass(frozen=True)
-class Left:
-    """A home in which a search ended, one failed and a run was shown, and all that commands said."""
+class Runs:
+    """A home in which commands ran over a failing endpoint."""
 
     home: ModelHome
-    said: str
+    output: str
+    """Everything that the commands printed."""
 
 
-def repeating_the_key(number: int, body: dict[str, Any]) -> Fault | None:
-    """Return an error that holds the key, for a fifth of the requests that ask anything."""
-    is_ill = role_of(body) != "preflight" and chance("fault", str(number)) < 0.2
-    return Status(500, error=f"upstream said: Authorization: Bearer {KEY}") if is_ill else None
+def error_with_key(number: int, body: dict[str, Any]) -> Fault | None:
+    """Return an error that contains the key, for a fifth of the requests after the preflight check."""
+    has_error = role_of(body) != "preflight" and chance("fault", str(number)) < 0.2
+    return Status(500, error=f"upstream said: Authorization: Bearer {KEY}") if has_error else None
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
-    with ModelServer(faults=repeating_the_key) as server:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    with ModelServer(faults=error_with_key) as server:
         home = ModelHome(tmp_path_factory.mktemp("home"), server.base_url)
         commands = (
-            ("search", "--search", "evolutionary", *SHORT, "--verbose", "--llm-max-retries", "12"),
-            # No retries: what could not be answered is told in rows, in logs and by the exit code.
-            ("search", "--search", "iterative", *SHORT, "--verbose", "--debug", "--llm-max-retries",
+            ("search", "--search", "evolutionary", *SMALL_OF_GRAPH, "--verbose", "--llm-max-retries", "12"),
+            # Without retries, errors reach rows, logs and the exit code.
+            ("search", "--search", "iterative", *SMALL_OF_GRAPH, "--verbose", "--debug", "--llm-max-retries",
              "0", "--no-llm-fail-soft", "--seed", "8"),
             ("show", "moon-shape"),
             ("report", "evolutionary"),
             ("runs", "show"),
             ("checks",),
         )  # fmt: skip
-        said = [said_by(opened(home, *command)) for command in commands]
+        results = [result_of(start_autosr(home, *command)) for command in commands]
     with ModelServer(faults=lambda number, body: Status(401, f"Incorrect API key: {KEY}")) as server:
         refused = ModelHome(home.root, server.base_url)
-        said.append(said_by(opened(refused, "search", "--search", "iterative", "--seed", "9", "--debug")))
-    assert (said[0].code, said[1].code, said[-1].code) == (0, 3, 2), said
-    return Left(home, "".join(one.out + one.err for one in said))
+        results.append(result_of(start_autosr(refused, "search", "--search", "iterative", "--seed", "9", "--debug")))
+    assert (results[0].code, results[1].code, results[-1].code) == (0, 3, 2), results
+    return Runs(home, "".join(result.out + result.err for result in results))
 
 
-def test_the_key_is_in_nothing_that_commands_say(left: Left) -> None:
-    assert "Traceback" in left.said, "--debug shows where it failed"
-    assert_no_key(left.said)
+def test_the_key_is_not_in_the_output_of_commands(runs: Runs) -> None:
+    assert "Traceback" in runs.output, "--debug shows the traceback"
+    assert_no_key(runs.output)
 
 
-def test_the_key_is_in_no_file_table_record_report_or_log(left: Left) -> None:
-    kinds: dict[str, str] = {}
-    for path in sorted(left.home.root.rglob("*")):
+def test_the_key_is_in_no_file_table_record_report_or_log(runs: Runs) -> None:
+    text_by_suffix: dict[str, str] = {}
+    for path in sorted(runs.home.root.rglob("*")):
         if path.is_file():
-            kinds[path.suffix] = kinds.get(path.suffix, "") + (content := read(path))
-            assert_no_key(content, str(path))
+            text = read_text(path)
+            text_by_suffix[path.suffix] = text_by_suffix.get(path.suffix, "") + text
+            assert_no_key(text, str(path))
 
-    # That the reading reads: what is no secret is found in each of them.
-    for suffix, known in {
+    # Checks that files were decoded: each kind contains an expected text.
+    for suffix, expected in {
         ".parquet": "covers point",
         ".sqlite": "covers point",
         ".db": "evolutionary",
@@ -108,17 +110,17 @@ def test_the_key_is_in_no_file_table_record_report_or_log(left: Left) -> None:
         ".sh": "autosr",
         ".err": "STEP_START",
     }.items():
-        assert known in kinds[suffix], suffix
+        assert expected in text_by_suffix[suffix], suffix
 
 
-def test_the_key_is_in_no_answer_of_graphql(left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_in_no_graphql_response(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_graphql.cli import execute_query
 
-    for name, value in left.home.environment().items():
+    for name, value in runs.home.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("DAGSTER_HOME", str(left.home.root / "dagster"))
+    monkeypatch.setenv("DAGSTER_HOME", str(runs.home.root / "dagster"))
     monkeypatch.setenv("PATH", f"{PROJECT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
     repository = {"repositoryLocationName": "autosr", "repositoryName": "__repository__"}
 
@@ -126,27 +128,27 @@ def test_the_key_is_in_no_answer_of_graphql(left: Left, monkeypatch: pytest.Monk
         dg.DagsterInstance.get() as instance,
         WorkspaceProcessContext(instance, WorkspaceFileTarget([str(PROJECT / "workspace.yaml")])) as workspace,
     ):
-        answers = {
+        responses = {
             name: execute_query(workspace, query, {"repository": repository} if "$repository" in query else None)
             for name, query in QUERIES.items()
         }
 
-    for name, answer in answers.items():
-        assert "errors" not in answer, f"{name}: {answer.get('errors')}"
-        assert_no_key(json.dumps(answer, ensure_ascii=False), name)
-    assert "covers point" in json.dumps(answers["runs"])
-    assert "covers point" in json.dumps(answers["assets"])
-    assert "backends" in json.dumps(answers["resources"])
+    for name, response in responses.items():
+        assert "errors" not in response, f"{name}: {response.get('errors')}"
+        assert_no_key(json.dumps(response, ensure_ascii=False), name)
+    assert "covers point" in json.dumps(responses["runs"])
+    assert "covers point" in json.dumps(responses["assets"])
+    assert "backends" in json.dumps(responses["resources"])
 
 
-def assert_no_key(text: str, where: str = "") -> None:
-    """The key is not there, nor what would do to guess it."""
-    assert KEY not in text, where
-    assert KEY[10:] not in text, where
+def assert_no_key(text: str, source: str = "") -> None:
+    """Check that a text contains neither the key nor most of it."""
+    assert KEY not in text, source
+    assert KEY[10:] not in text, source
 
 
-def read(path: Path) -> str:
-    """Return all that a file holds as text, decoded by its kind; and its bytes as they are."""
+def read_text(path: Path) -> str:
+    """Return the content of a file as text: its raw bytes, and the decoded values of Parquet, SQLite and JSON."""
     raw = path.read_bytes()
     parts = [raw.decode("utf-8", "replace")]
     if path.suffix == ".parquet":
@@ -170,7 +172,7 @@ def _cells(path: Path) -> Iterator[str]:
 def _cell(value: Any) -> str:
     if not isinstance(value, bytes):
         return str(value)
-    try:  # Dagster packs snapshots of jobs
+    try:  # Dagster compresses snapshots of jobs
         return zlib.decompress(value).decode("utf-8", "replace")
     except zlib.error:
         return value.decode("utf-8", "replace")

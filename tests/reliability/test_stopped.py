@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a search in order: nothing that is paid for is lost, and one line says how to go on."""
+"""Ctrl-C and SIGTERM stop a search in order: no reply is lost, and one line says how to continue."""
 
 import signal
 import time
@@ -6,55 +6,55 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_model_backend import DEMO, SMALL, ModelHome
+from tests.assets.model_home import DEMO, SMALL, ModelHome
 from tests.llm.server import ModelServer
-from tests.reliability.ledger import ledger
-from tests.reliability.processes import opened, said_by, wait_for
+from tests.reliability.processes import result_of, start_autosr, wait_until
+from tests.reliability.request_times import request_times
 
-GOES_ON = "autosr: stopped; finished work is stored, and the same command continues from there"
+STOPPED = "autosr: stopped; finished work is stored, and the same command continues from there"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_keeps_the_replies_under_way_and_says_how_to_go_on(
+def test_a_signal_keeps_the_replies_in_flight_and_says_how_to_continue(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     with ModelServer(latency=1.5) as server:
         home = ModelHome(tmp_path, server.base_url)
-        process = opened(home, "search", str(DEMO), *SMALL)
-        wait_for(lambda: len(server.requests) >= 20)
+        process = start_autosr(home, "search", str(DEMO), *SMALL)
+        wait_until(lambda: len(server.requests) >= 20)
 
         process.send_signal(number)
-        said = said_by(process)
+        result = result_of(process)
 
-        assert said.code == code
-        assert said.err.splitlines()[-1] == GOES_ON
-        assert "Traceback" not in said.err
-        under_way = ledger(server)
+        assert result.code == code
+        assert result.err.splitlines()[-1] == STOPPED
+        assert "Traceback" not in result.err
+        before_signal = request_times(server)
         server.latency = 0
         assert home.autosr("search", str(DEMO), *SMALL).code == 0
-        assert len(under_way) >= 19
-        paid = ledger(server)
-        assert [len(paid[content]) for content in under_way] == [1] * len(under_way)
+        assert len(before_signal) >= 19
+        times = request_times(server)
+        assert [len(times[content]) for content in before_signal] == [1] * len(before_signal)
 
 
 @pytest.mark.slow
-def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     with ModelServer(latency=60) as server:
         home = ModelHome(tmp_path, server.base_url)
-        process = opened(home, "search", str(DEMO), *SMALL, "--no-llm-cache")
-        wait_for(lambda: len(server.requests) >= 1)
+        process = start_autosr(home, "search", str(DEMO), *SMALL, "--no-llm-cache")
+        wait_until(lambda: len(server.requests) >= 1)
         time.sleep(0.5)
 
         process.send_signal(signal.SIGINT)
         time.sleep(3)
-        is_patient = process.poll() is None
-        began = time.monotonic()
+        waits_for_replies = process.poll() is None
+        started = time.monotonic()
         process.send_signal(signal.SIGINT)
-        said = said_by(process)
+        result = result_of(process)
 
-        assert is_patient
-        assert time.monotonic() - began < 15
-        assert said.code == 130
-        assert "autosr: warning: waiting up to" in said.err
-        assert said.err.splitlines()[-1] == GOES_ON
+        assert waits_for_replies
+        assert time.monotonic() - started < 15
+        assert result.code == 130
+        assert "autosr: warning: waiting up to" in result.err
+        assert result.err.splitlines()[-1] == STOPPED

@@ -1,4 +1,4 @@
-"""What the tests of rubrics put to work share."""
+"""Searched homes, shared by the tests of rewards."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,42 +6,43 @@ from pathlib import Path
 
 import pytest
 
+from tests.assets.model_home import KEY
 from tests.llm.server import ModelServer
-from tests.reward.searched import DEMO, KEY, Searched
+from tests.reward.searched_home import DEMO, SearchedHome
 
 
 @pytest.fixture(autouse=True)
-def _a_key_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def _only_the_api_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LLM_BASE_URL", "LLM_MODEL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLM_API_KEY", KEY)
 
 
 @pytest.fixture(scope="session")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+def offline_home(tmp_path_factory: pytest.TempPathFactory) -> SearchedHome:
     """Return a home in which the demo was searched offline."""
-    home = Searched(tmp_path_factory.mktemp("offline"))
+    home = SearchedHome(tmp_path_factory.mktemp("offline"))
     home.search("--backend", "heuristic")
     return home
 
 
 @pytest.fixture(scope="session")
-def by_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
-    """Return a home in which the demo was searched over a scripted endpoint, which goes on answering."""
+def model_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchedHome]:
+    """Yield a home in which the demo was searched over a scripted endpoint, which keeps running."""
     with ModelServer() as server:
-        home = Searched(tmp_path_factory.mktemp("by_model"), server.base_url)
+        home = SearchedHome(tmp_path_factory.mktemp("model"), server.base_url)
         home.search()
         yield home
 
 
 @pytest.fixture
-def search_with(tmp_path: Path) -> Iterator[Callable[..., tuple[Searched, ModelServer]]]:
-    """Search the demo, or another dataset, with some options over a server of its own; both end with the test."""
+def search_with(tmp_path: Path) -> Iterator[Callable[..., tuple[SearchedHome, ModelServer]]]:
+    """Yield a function that searches a dataset with some options over a new server, which stops with the test."""
     with ExitStack() as stack:
 
-        def search(*options: str, dataset: Path = DEMO) -> tuple[Searched, ModelServer]:
+        def search(*options: str, dataset: Path = DEMO) -> tuple[SearchedHome, ModelServer]:
             server = stack.enter_context(ModelServer())
-            home = Searched(tmp_path / "home", server.base_url)
+            home = SearchedHome(tmp_path / "home", server.base_url)
             home.search(*options, dataset=dataset)
             return home, server
 

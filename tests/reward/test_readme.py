@@ -1,4 +1,4 @@
-"""The README's way from prompts alone to a trainer: its very commands, over a scripted endpoint on loopback."""
+"""The commands of the README that lead from prompts to training data, run over a scripted endpoint on loopback."""
 
 import json
 import os
@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
+from tests.assets.model_home import KEY, PROJECT
 from tests.llm.server import ModelServer, role_of
-from tests.reward.searched import KEY, PROJECT
 
 
-def commands() -> str:
-    """Return the commands of the README's section."""
+def readme_commands() -> str:
+    """Return the commands of the section on rewards."""
     section = (PROJECT / "README.md").read_text(encoding="utf-8").split("## Rubrics as a reward")[1].split("\n## ")[0]
-    found = re.search(r"```\n(.*?)```", section, re.DOTALL)
-    assert found is not None
-    return found.group(1)
+    block = re.search(r"```\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    return block.group(1)
 
 
 def free_port() -> str:
@@ -29,12 +29,12 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-# A reader types the commands one by one; a shell does not wait until the server listens.
-ONE_BY_ONE = """set -e
+# A reader types the commands one after the other; the script must wait until the server listens.
+SCRIPT = """set -e
 trap 'kill $(jobs -p)' EXIT
 {before}
 for _ in $(seq 240); do {python} -c 'import httpx; httpx.get("{url}/healthz")' 2>/dev/null && break; sleep 0.5; done
@@ -42,13 +42,12 @@ for _ in $(seq 240); do {python} -c 'import httpx; httpx.get("{url}/healthz")' 2
 
 
 @pytest.mark.slow
-def test_the_readmes_commands_lead_from_prompts_alone_to_what_a_trainer_trains_on(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_lead_from_prompts_to_training_data(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(PROJECT / "examples")
     port = free_port()
-    before, serve, after = re.split(r"(?m)^(autosr serve .*)\n", commands().replace("8090", port))
-    script = ONE_BY_ONE.format(
-        before=before + serve, after=after, python=sys.executable, url=f"http://127.0.0.1:{port}"
-    )
+    before, serve, after = re.split(r"(?m)^(autosr serve .*)\n", readme_commands().replace("8090", port))
+    url = f"http://127.0.0.1:{port}"
+    script = SCRIPT.format(before=before + serve, after=after, python=sys.executable, url=url)
     with ModelServer() as server:
         environment = {
             **os.environ,
@@ -59,19 +58,20 @@ def test_the_readmes_commands_lead_from_prompts_alone_to_what_a_trainer_trains_o
             "LLM_API_KEY": KEY,
         }
 
-        done = subprocess.run(  # noqa: S603 - the README's own words
+        done = subprocess.run(  # noqa: S603 - the commands of the README
             ["/bin/bash", "-c", script],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=540, check=False,
         )  # fmt: skip
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert {body["model"] for body in server.requests if role_of(body) == "responder"} == {"a", "b", "c"}
-        asked = [lines(PROJECT / "examples" / "responses.jsonl"), lines(tmp_path / "scored.jsonl")]
-        chosen = lines(tmp_path / "train.jsonl")
-        highest = {row["prompt_id"]: 0.0 for row in asked[1]}
-        for row in asked[1]:
-            highest[row["prompt_id"]] = max(highest[row["prompt_id"]], row["score"])
-        assert [row["response"] for row in asked[0]] == [row["response"] for row in asked[1]]
-        assert {row["prompt_id"]: row["reward"] for row in chosen} == highest
+        responses = read_json_lines(PROJECT / "examples" / "responses.jsonl")
+        scored = read_json_lines(tmp_path / "scored.jsonl")
+        chosen = read_json_lines(tmp_path / "train.jsonl")
+        best_scores = {row["prompt_id"]: 0.0 for row in scored}
+        for row in scored:
+            best_scores[row["prompt_id"]] = max(best_scores[row["prompt_id"]], row["score"])
+        assert [row["response"] for row in responses] == [row["response"] for row in scored]
+        assert {row["prompt_id"]: row["reward"] for row in chosen} == best_scores
         assert len(chosen) == 3
         assert "pair accuracy" in done.stdout

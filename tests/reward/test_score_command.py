@@ -1,4 +1,4 @@
-"""The command `autosr score`, on real files."""
+"""The commands `autosr score` and `autosr rubrics export`, on real files."""
 
 import json
 from pathlib import Path
@@ -11,18 +11,23 @@ import pytest
 
 from tests.assets.commands import CommandResult
 from tests.llm.server import Fault, ModelServer, Says, Status, user_text
-from tests.reward.searched import Searched
+from tests.reward.searched_home import SearchedHome
 
 
-def rows_for(home: Searched, count: int = 6) -> list[dict[str, Any]]:
-    ids = [entry["prompt_id"] for entry in home.said()["best_rubrics"]]
+def response_rows(home: SearchedHome, count: int = 6) -> list[dict[str, Any]]:
+    prompt_ids = home.prompt_ids
     return [
-        {"id": i, "prompt_id": ids[i % len(ids)], "response": f"Response, number {i}.\nWith “two” lines.", "model": "m"}
+        {
+            "id": i,
+            "prompt_id": prompt_ids[i % len(prompt_ids)],
+            "response": f"Response, number {i}.\nWith “two” lines.",
+            "model": "m",
+        }
         for i in range(count)
     ]
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     match path.suffix:
         case ".csv":
             pd.DataFrame(rows).to_csv(path, index=False)
@@ -33,7 +38,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
     match path.suffix:
         case ".csv":
             rows = pd.read_csv(path).to_dict("records")
@@ -44,20 +49,20 @@ def read(path: Path) -> list[dict[str, Any]]:
             return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def score(home: Searched, *arguments: str | Path) -> CommandResult:
-    return home.autosr("score", str(home.path), *map(str, arguments))
+def score(home: SearchedHome, *arguments: str | Path) -> CommandResult:
+    return home.autosr_on_export("score", *arguments)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_scoring_adds_scores_and_grades_and_keeps_all_other_columns(
-    suffix: str, by_model: Searched, tmp_path: Path
+    suffix: str, model_home: SearchedHome, tmp_path: Path
 ) -> None:
-    rows = rows_for(by_model)
-    responses = write(tmp_path / f"in{suffix}", rows)
+    rows = response_rows(model_home)
+    responses = write_rows(tmp_path / f"in{suffix}", rows)
 
-    result = score(by_model, responses)
+    result = score(model_home, responses)
 
-    scored = read(tmp_path / f"in.scored{suffix}")
+    scored = read_rows(tmp_path / f"in.scored{suffix}")
     assert result.code == 0, result.err
     assert "6 of 6 rows scored; 6 responses graded now; 0 before" in result.out
     assert [{name: row[name] for name in rows[0]} for row in scored] == rows
@@ -69,108 +74,113 @@ def test_scoring_adds_scores_and_grades_and_keeps_all_other_columns(
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_only_new_responses_are_graded_by_a_second_run(suffix: str, by_model: Searched, tmp_path: Path) -> None:
+def test_only_new_responses_are_graded_by_a_second_run(suffix: str, model_home: SearchedHome, tmp_path: Path) -> None:
     with ModelServer() as server:
         options = ("--output", tmp_path / f"out{suffix}", "--base-url", server.base_url, "--votes", "1")
-        score(by_model, write(tmp_path / f"in{suffix}", rows_for(by_model, 4)), *options)
+        score(model_home, write_rows(tmp_path / f"in{suffix}", response_rows(model_home, 4)), *options)
         sent = len(server.requests)
-        first = read(tmp_path / f"out{suffix}")
-        by_model.autosr("cache", "clear", "--yes")
+        first = read_rows(tmp_path / f"out{suffix}")
+        model_home.autosr("cache", "clear", "--yes")
 
-        again = score(by_model, tmp_path / f"in{suffix}", *options)
+        again = score(model_home, tmp_path / f"in{suffix}", *options)
         sent_again = len(server.requests)
-        more = score(by_model, write(tmp_path / f"in{suffix}", rows_for(by_model, 5)), *options)
+        extended = score(model_home, write_rows(tmp_path / f"in{suffix}", response_rows(model_home, 5)), *options)
 
-        assert (again.code, more.code) == (0, 0), again.err + more.err
+        assert (again.code, extended.code) == (0, 0), again.err + extended.err
         assert sent_again == sent > 0
         assert "0 responses graded now; 4 before" in again.out
-        assert "1 response graded now; 4 before" in more.out
-        assert read(tmp_path / f"out{suffix}")[:4] == first
+        assert "1 response graded now; 4 before" in extended.out
+        assert read_rows(tmp_path / f"out{suffix}")[:4] == first
 
 
-def test_a_spent_budget_ends_the_run_and_the_same_command_continues(by_model: Searched, tmp_path: Path) -> None:
-    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 8))
+def test_a_spent_budget_ends_the_run_and_the_same_command_continues(model_home: SearchedHome, tmp_path: Path) -> None:
+    responses = write_rows(tmp_path / "in.jsonl", response_rows(model_home, 8))
     with ModelServer() as server:
         options = ("--base-url", server.base_url, "--max-concurrency", "1")
 
-        short = score(by_model, responses, *options, "--max-calls", "3")
-        done = sum(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
-        rest = score(by_model, responses, *options)
+        limited = score(model_home, responses, *options, "--max-calls", "3")
+        done = sum(row["score"] is not None for row in read_rows(tmp_path / "in.scored.jsonl"))
+        continued = score(model_home, responses, *options)
 
-        assert short.code == 3
-        assert f"{done} of 8 rows scored" in short.out
-        assert f"{8 - done} rows not graded: max_calls of the run is 3" in short.out
+        assert limited.code == 3
+        assert f"{done} of 8 rows scored" in limited.out
+        assert f"{8 - done} rows not graded: max_calls of the run is 3" in limited.out
         assert 0 < done < 8
-        assert rest.code == 0, rest.err
-        assert f"{8 - done} responses graded now; {done} before" in rest.out
+        assert continued.code == 0, continued.err
+        assert f"{8 - done} responses graded now; {done} before" in continued.out
 
 
-def test_a_killed_run_loses_no_finished_score(by_model: Searched, tmp_path: Path) -> None:
-    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
-    score(by_model, responses)
-    whole = read(tmp_path / "in.scored.jsonl")
-    kept = [
+def test_a_killed_run_loses_no_finished_score(model_home: SearchedHome, tmp_path: Path) -> None:
+    responses = write_rows(tmp_path / "in.jsonl", response_rows(model_home, 3))
+    score(model_home, responses)
+    complete = read_rows(tmp_path / "in.scored.jsonl")
+    finished = [
         {name: row[name] for name in ("prompt_id", "response", "score", "ungraded", "grades", "scored_by")}
-        for row in whole
+        for row in complete
     ]
     (tmp_path / "in.scored.jsonl").unlink()
     journal = tmp_path / "in.scored.jsonl.journal.jsonl"
-    journal.write_text("".join(json.dumps(row) + "\n" for row in kept[:2]) + json.dumps(kept[2])[:40])
+    journal.write_text("".join(json.dumps(row) + "\n" for row in finished[:2]) + json.dumps(finished[2])[:40])
 
-    result = score(by_model, responses)
+    result = score(model_home, responses)
 
     assert "1 response graded now; 2 before" in result.out
-    assert read(tmp_path / "in.scored.jsonl") == whole
+    assert read_rows(tmp_path / "in.scored.jsonl") == complete
     assert not journal.exists()
 
 
 def test_an_unscored_response_is_null_and_counted_and_graded_again_by_the_next_run(
-    by_model: Searched, tmp_path: Path
+    model_home: SearchedHome, tmp_path: Path
 ) -> None:
-    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 3))
-    unreadable = {"is": True}
+    responses = write_rows(tmp_path / "in.jsonl", response_rows(model_home, 3))
+    is_unreadable = True
 
-    def script(number: int, body: dict[str, Any]) -> Fault | None:
-        return Says("no idea") if unreadable["is"] and "number 1" in user_text(body) else None
+    def unreadable_for_number_one(_: int, body: dict[str, Any]) -> Fault | None:
+        return Says("no idea") if is_unreadable and "number 1" in user_text(body) else None
 
-    with ModelServer(faults=script) as server:
-        first = score(by_model, responses, "--base-url", server.base_url)
-        scores = [row["score"] for row in read(tmp_path / "in.scored.jsonl")]
-        unreadable["is"] = False
-        second = score(by_model, responses, "--base-url", server.base_url)
+    with ModelServer(faults=unreadable_for_number_one) as server:
+        first = score(model_home, responses, "--base-url", server.base_url)
+        scores = [row["score"] for row in read_rows(tmp_path / "in.scored.jsonl")]
+        is_unreadable = False
+        second = score(model_home, responses, "--base-url", server.base_url)
 
     assert [score is None for score in scores] == [False, True, False]
     assert "1 unscored, to be graded again by the next run" in first.out
     assert "1 response graded now; 2 before" in second.out
-    assert all(row["score"] is not None for row in read(tmp_path / "in.scored.jsonl"))
+    assert all(row["score"] is not None for row in read_rows(tmp_path / "in.scored.jsonl"))
 
 
-def test_an_endpoint_that_refuses_requests_is_reported_without_a_traceback(by_model: Searched, tmp_path: Path) -> None:
-    responses = write(tmp_path / "in.jsonl", rows_for(by_model, 2))
+def test_an_endpoint_that_refuses_requests_is_reported_without_a_traceback(
+    model_home: SearchedHome, tmp_path: Path
+) -> None:
+    responses = write_rows(tmp_path / "in.jsonl", response_rows(model_home, 2))
     with ModelServer(faults=lambda *_: Status(401, "no such key")) as server:
-        result = score(by_model, responses, "--base-url", server.base_url)
+        result = score(model_home, responses, "--base-url", server.base_url)
 
     assert result.code == 3
     assert "2 rows not graded" in result.out
     assert "Traceback" not in result.err
 
 
-def test_unknown_prompts_are_named_and_nothing_is_graded(by_model: Searched, tmp_path: Path) -> None:
-    rows = [*rows_for(by_model, 2), {"prompt_id": "nobody", "response": "x"}, {"prompt_id": "noone", "response": "x"}]
-    responses = write(tmp_path / "in.jsonl", rows)
+def test_unknown_prompts_are_named_and_nothing_is_graded(model_home: SearchedHome, tmp_path: Path) -> None:
+    rows = [
+        *response_rows(model_home, 2),
+        *({"prompt_id": name, "response": "x"} for name in ("unknown-1", "unknown-2")),
+    ]
+    responses = write_rows(tmp_path / "in.jsonl", rows)
 
-    refused = score(by_model, responses)
-    skipped = score(by_model, responses, "--skip-unknown")
+    refused = score(model_home, responses)
+    skipped = score(model_home, responses, "--skip-unknown")
 
     assert refused.code == 2
-    assert "has no rubric for prompt_id 'nobody'; has no rubric for prompt_id 'noone'" in refused.err
+    assert "has no rubric for prompt_id 'unknown-1'; has no rubric for prompt_id 'unknown-2'" in refused.err
     assert skipped.code == 0
     assert "2 skipped because their prompt has no rubric" in skipped.out
-    assert [row["score"] is None for row in read(tmp_path / "in.scored.jsonl")] == [False, False, True, True]
+    assert [row["score"] is None for row in read_rows(tmp_path / "in.scored.jsonl")] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "message"),
     [
         ("a.jsonl", '{"prompt_id": "p"}\n', "line 1: response is missing"),
         ("a.jsonl", '{"prompt_id": 3, "response": "x"}\n', "line 1: prompt_id is 3; must be text"),
@@ -183,38 +193,42 @@ def test_unknown_prompts_are_named_and_nothing_is_graded(by_model: Searched, tmp
     ],
 )
 def test_a_faulty_file_is_refused_with_the_location_of_the_fault(
-    name: str, content: str, says: str, by_model: Searched, tmp_path: Path
+    name: str, content: str, message: str, model_home: SearchedHome, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(content)
 
-    result = score(by_model, tmp_path / name)
+    result = score(model_home, tmp_path / name)
 
     assert result.code == 2
-    assert says in result.err
+    assert message in result.err
     assert result.err.count("\n") == 1
 
 
-def test_equal_responses_are_graded_once(by_model: Searched, tmp_path: Path) -> None:
-    row = rows_for(by_model, 1)[0]
-    responses = write(tmp_path / "in.jsonl", [{**row, "id": i} for i in range(5)])
+def test_equal_responses_are_graded_once(model_home: SearchedHome, tmp_path: Path) -> None:
+    row = response_rows(model_home, 1)[0]
+    responses = write_rows(tmp_path / "in.jsonl", [{**row, "id": i} for i in range(5)])
 
-    result = score(by_model, responses)
+    result = score(model_home, responses)
 
     assert "5 of 5 rows scored; 1 response graded now" in result.out
 
 
-def test_offline_rubrics_score_without_a_key(offline: Searched, tmp_path: Path) -> None:
-    result = score(offline, write(tmp_path / "in.csv", rows_for(offline)))
+def test_offline_rubrics_score_without_a_key(offline_home: SearchedHome, tmp_path: Path) -> None:
+    result = score(offline_home, write_rows(tmp_path / "in.csv", response_rows(offline_home)))
 
     assert result.code == 0, result.err
     assert "6 of 6 rows scored" in result.out
 
 
 @pytest.mark.parametrize("shape", ["points", "verifiers"])
-def test_rubrics_are_exported_in_other_shapes(shape: str, offline: Searched, tmp_path: Path) -> None:
-    result = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "out"), "--shape", shape)
-    refused = offline.autosr("rubrics", "export", str(offline.path), str(tmp_path / "x"), "--shape", "circle")
+def test_rubrics_are_exported_in_the_formats_of_other_graders(
+    shape: str, offline_home: SearchedHome, tmp_path: Path
+) -> None:
+    export = ("rubrics", "export", str(offline_home.export_path))
+
+    result = offline_home.autosr(*export, str(tmp_path / "out"), "--shape", shape)
+    refused = offline_home.autosr(*export, str(tmp_path / "x"), "--shape", "circle")
 
     assert result.code == 0, result.err
-    assert result.out.startswith(f"{len(offline.said()['best_rubrics'])} rubrics written to ")
+    assert result.out.startswith(f"{len(offline_home.prompt_ids)} rubrics written to ")
     assert (refused.code, refused.err) == (2, "autosr: shape is 'circle'; must be one of points, verifiers\n")

@@ -1,5 +1,6 @@
 """The command `autosr serve`: a real server on loopback."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -7,187 +8,179 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from autosr_assets.cli.serve import is_loopback, token_for
 from autosr_lib.errors import SettingsError
 from autosr_lib.reward import Rubrics
+from autosr_lib.reward.server import ServeSettings, create_app
+from tests.assets.model_home import KEY
 from tests.llm.server import ModelServer, Stall
-from tests.reward.searched import KEY, Searched
-from tests.reward.serving import TOKEN, Serving
+from tests.reward.score_server import TOKEN, ScoreServer
+from tests.reward.searched_home import SearchedHome
 
 
 @pytest.fixture(scope="module")
-def served(by_model: Searched) -> Iterator[Serving]:
-    with Serving(by_model, ("--max-batch", "8", "--max-body-bytes", "20000")) as serving:
-        yield serving
+def server(model_home: SearchedHome) -> Iterator[ScoreServer]:
+    with ScoreServer(model_home, ("--max-batch", "8", "--max-body-bytes", "20000")) as server:
+        yield server
 
 
-def some_prompt(home: Searched) -> str:
-    return str(home.said()["best_rubrics"][0]["prompt_id"])
+async def test_a_score_over_http_is_the_score_of_the_library(server: ScoreServer, model_home: SearchedHome) -> None:
+    prompt_id = model_home.prompt_ids[0]
+    expected = await model_home.rubrics().score(prompt_id, "A response.")
+
+    with server.client() as client:
+        score = client.post("/score", json={"prompt_id": prompt_id, "response": "A response."})
+        responses = [{"prompt_id": prompt_id, "response": text} for text in ("A response.", "B")]
+        batch = client.post("/batch_score", json={"responses": responses})
+
+    assert score.status_code == batch.status_code == 200
+    assert score.json()["score"] == expected.score
+    assert score.json()["grades"][0]["reasons"] == ["seen"]
+    assert batch.json()["scored"][0] == score.json()
+    assert len(batch.json()["scored"]) == 2
 
 
-async def test_a_score_over_http_is_the_score_of_the_library(served: Serving, by_model: Searched) -> None:
-    rubrics, prompt_id = Rubrics.load(by_model.path, cache_dir=by_model.cache), some_prompt(by_model)
-    wanted = await rubrics.score(prompt_id, "A response.")
-
-    with served.client() as client:
-        one = client.post("/score", json={"prompt_id": prompt_id, "response": "A response."})
-        two = client.post(
-            "/batch_score", json={"responses": [{"prompt_id": prompt_id, "response": r} for r in ("A response.", "B")]}
-        )
-
-    assert one.status_code == two.status_code == 200
-    assert one.json()["score"] == wanted.score
-    assert one.json()["grades"][0]["reasons"] == ["seen"]
-    assert two.json()["scored"][0] == one.json()
-    assert len(two.json()["scored"]) == 2
-
-
-def test_without_the_token_only_its_health_is_told(served: Serving) -> None:
+def test_without_the_token_only_the_health_check_is_answered(server: ScoreServer) -> None:
     for token in (None, "wrong", TOKEN + "x", TOKEN[:-1]):
-        with served.client(token) as client:
-            answers = {
+        with server.client(token) as client:
+            replies = {
                 path: client.get(path) for path in ("/rubrics", "/metrics", "/docs", "/openapi.json", "/nothing")
             }
             health = client.get("/healthz")
-            posted = client.post("/score", content=b"not even JSON")
+            score = client.post("/score", content=b"not even JSON")
 
-        assert {answer.status_code for answer in answers.values()} == {401}
-        assert answers["/rubrics"].headers["www-authenticate"] == "Bearer"
-        assert posted.status_code == 401
+        assert {reply.status_code for reply in replies.values()} == {401}
+        assert replies["/rubrics"].headers["www-authenticate"] == "Bearer"
+        assert score.status_code == 401
         assert health.json() == {"status": "ok", "prompts": 3}
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "says"),
+    ("path", "body", "status", "message"),
     [
-        ("/score", {"prompt_id": "nobody", "response": "x"}, 404, "'nobody' has no rubric"),
-        ("/score", {"prompt_id": "nobody"}, 422, "Field required"),
-        ("/score", {"prompt_id": "nobody", "response": 3}, 422, "valid string"),
+        ("/score", {"prompt_id": "unknown", "response": "x"}, 404, "'unknown' has no rubric"),
+        ("/score", {"prompt_id": "unknown"}, 422, "Field required"),
+        ("/score", {"prompt_id": "unknown", "response": 3}, 422, "valid string"),
         ("/batch_score", {"responses": []}, 422, "at least 1 item"),
         ("/batch_score", {"responses": [{"prompt_id": "a", "response": "b"}] * 9}, 422, "at most 8 items"),
         ("/score", {"prompt_id": "a", "response": "b" * 20000}, 413, "at most 20000 are allowed"),
     ],
 )
-def test_what_cannot_be_scored_is_refused_with_a_reason(
-    path: str, body: object, status: int, says: str, served: Serving
+def test_an_invalid_request_is_refused_with_a_reason(
+    path: str, body: object, status: int, message: str, server: ScoreServer
 ) -> None:
-    with served.client() as client:
-        answer = client.post(path, json=body)
+    with server.client() as client:
+        reply = client.post(path, json=body)
 
-    assert answer.status_code == status
-    assert says in answer.text
-
-
-def test_a_large_body_whose_length_is_not_told_is_refused_while_it_comes(served: Serving) -> None:
-    with served.client() as client:
-        answer = client.post("/score", content=(b"x" * 1000 for _ in range(30)))
-
-    assert answer.status_code == 413
-    assert "more than 20000 bytes" in answer.text
+    assert reply.status_code == status
+    assert message in reply.text
 
 
-def test_rubrics_and_figures_are_told(served: Serving, by_model: Searched) -> None:
-    prompt_id = some_prompt(by_model)
-    with served.client() as client:
+def test_a_large_body_of_undeclared_length_is_refused_while_it_arrives(server: ScoreServer) -> None:
+    with server.client() as client:
+        reply = client.post("/score", content=(b"x" * 1000 for _ in range(30)))
+
+    assert reply.status_code == 413
+    assert "more than 20000 bytes" in reply.text
+
+
+def test_rubrics_and_metrics_are_served(server: ScoreServer, model_home: SearchedHome) -> None:
+    prompt_id = model_home.prompt_ids[0]
+    with server.client() as client:
         client.post("/score", json={"prompt_id": prompt_id, "response": "Counted."})
-        told = client.get("/rubrics", params={"limit": 2}).json()
-        one = client.get("/rubrics", params={"prompt_id": prompt_id}).json()
-        figures = client.get("/metrics")
+        listed = client.get("/rubrics", params={"limit": 2}).json()
+        of_prompt = client.get("/rubrics", params={"prompt_id": prompt_id}).json()
+        metrics = client.get("/metrics")
 
-    assert (told["search"], told["which"], told["votes"], told["prompts"]) == ("ranked", "rubric", 1, 3)
-    assert len(told["rubrics"]) == 2
-    assert sum(c["weight"] for c in one["rubrics"][0]["criteria"]) == pytest.approx(1)
-    assert figures.headers["content-type"].startswith("text/plain")
-    assert 'autosr_requests_total{path="/score",status="200"}' in figures.text
-    assert 'autosr_responses_total{outcome="scored"}' in figures.text
-    assert "autosr_model_calls_total" in figures.text
+    assert (listed["search"], listed["which"], listed["votes"], listed["prompts"]) == ("ranked", "rubric", 1, 3)
+    assert len(listed["rubrics"]) == 2
+    assert sum(criterion["weight"] for criterion in of_prompt["rubrics"][0]["criteria"]) == pytest.approx(1)
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert 'autosr_requests_total{path="/score",status="200"}' in metrics.text
+    assert 'autosr_responses_total{outcome="scored"}' in metrics.text
+    assert "autosr_model_calls_total" in metrics.text
 
 
-def test_one_more_than_may_be_under_way_is_turned_away_and_those_under_way_are_answered_at_the_end(
-    by_model: Searched,
+def test_a_request_above_the_limit_is_refused_and_running_requests_are_answered_before_the_server_stops(
+    model_home: SearchedHome,
 ) -> None:
-    arrived = threading.Semaphore(0)
+    has_arrived = threading.Semaphore(0)
 
-    def slowly(*_: object) -> Stall:
-        arrived.release()
+    def stall(*_: object) -> Stall:
+        has_arrived.release()
         return Stall(3.0)
 
     with (
-        ModelServer(faults=slowly) as model,
-        Serving(by_model, ("--max-concurrent", "2"), base_url=model.base_url) as serving,
+        ModelServer(faults=stall) as model,
+        ScoreServer(model_home, ("--max-concurrent", "2"), base_url=model.base_url) as server,
     ):
-        body = {"prompt_id": some_prompt(by_model)}
-        with serving.client() as client, ThreadPoolExecutor(2) as pool:
-            under_way = [
-                pool.submit(client.post, "/score", json={**body, "response": f"In time {i}."}) for i in range(2)
+        body = {"prompt_id": model_home.prompt_ids[0]}
+        with server.client() as client, ThreadPoolExecutor(2) as pool:
+            running = [
+                pool.submit(client.post, "/score", json={**body, "response": f"Response {i}."}) for i in range(2)
             ]
-            assert arrived.acquire(timeout=20)
-            assert arrived.acquire(timeout=20)
-            turned_away = client.post("/score", json={**body, "response": "Too many."})
-            code = serving.end()
-            answers = [one.result() for one in under_way]
+            assert has_arrived.acquire(timeout=20)
+            assert has_arrived.acquire(timeout=20)
+            refused = client.post("/score", json={**body, "response": "Too many."})
+            code = server.stop()
+            replies = [request.result() for request in running]
 
-    assert turned_away.status_code == 429
-    assert turned_away.headers["retry-after"] == "1"
-    assert [answer.status_code for answer in answers] == [200, 200]
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "1"
+    assert [reply.status_code for reply in replies] == [200, 200]
     assert code == 0
 
 
-def test_neither_texts_nor_secrets_are_in_what_it_writes(by_model: Searched) -> None:
-    with Serving(by_model) as serving:
-        with serving.client() as client:
-            client.post("/score", json={"prompt_id": some_prompt(by_model), "response": "MARKED-text"})
+def test_the_output_of_the_server_contains_neither_texts_nor_secrets(model_home: SearchedHome) -> None:
+    with ScoreServer(model_home) as server:
+        with server.client() as client:
+            client.post("/score", json={"prompt_id": model_home.prompt_ids[0], "response": "MARKED-text"})
             client.post("/score", json={"prompt_id": "MARKED-text", "response": "MARKED-text"})
             client.post("/score", content=b'{"MARKED-text')
-        serving.end()
-        said = "".join(serving.said)
+        server.stop()
+        output = "".join(server.output)
 
-    assert "Started server process" in said
+    assert "Started server process" in output
     for secret in ("MARKED-text", TOKEN, KEY):
-        assert secret not in said
+        assert secret not in output
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com"])  # noqa: S104 - refused
-def test_beyond_this_machine_it_does_not_start_without_a_token(
-    host: str, by_model: Searched, monkeypatch: pytest.MonkeyPatch
+def test_a_host_that_other_machines_reach_needs_a_token(
+    host: str, model_home: SearchedHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUTOSR_SERVE_TOKEN", raising=False)
 
-    said = by_model.autosr("serve", str(by_model.path), "--host", host)
+    result = model_home.autosr_on_export("serve", "--host", host)
 
-    assert said.code == 2
-    assert "the environment variable AUTOSR_SERVE_TOKEN is empty" in said.err
+    assert result.code == 2
+    assert "the environment variable AUTOSR_SERVE_TOKEN is empty" in result.err
 
 
-def test_a_token_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_is_not_valid_in_a_header_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOSR_SERVE_TOKEN", "schlüssel mit lücke")
 
     with pytest.raises(SettingsError, match="contains a character that is not valid in a header"):
         token_for("127.0.0.1")
 
 
-def test_loopback_is_known_by_its_addresses() -> None:
+def test_loopback_addresses_are_recognised() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "10.0.0.1", "::", "localhost.example.com", "")))  # noqa: S104
 
 
-def test_alone_on_this_machine_no_token_is_needed(by_model: Searched) -> None:
-    with Serving(by_model, token=None) as serving, serving.client(None) as client:
+def test_on_loopback_no_token_is_needed(model_home: SearchedHome) -> None:
+    with ScoreServer(model_home, token=None) as server, server.client(None) as client:
         assert client.get("/rubrics").status_code == 200
 
 
-def test_a_body_that_comes_too_slowly_is_given_up(by_model: Searched) -> None:
-    import asyncio
-
-    from starlette.types import Message
-
-    from autosr_lib.reward.server import ServeSettings, create_app
-
-    app = create_app(Rubrics.load(by_model.path), ServeSettings(body_seconds=0.05), None)
+def test_a_body_that_arrives_too_slowly_is_refused(model_home: SearchedHome) -> None:
+    app = create_app(Rubrics.load(model_home.export_path), ServeSettings(body_seconds=0.05), None)
     sent: list[Message] = []
 
-    async def never() -> Message:
+    async def receive_nothing() -> Message:
         await asyncio.sleep(60)
         raise AssertionError
 
@@ -196,30 +189,30 @@ def test_a_body_that_comes_too_slowly_is_given_up(by_model: Searched) -> None:
 
     scope = {"type": "http", "method": "POST", "path": "/score", "headers": [], "query_string": b""}
     started = time.monotonic()
-    asyncio.run(app(scope, never, send))
+    asyncio.run(app(scope, receive_nothing, send))
 
     assert sent[0]["status"] == 408
     assert time.monotonic() - started < 10
 
 
 @pytest.mark.slow
-def test_it_answers_whatever_its_own_openapi_allows_and_nothing_else(served: Serving) -> None:
+def test_every_request_that_the_openapi_schema_allows_gets_a_reply_that_it_allows(server: ScoreServer) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
 
     headers = {"authorization": f"Bearer {TOKEN}"}
-    schema = schemathesis.openapi.from_url(served.url + "/openapi.json", headers=headers)
-    asked: set[str] = set()
+    schema = schemathesis.openapi.from_url(server.url + "/openapi.json", headers=headers)
+    paths: set[str] = set()
 
     def check(case: schemathesis.Case) -> None:
-        asked.add(case.path)
+        paths.add(case.path)
         case.call_and_validate(headers=headers)
 
     for operation in schema.get_all_operations():
-        bounded = settings(
+        limited = settings(
             max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
         )
-        bounded(given(case=operation.ok().as_strategy())(check))()
+        limited(given(case=operation.ok().as_strategy())(check))()
 
-    assert asked == {"/score", "/batch_score", "/rubrics", "/healthz", "/metrics"}
-    assert httpx.get(served.url + "/healthz").status_code == 200
+    assert paths == {"/score", "/batch_score", "/rubrics", "/healthz", "/metrics"}
+    assert httpx.get(server.url + "/healthz").status_code == 200

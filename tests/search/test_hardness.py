@@ -10,7 +10,8 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.search.hardness import PromptProgress, hardest_prompts, hardness, measure_progress, reachable_prompts
 from autosr_lib.search.profiles import PROFILES, profile_settings
 from autosr_lib.search.settings import SearchSettings, Structure
-from autosr_lib.settings_merge import leaves, validate_settings
+from autosr_lib.settings_fields import leaves
+from autosr_lib.settings_merge import validate_settings
 
 PROGRESS = st.dictionaries(
     st.text(max_size=3),

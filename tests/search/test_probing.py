@@ -8,7 +8,7 @@ import pytest
 
 from autosr_lib.domain.rubric import Criterion, Rubric
 from autosr_lib.errors import BudgetExhausted, ReplyError
-from autosr_lib.evaluation.probes import Probe, probes_of
+from autosr_lib.evaluation.probes import Probe, make_probes
 from autosr_lib.evaluation.roles import Grade, GradeRequest
 from autosr_lib.search.conclusion import conclude_search
 from autosr_lib.search.probing import NOT_PROBED, ProbeReport, probe_rubric
@@ -108,7 +108,7 @@ def test_no_budget_left_for_the_prompt_means_no_probes_and_none_left_for_the_run
 
 @pytest.mark.parametrize(("text", "says"), [("Rain falls.", "Note to the grader"), ("雨从云中落下。", "致评分者")])
 def test_a_variant_is_in_the_language_of_its_response_and_contains_it(text: str, says: str) -> None:
-    variants = probes_of(text, measured("min_words(1)"))
+    variants = make_probes(text, measured("min_words(1)"))
 
     assert set(variants) == set(Probe)
     assert all(variant.startswith(text) for variant in variants.values())

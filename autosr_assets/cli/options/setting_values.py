@@ -7,7 +7,7 @@ from typing import Any, Literal, get_origin
 from autosr_assets.cli.options.settings import NONE, Setting, all_settings
 from autosr_assets.records.given_settings import GivenSettings
 from autosr_lib.errors import SettingsError
-from autosr_lib.settings_merge import is_union
+from autosr_lib.settings_fields import is_optional
 
 
 def read_setting_values(values: Mapping[str, Any]) -> GivenSettings:
@@ -31,7 +31,7 @@ def _read(setting: Setting, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     origin = get_origin(setting.annotation)
-    if value == NONE and is_union(setting.field.annotation):
+    if value == NONE and is_optional(setting.field.annotation):
         return None
     if origin in (tuple, list):
         return [part.strip() for part in value.split(",") if part.strip()] if value != NONE else []

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from autosr_lib.search.settings import Structure
 from autosr_lib.settings import DatasetRunSettings, SearchRunSettings
-from autosr_lib.settings_merge import bounds_of, is_union, leaves, model_of
+from autosr_lib.settings_fields import bounds_of, choices_of, group_model, leaves, without_none
 
 NONE = "none"
 """Text for None on the command line."""
@@ -42,7 +42,7 @@ class Setting:
     @property
     def annotation(self) -> Any:
         """Return the setting's type, without `| None`."""
-        return _without_none(self.field.annotation)
+        return without_none(self.field.annotation)
 
     @property
     def is_switch(self) -> bool:
@@ -105,7 +105,7 @@ def _panels(model: type[BaseModel], title: str, prefix: str = "") -> Iterator[tu
     """Yield (dotted name of a group of settings, title of its panel); the title is the group's description."""
     yield prefix, title
     for name, field in model.model_fields.items():
-        if (inner := model_of(field.annotation)) is not None:
+        if (inner := group_model(field.annotation)) is not None:
             description = " ".join((field.description or "").rstrip(".").split())
             separator = "." if prefix else ""
             yield from _panels(inner, f"{prefix}{separator}{name}: {description}", f"{prefix}.{name}".lstrip("."))
@@ -127,7 +127,7 @@ def _option(setting: Setting) -> Any:
 
 def _help(setting: Setting) -> str:
     description = " ".join((setting.field.description or "").split())
-    choices = _choices(setting.annotation)
+    choices = choices_of(setting.annotation)
     allowed = bounds_of(setting.field) if choices is None else "one of " + ", ".join(choices)
     default = _format_value(setting.field.get_default(call_default_factory=True))
     return f"{description} [default: {default}{'; ' if allowed else ''}{allowed}]"
@@ -148,7 +148,7 @@ def _format_value(value: Any) -> str:
 
 
 def _metavar(annotation: Any) -> str:
-    if _choices(annotation) is not None:
+    if choices_of(annotation) is not None:
         return "NAME"
     origin = get_origin(annotation)
     if origin in (tuple, list):
@@ -156,18 +156,3 @@ def _metavar(annotation: Any) -> str:
     if origin is not None and issubclass(origin, Mapping):
         return "JSON"
     return {int: "INTEGER", float: "NUMBER"}.get(annotation, "TEXT")
-
-
-def _choices(annotation: Any) -> list[str] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return [str(member.value) for member in annotation]
-    return list(get_args(annotation)) if get_origin(annotation) is Literal else None
-
-
-def _without_none(annotation: Any) -> Any:
-    if get_origin(annotation) is Annotated:
-        return _without_none(get_args(annotation)[0])
-    if is_union(annotation):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        return _without_none(inner[0]) if len(inner) == 1 else annotation
-    return annotation

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autosr_lib.errors import ReplyError
 from autosr_lib.llm.replies.json_text import json_values
-from autosr_lib.validation import finding, place
+from autosr_lib.validation import describe_error, field_path
 
 QUOTED_CHARACTERS = 200
 """Number of characters of a bad reply that an error message quotes."""
@@ -75,8 +75,8 @@ def parse_label(name: Any, letter: str) -> str:
 def first_fault(error: ValidationError) -> str:
     """Return the description of the first validation error, with its field."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    field = place(first["loc"])
-    return f"{field}: {finding(first)}" if field else finding(first)
+    field = field_path(first["loc"])
+    return f"{field}: {describe_error(first)}" if field else describe_error(first)
 
 
 def join_faults(faults: list[str]) -> str | None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from autosr_lib.evaluation.responses import Sampled
+from autosr_lib.evaluation.responses import SamplingResult
 from autosr_lib.storage.tables.columns import (
     COMMON,
     INT,
@@ -33,11 +33,11 @@ class SampledRow(NamedTuple):
     """What was sampled for a prompt, and the status of the row."""
 
     row_status: RowStatus
-    sampled: Sampled | None
+    sampled: SamplingResult | None
     """None where the prompt failed or has left the dataset."""
 
 
-def candidates_table(prompt_id: str, fingerprint: str, sampled: Sampled) -> pa.Table:
+def candidates_table(prompt_id: str, fingerprint: str, sampled: SamplingResult) -> pa.Table:
     """Return the table of a prompt's sampled candidates: one row, also if the prompt needed none."""
     row = common_columns(prompt_id, fingerprint, Status.INCOMPLETE if sampled.failed else Status.DONE) | {
         "candidates": candidate_columns(sampled.candidates),
@@ -54,7 +54,7 @@ def read_sampled(rows: pa.Table) -> SampledRow:
     if not row_status.is_usable:
         return SampledRow(row_status, None)
     row = rows.to_pylist()[0]
-    sampled = Sampled(read_candidates(row["candidates"]), row["calls"], row["failed"], row["repeated"])
+    sampled = SamplingResult(read_candidates(row["candidates"]), row["calls"], row["failed"], row["repeated"])
     return SampledRow(row_status, sampled)
 
 

@@ -1,4 +1,4 @@
-"""One prompt searched over an endpoint, without Dagster: `python -m tests.reliability.one_search URL FOLDER`."""
+"""The search of one prompt over an endpoint, without Dagster: `python -m tests.reliability.search_one_prompt URL FOLDER`."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from autosr_lib.search.settings import SearchSettings, Structure
 from tests.llm.role_requests import roles_of
 from tests.worlds import search_prompt
 
-AT_ONCE = 4
+CONCURRENCY = 4
 PROMPT = Prompt(
     prompt_id="p",
     prompt="Explain rain to a child.",
@@ -23,9 +23,11 @@ PROMPT = Prompt(
 )
 
 
-async def searched(base_url: str, folder: Path) -> str:
-    """Return what the search came to, all of it but its grades, as text; replies are kept in the folder."""
-    llm = LlmSettings(base_url=base_url, model_default="scripted", cache_dir=str(folder), max_concurrency=AT_ONCE)
+async def search(base_url: str, cache_dir: Path) -> str:
+    """Return the conclusion of the search as text, without its grades; replies are cached in the folder."""
+    llm = LlmSettings(
+        base_url=base_url, model_default="scripted", cache_dir=str(cache_dir), max_concurrency=CONCURRENCY
+    )
     settings = SearchSettings(grading=GradingSettings(num_votes=1, finalist_votes=1))
     async with ModelClient(llm) as client:
         roles = roles_of(client, num_votes=1, finalist_votes=1)
@@ -36,4 +38,4 @@ async def searched(base_url: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(searched(sys.argv[1], Path(sys.argv[2]))))  # noqa: T201 - whoever started it reads this
+    print(asyncio.run(search(sys.argv[1], Path(sys.argv[2]))))  # noqa: T201 - the parent process reads this
