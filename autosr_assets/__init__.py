@@ -1,1 +1,1 @@
-"""The graph of AutoSR in Dagster; all arithmetic is in autosr_lib."""
+"""The Dagster project and the command line of AutoSR; all arithmetic is in `autosr_lib`."""

@@ -1,4 +1,4 @@
-"""`python -m autosr_assets` is `autosr`, where a checkout is used without being installed."""
+"""`python -m autosr_assets` runs `autosr` in a checkout that is not installed."""
 
 from autosr_assets.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Everything Dagster loads: the datasets and searches of `defs/`, and what they share."""
+"""The definitions that Dagster loads: the components of `defs/`, and the resources that they share."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from autosr_assets.runtime.io_manager import ParquetIOManager
 from autosr_assets.runtime.resources import run_resources
 from autosr_lib.pipeline.progress import Progress
 
-enable_event_batches()  # for runs on Postgres; our own event log does so itself
+enable_event_batches()  # for Dagster's own Postgres storage; our storages enable batches themselves
 
 
 def shared(progress: Progress | None = None) -> dg.Definitions:
-    """Return what every dataset and search uses; `progress` receives how far a run is."""
+    """Return the resources and the executor of every dataset and search. Progress is reported to `progress`."""
     return dg.Definitions(
         resources={TABLES: ParquetIOManager(), **run_resources(progress)},
-        # A process for each step would cost seconds a step, and the model calls of a run share one limit.
+        # One process per step would cost seconds per step, and all model calls of a run must share one rate limit.
         executor=dg.in_process_executor,
     )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the graph of all YAML files in `defs/`."""
+    """Return the definitions of all YAML files in `defs/`, with the shared resources."""
     return dg.Definitions.merge(shared(), dg.load_from_defs_folder(path_within_project=Path(__file__).parent))

@@ -1,1 +1,1 @@
-"""What starts runs by itself, and what is known of runs: sensors, schedules, jobs, tags."""
+"""Sensors, schedules and jobs, and the maintenance of runs: pools, dead runs, pruning."""

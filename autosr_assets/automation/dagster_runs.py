@@ -1,4 +1,4 @@
-"""Dagster's records of runs: whether one is in progress, and which was the last."""
+"""Queries of Dagster's runs by their tags."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ UNFINISHED = [
 
 
 def unfinished_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.DagsterRun | None:
-    """Return an unfinished run with these tags, after marking runs whose process was killed as failed."""
+    """Return an unfinished run with these tags, or None; runs whose process was killed are first marked as failed."""
     unfinished = dg.RunsFilter(tags=dict(tags), statuses=UNFINISHED)
     if instance.get_runs(filters=unfinished, limit=1):
         mark_dead_runs(instance)
@@ -24,16 +24,17 @@ def unfinished_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.
 
 
 def last_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.DagsterRun | None:
-    """Return the latest run with these tags."""
+    """Return the latest run with these tags, or None."""
     return next(iter(instance.get_runs(filters=dg.RunsFilter(tags=dict(tags)), limit=1)), None)
 
 
-def tag_untagged(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: Mapping[str, str]) -> None:
-    """Add the tags of a dataset or search to a run that was launched from the asset graph, and so without those of a job.
+def add_missing_tags(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: Mapping[str, str]) -> None:
+    """Add the tags of a dataset or search to a run of its assets that was launched without one of our jobs.
 
-    A run over assets of several searches gets none.
+    A run from the asset graph has no tags of a job. A run over assets of several searches stays untagged.
     """
-    names = {tags.get(SEARCH), tags[DATASET]}
-    is_about_one = bool(run.asset_selection) and all(key.path[0] in names for key in run.asset_selection or ())
-    if is_about_one and not tags.keys() <= run.tags.keys():
+    groups = {tags.get(SEARCH), tags[DATASET]}
+    assets = run.asset_selection or frozenset()
+    is_within_groups = bool(assets) and all(key.path[0] in groups for key in assets)
+    if is_within_groups and not tags.keys() <= run.tags.keys():
         instance.add_run_tags(run.run_id, dict(tags))

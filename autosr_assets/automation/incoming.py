@@ -1,4 +1,4 @@
-"""Files that are dropped for a dataset: taken in when they are good, set aside with their faults when they are not."""
+"""New files of a dataset: valid files are accepted as the dataset, invalid ones are moved aside with their faults."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,77 +13,87 @@ from autosr_lib.storage.dataset_formats import DATASET_SUFFIXES
 from autosr_lib.storage.datasets import DatasetReader
 from autosr_lib.storage.files import storage_errors, storage_path
 
-Stamp = tuple[int, float]
-"""Size of a file and when it was last changed."""
+FileStamp = tuple[int, float]
+"""Size of a file and time of its last change."""
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """The folder where files of a dataset are dropped, as `<dataset>.<suffix>`, and where they go from there."""
+    """The folder in which files of a dataset are dropped, named `<dataset>.<suffix>`."""
 
     dataset: str
     folder: UPath
+    """Accepted files are moved to the folder `datasets` beside it, rejected ones to `rejected`."""
 
     @classmethod
     def of(cls, dataset: str, folder: str | None) -> "Inbox":
-        """Return the inbox of a dataset; a relative folder lies in the data folder."""
-        named = storage_path(folder or "incoming")
-        is_relative = isinstance(named, Path) and not named.is_absolute()
-        return cls(dataset, data_home() / str(named) if is_relative else named)
+        """Return the inbox of a dataset; a relative `folder` (by default `incoming`) is relative to the data home."""
+        path = storage_path(folder or "incoming")
+        is_relative = isinstance(path, Path) and not path.is_absolute()
+        return cls(dataset, data_home() / str(path) if is_relative else path)
 
-    def waiting(self) -> list[UPath]:
-        """Return the files that were dropped for the dataset, the one to be taken in last at the end."""
-        return self._files(self.folder)
+    def new_files(self) -> list[UPath]:
+        """Return the dropped files of the dataset, the newest last."""
+        return self._dataset_files(self.folder)
 
     def accepted(self) -> UPath | None:
-        """Return the file that was taken in last; it is the dataset from then on."""
-        return next(reversed(self._files(self._beside("datasets"))), None)
+        """Return the file that was accepted last, or None; it is the current file of the dataset."""
+        return next(reversed(self._dataset_files(self._accepted_folder)), None)
 
-    def strangers(self, datasets: frozenset[str]) -> list[str]:
-        """Return the names of the files that belong to none of `datasets`; they are left alone."""
-        names = (place.name for place in _listed(self.folder) if not place.name.startswith("."))
-        return sorted(name for name in names if not any(_is_file_of(one, name) for one in datasets))
+    def unmatched_files(self, datasets: frozenset[str]) -> list[str]:
+        """Return the names of the files that belong to none of these datasets; hidden files are ignored."""
+        names = (file.name for file in _files_in(self.folder) if not file.name.startswith("."))
+        return sorted(name for name in names if not any(_is_file_of(dataset, name) for dataset in datasets))
 
-    def take_in(self, file: UPath, *, skip_invalid: bool, min_candidates: int = MIN_CANDIDATES) -> str | None:
-        """Move a file that was dropped to `datasets/`, or to `rejected/` with its faults beside it; return those.
+    def accept_or_reject(self, file: UPath, *, skip_invalid: bool, min_candidates: int = MIN_CANDIDATES) -> str | None:
+        """Validate a dropped file and move it; return its faults, or None if it has none.
 
-        A file that has changed since it was read is left for the next look.
+        A valid file replaces the accepted one. The faults of an invalid file are written beside it. A file that changes
+        while it is read stays in place for the next evaluation.
         """
         before = stamp_of(file)
-        fault = None
+        faults = None
         try:
             for _ in DatasetReader(file, skip_invalid=skip_invalid, min_candidates=min_candidates):
                 pass
         except DatasetError as error:
-            fault = "\n".join([f"{file.name} was not taken in as the dataset {self.dataset}:", *error.faults, ""])
+            faults = "\n".join([f"{file.name} is not a valid file of the dataset {self.dataset}:", *error.faults, ""])
         if stamp_of(file) != before:
             return None
-        if fault is None:
-            earlier = self._files(self._beside("datasets"))
-            _move(file, kept := self._beside("datasets") / file.name)
-            for other in earlier:
-                if other.name != kept.name:
-                    other.unlink(missing_ok=True)
-            return None
-        _move(file, rejected := self._beside("rejected") / file.name)
-        rejected.with_name(f"{file.name}.error.txt").write_text(fault, encoding="utf-8")
-        return fault
+        if faults is None:
+            self._accept(file)
+        else:
+            self._reject(file, faults)
+        return faults
 
-    def _beside(self, name: str) -> UPath:
-        return self.folder.parent / name
+    def _accept(self, file: UPath) -> None:
+        earlier_files = self._dataset_files(self._accepted_folder)
+        _move(file, self._accepted_folder / file.name)
+        for earlier in earlier_files:
+            if earlier.name != file.name:
+                earlier.unlink(missing_ok=True)
 
-    def _files(self, folder: UPath) -> list[UPath]:
+    def _reject(self, file: UPath, faults: str) -> None:
+        rejected = self.folder.parent / "rejected" / file.name
+        _move(file, rejected)
+        rejected.with_name(f"{file.name}.error.txt").write_text(faults, encoding="utf-8")
+
+    @property
+    def _accepted_folder(self) -> UPath:
+        return self.folder.parent / "datasets"
+
+    def _dataset_files(self, folder: UPath) -> list[UPath]:
         """Return the files of the dataset in a folder, the newest last."""
-        return sorted((place for place in _listed(folder) if _is_file_of(self.dataset, place.name)), key=_age)
+        return sorted((file for file in _files_in(folder) if _is_file_of(self.dataset, file.name)), key=_age)
 
 
-def stamp_of(file: UPath) -> Stamp | None:
-    """Return what changes while a file is written, or None when it is gone."""
+def stamp_of(file: UPath) -> FileStamp | None:
+    """Return the size and modification time of a file, or None if it does not exist."""
     try:
-        known = file.stat()
+        status = file.stat()
     except FileNotFoundError:
         return None
-    return known.st_size, known.st_mtime
+    return status.st_size, status.st_mtime
 
 
 def _age(file: UPath) -> tuple[float, str]:
@@ -96,7 +106,7 @@ def _is_file_of(dataset: str, name: str) -> bool:
     return stem == dataset and f"{dot}{suffix}".lower() in DATASET_SUFFIXES
 
 
-def _listed(folder: UPath) -> list[UPath]:
+def _files_in(folder: UPath) -> list[UPath]:
     with storage_errors(folder, "list"):
         try:
             return [file for file in folder.iterdir() if file.is_file()]
@@ -105,7 +115,7 @@ def _listed(folder: UPath) -> list[UPath]:
 
 
 def _move(source: UPath, target: UPath) -> None:
-    """Move a file into the place of what is there; on one disk, nobody sees half of it."""
+    """Move a file, replacing the target; on one disk the move is atomic."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(source, Path):
         shutil.move(str(source), str(target))

@@ -1,4 +1,4 @@
-"""The concurrency pool of an endpoint: it keeps two runs from using the endpoint at the same time."""
+"""The concurrency pool of an endpoint, which prevents two runs from using the endpoint at the same time."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,9 +9,9 @@ from autosr_lib.settings import BackendName, BackendSettings
 
 
 def endpoint_pool(settings: BackendSettings) -> str | None:
-    """Return the pool of the endpoint that these settings may use, or None if no model is ever asked.
+    """Return the pool of the endpoint that these settings may use, or None if they never use a model.
 
-    `dagster.yaml` allows each pool one run at a time, so that the limits of a run are the limits of the endpoint.
+    `dagster.yaml` allows one run per pool at a time, so the request limits of a run are also the limits of its endpoint.
 
     >>> endpoint_pool(BackendSettings(backend="llm", llm={"base_url": "https://example.com/v1"}))
     'endpoint_example_com_v1'
@@ -23,10 +23,10 @@ def endpoint_pool(settings: BackendSettings) -> str | None:
 
 
 def register_pools(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> None:
-    """Give the pools of all assets the default limit, if they have no limit yet.
+    """Set the default limit for the pools of all assets that have no limit yet.
 
-    Dagster's run queue registers pools itself, but enforces a limit only from its next iteration on (1.13): the first two
-    runs over a new endpoint would overlap. Limits that a user has set stay; Dagster's method would overwrite them.
+    Dagster's run queue registers pools too, but enforces the limit of a new pool only from its next iteration on (1.13), so
+    the first two runs over a new endpoint would overlap. Limits that a user has set are kept.
     """
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits or instance.global_op_concurrency_default_limit is None:

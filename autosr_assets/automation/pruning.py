@@ -1,7 +1,7 @@
-"""What `autosr prune` deletes: states in the middle of finished searches, old Dagster runs and old cached replies.
+"""What `autosr prune` deletes: intermediate states of finished searches, old Dagster runs and old cached replies.
 
-No prompt becomes stale. A pruned generation keeps its row's fingerprint, which says that the prompt is up to date, and loses
-its state. If a later run needs that state, it is computed again from the initial rubrics. The initial rubrics, the last
+Pruning makes no prompt stale. A pruned generation loses its state but keeps its input fingerprint, so the prompt stays up to
+date. If a later run needs the state, it is computed again from the initial rubrics. The initial rubrics, the last
 generation, the best rubrics and the records of runs are never deleted.
 """
 
@@ -57,11 +57,11 @@ class Pruner(Protocol):
         """Return what can be deleted."""
 
     def prune(self) -> int:
-        """Delete it; return how many bytes that freed."""
+        """Delete it; return the number of bytes freed."""
 
 
 class GenerationPruner:
-    """Prunes the states between the first and the last generation, of prompts whose search has finished."""
+    """Prunes the states between the first and the last generation of prompts whose search has finished."""
 
     def __init__(self, store: TableStore, before: float) -> None:
         self._store = store
@@ -75,7 +75,7 @@ class GenerationPruner:
         return plan
 
     def prune(self) -> int:
-        """Delete the states; return how many bytes that freed."""
+        """Delete the states; return the number of bytes freed."""
         freed = 0
         for table, key in self._files():
             path = self._store.path(table, key)
@@ -86,11 +86,11 @@ class GenerationPruner:
 
     def _files(self) -> Iterator[tuple[TableName, str]]:
         for manifest in latest_manifests(self._store):
-            # In scope global_batch a generation depends on all prompts, so that of one prompt cannot be computed again.
+            # In scope global_batch a generation depends on all prompts, so one prompt's state cannot be computed again.
             if manifest["structure"]["scope"] == Scope.PROMPT_LOCAL:
-                yield from self._of_search(manifest["search"], manifest["structure"]["generations"])
+                yield from self._files_of_search(manifest["search"], manifest["structure"]["generations"])
 
-    def _of_search(self, search: str, generations: int) -> Iterator[tuple[TableName, str]]:
+    def _files_of_search(self, search: str, generations: int) -> Iterator[tuple[TableName, str]]:
         tables = sorted(
             TableName(search, path.name)
             for path in (self._store.root / search).iterdir()
@@ -98,12 +98,12 @@ class GenerationPruner:
         )
         best = TableName.best_rubrics(search)
         done = [key for key, rows in self._store.scan(best, ["status"]) if read_status(rows) == Status.DONE]
-        old = [key for key in done if self._store.path(best, key).stat().st_mtime < self._before]
+        finished = [key for key in done if self._store.path(best, key).stat().st_mtime < self._before]
         for table in tables[:-1]:  # a search with more generations would continue from the last one
             if table == TableName.generation(search, generations):
                 continue
             stored = set(self._store.keys(table))
-            for key in old:
+            for key in finished:
                 if key in stored and not is_pruned(self._store.stored(table, key).read(["history"])):
                     yield table, key
 
@@ -123,7 +123,7 @@ class RunPruner:
         return plan
 
     def prune(self) -> int:
-        """Delete the runs with their events; return how many bytes that freed on this machine."""
+        """Delete the runs with their events; return the number of bytes freed on this machine."""
         freed = 0
         for run_id in self._ids:
             self._instance.delete_run(run_id)
@@ -151,22 +151,22 @@ class RunPruner:
         return [run_id for run_id in old if run_id not in needed]
 
     def _current_runs(self) -> Iterator[str]:
-        """Yield the runs with the latest materialization of an asset or of one of its partitions."""
+        """Yield the ids of the runs with the latest materialization of an asset or of one of its partitions."""
         storage, kind = self._instance.event_log_storage, dg.DagsterEventType.ASSET_MATERIALIZATION
         for key in self._instance.all_asset_keys():
             if (latest := self._instance.get_latest_materialization_event(key)) is not None:
                 yield latest.run_id
             ids = list(storage.get_latest_storage_id_by_partition(key, kind).values())
             for start in range(0, len(ids), _IDS_PER_QUERY):
-                wanted = dg.EventRecordsFilter(
+                latest_events = dg.EventRecordsFilter(
                     kind, storage_ids=ids[start : start + _IDS_PER_QUERY], before_timestamp=self._before.timestamp()
                 )
-                for record in storage.get_event_records(wanted):
+                for record in storage.get_event_records(latest_events):
                     yield record.run_id
 
     @staticmethod
     def _logs(run_id: str) -> list[Path]:
-        """Return the files of a run's events: Dagster has one per run, and deleting the run only empties it."""
+        """Return the files of a run's events. Dagster has one per run, and deleting the run only empties it."""
         folder = dagster_home() / "history" / "runs"
         return sorted(folder.glob(f"{run_id}.db*"))
 
@@ -184,17 +184,17 @@ class ReplyPruner:
         return PrunePlan(count, size)
 
     def prune(self) -> int:
-        """Delete the replies; return how many bytes they had."""
+        """Delete the replies; return their size in bytes."""
         _, size = self._cache.count_before(self._before)
         self._cache.delete_before(self._before)
         return size
 
 
 def vacuum(database: Path, timeout: float = 5) -> int:
-    """Shrink a SQLite file by the space of its deleted rows; return how many bytes that freed.
+    """Shrink a SQLite file by the space of its deleted rows; return the number of bytes freed.
 
-    A file that does not exist, since Dagster's records lie elsewhere, or that another process reads for more than
-    `timeout` seconds stays as it is.
+    Nothing happens if the file does not exist (Dagster's records may be in another database), or if another process uses it
+    for more than `timeout` seconds.
     """
     if not database.is_file():
         return 0
@@ -205,5 +205,5 @@ def vacuum(database: Path, timeout: float = 5) -> int:
 
 
 def days_ago(days: float) -> float:
-    """Return the time this many days ago, in seconds since the epoch."""
+    """Return the time `days` days ago, in seconds since the epoch."""
     return time.time() - days * _SECONDS_PER_DAY

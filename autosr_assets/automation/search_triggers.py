@@ -1,7 +1,8 @@
-"""What starts a search by itself: new prompts, and the night."""
+"""The sensor and the schedule of a search."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -13,98 +14,114 @@ from autosr_assets.automation.search_requests import SearchRequests
 from autosr_assets.dagster_internals.private_names import UnresolvedAssetJobDefinition
 from autosr_assets.runtime.run_tags import ASKED_BY, EXPORT_LATER, INCOMING, SEARCH, dataset_tags
 from autosr_assets.steps.export import is_exported
+from autosr_lib.domain.wording import plural
 from autosr_lib.pipeline.pending import stored_pending_work
 from autosr_lib.pipeline.search_runner import SearchRunner
 
-RunnerOf = Callable[[Any], SearchRunner]
-"""Returns the runner of a search, from a context's resources."""
-Jobs = tuple[UnresolvedAssetJobDefinition, UnresolvedAssetJobDefinition]
-"""The search and the export."""
+NEW_PROMPTS, NIGHTLY = "new prompts", "nightly"
+"""Values of the tag that says what started a run."""
+
+_READ, _EXPORTED = "read", "exported"
+"""Keys of the sensor's cursor: ids of the last run that read the dataset, and of the last run whose export was requested."""
 
 
-def new_prompts_sensor(
-    jobs: Jobs, requests: SearchRequests, runner_of: RunnerOf, resources: set[str], seconds: int
-) -> dg.SensorDefinition:
-    """Return the sensor of a search: it searches what a dropped file brought, and exports once after several runs."""
-    name = requests.search
+@dataclass(frozen=True)
+class SearchTriggers:
+    """Makes the sensor and the schedule of one search."""
 
-    @dg.sensor(
-        name=f"{name}_new_prompts",
-        jobs=jobs,
-        description=f"When a dropped file of {requests.dataset} has been read, searches its new and changed prompts; after "
-        "several runs over ranges of prompts, writes the export once.",
-        minimum_interval_seconds=seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        required_resource_keys=resources,
-    )
-    def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        known = {"read": None, "exported": None, **read_cursor(context.cursor)}
+    requests: SearchRequests
+    runner_of: Callable[[Any], SearchRunner]
+    """Returns the runner of the search, given the resources of a context."""
+    resources: frozenset[str]
+    """Keys of the resources that `runner_of` uses."""
+    watch_seconds: int
+    """Shortest interval between two evaluations of the sensor."""
+    nightly: str
+    """Cron expression of the schedule, in UTC."""
 
-        def result(said: str | None, asked: Sequence[dg.RunRequest] = ()) -> dg.SensorResult:
-            return dg.SensorResult(list(asked), skip_reason=None if asked else said, cursor=json.dumps(known))
+    def new_prompts_sensor(
+        self, search_job: UnresolvedAssetJobDefinition, export_job: UnresolvedAssetJobDefinition
+    ) -> dg.SensorDefinition:
+        """Return the sensor that searches the prompts of a dropped file, and exports once after several runs."""
 
-        instance = context.instance
-        if context.repository_def is not None:  # also for runs that somebody launches by hand
+        @dg.sensor(
+            name=f"{self.requests.search}_new_prompts",
+            jobs=[search_job, export_job],
+            description=f"Searches the new and changed prompts of {self.requests.dataset} when a dropped file has been "
+            "read. If that takes several runs over ranges of prompts, it writes the export once, after them.",
+            minimum_interval_seconds=self.watch_seconds,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            required_resource_keys=set(self.resources),
+        )
+        def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+            cursor = {_READ: None, _EXPORTED: None, **read_cursor(context.cursor)}
+            requests = self._new_prompts_requests(context, cursor)
+            if isinstance(requests, dg.SkipReason):
+                return dg.SensorResult(skip_reason=requests, cursor=json.dumps(cursor))
+            return dg.SensorResult(requests, cursor=json.dumps(cursor))
+
+        return new_prompts
+
+    def nightly_schedule(self, search_job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+        """Return the schedule that repeats the missing, failed, stale and incomplete prompts."""
+        search, dataset = self.requests.search, self.requests.dataset
+
+        @dg.schedule(
+            name=f"{search}_nightly",
+            job=search_job,
+            cron_schedule=self.nightly,
+            description=f"Searches the prompts of {dataset} that are missing, failed, stale or incomplete.",
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            required_resource_keys=set(self.resources),
+        )
+        def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+            register_pools(context.instance, context.repository_def)
+            if (run := unfinished_run(context.instance, {SEARCH: search})) is not None:
+                return dg.SkipReason(f"run {run.run_id} of {search} has not ended")
+            runner = self.runner_of(context.resources)
+            dataset_table = runner.plan.dataset.dataset_table
+            if not runner.run.store.exists(dataset_table):
+                return dg.SkipReason(f"{dataset} has not been read yet; materialize {dataset_table} first")
+            pending = stored_pending_work(runner.plan, runner.run.store)
+            requests = self.requests.of(context.instance, runner.plan, pending, NIGHTLY)
+            prompts = plural(sum(pending.counts.values()), "prompt")
+            return requests or dg.SkipReason(f"nothing to search: {prompts} up to date")
+
+        return nightly
+
+    def _new_prompts_requests(
+        self, context: dg.SensorEvaluationContext, cursor: dict[str, Any]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        """Return the runs to start, or why there are none; update the cursor."""
+        search, dataset, instance = self.requests.search, self.requests.dataset, context.instance
+        if context.repository_def is not None:  # also for runs that are launched by hand
             register_pools(instance, context.repository_def)
-        # Also those of the command line: what they leave is asked for, and no prompt twice.
-        if (run := unfinished_run(instance, {SEARCH: name})) is not None:
-            return result(f"waits for run {run.run_id} of {name}")
-        said = f"no new file of {requests.dataset}"
-        reading = last_run(instance, {**dataset_tags(requests.dataset), ASKED_BY: INCOMING})
-        if reading is not None and reading.run_id != known["read"]:
+        # A run of the command line counts too: its prompts must not be requested a second time.
+        if (run := unfinished_run(instance, {SEARCH: search})) is not None:
+            return dg.SkipReason(f"waiting for run {run.run_id} of {search}")
+        message = f"no new file of {dataset}"
+        reading = last_run(instance, {**dataset_tags(dataset), ASKED_BY: INCOMING})
+        if reading is not None and reading.run_id != cursor[_READ]:
             if not reading.is_finished:
-                return result(f"waits for run {reading.run_id}, which reads {requests.dataset}")
-            known["read"] = reading.run_id
-            said = f"run {reading.run_id}, which reads {requests.dataset}, did not succeed"
+                return dg.SkipReason(f"waiting for run {reading.run_id}, which reads {dataset}")
+            cursor[_READ] = reading.run_id
+            message = f"run {reading.run_id}, which reads {dataset}, did not succeed"
             if reading.is_success:
-                runner = runner_of(context.resources)
-                pending = stored_pending_work(runner.plan, runner.run.store)
-                if asked := requests.of(instance, runner.plan, pending, "new prompts"):
-                    return result(None, asked)
-                if not is_exported(runner.plan, runner.run.store, pending.content):  # prompts have left the dataset
-                    return result(None, [_export_request(name)])
-                said = f"run {reading.run_id} brought nothing new"
-        part = last_run(instance, {SEARCH: name, **EXPORT_LATER})
-        if part is not None and part.run_id != known["exported"]:
-            known["exported"] = part.run_id
-            return result(None, [_export_request(name)])
-        return result(said)
+                if requests := self._requests_after_reading(context):
+                    return requests
+                message = f"run {reading.run_id} added no prompts to search"
+        part = last_run(instance, {SEARCH: search, **EXPORT_LATER})
+        if part is not None and part.run_id != cursor[_EXPORTED]:
+            cursor[_EXPORTED] = part.run_id
+            return [self.requests.export(NEW_PROMPTS)]
+        return dg.SkipReason(message)
 
-    return new_prompts
-
-
-def nightly_schedule(
-    job: UnresolvedAssetJobDefinition,
-    requests: SearchRequests,
-    runner_of: RunnerOf,
-    resources: set[str],
-    cron: str,
-) -> dg.ScheduleDefinition:
-    """Return the schedule of a search: it searches again what is missing, failed, stale or incomplete."""
-    name = requests.search
-
-    @dg.schedule(
-        name=f"{name}_nightly",
-        job=job,
-        cron_schedule=cron,
-        description=f"Searches the prompts of {requests.dataset} that are missing, failed, stale or incomplete.",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        required_resource_keys=resources,
-    )
-    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        register_pools(context.instance, context.repository_def)
-        if (run := unfinished_run(context.instance, {SEARCH: name})) is not None:
-            return dg.SkipReason(f"run {run.run_id} of {name} has not ended")
-        runner = runner_of(context.resources)
-        dataset_table = runner.plan.dataset.dataset_table
-        if not runner.run.store.exists(dataset_table):
-            return dg.SkipReason(f"{requests.dataset} has not been read yet; materialize {dataset_table} first")
+    def _requests_after_reading(self, context: dg.SensorEvaluationContext) -> list[dg.RunRequest]:
+        """Return the runs to start after the dataset was read: for its pending prompts, or for a changed export."""
+        runner = self.runner_of(context.resources)
         pending = stored_pending_work(runner.plan, runner.run.store)
-        asked = requests.of(context.instance, runner.plan, pending, "nightly")
-        return asked or dg.SkipReason(f"all {sum(pending.counts.values())} prompts are up to date")
-
-    return nightly
-
-
-def _export_request(name: str) -> dg.RunRequest:
-    return dg.RunRequest(job_name=f"{name}_export", tags={ASKED_BY: "new prompts"})
+        if requests := self.requests.of(context.instance, runner.plan, pending, NEW_PROMPTS):
+            return requests
+        if not is_exported(runner.plan, runner.run.store, pending.content):  # prompts were removed from the dataset
+            return [self.requests.export(NEW_PROMPTS)]
+        return []

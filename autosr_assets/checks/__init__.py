@@ -1,1 +1,1 @@
-"""What must hold of datasets and searches, as asset checks."""
+"""Asset checks of datasets and searches."""

@@ -1,7 +1,7 @@
-"""The checks of the best rubrics and their export, run in the step that makes them.
+"""The checks of the best rubrics and their export. They are run in the step that makes both.
 
-Separate check steps would be skipped when that step fails, which it does whenever one prompt failed. The results of a
-failed step are recorded.
+That step fails whenever a prompt failed, and Dagster would then skip separate check steps. It records the check results that
+a step yielded before it failed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,13 +26,14 @@ LENGTH, UNGRADED = "no_rubric_rewards_length_alone", "few_grades_are_missing"
 NOT_GAMED = "no_rubric_is_gamed_by_probes"
 EXPORT_MATCHES = "export_matches_the_tables"
 BEST_CHECKS: Mapping[str, str] = {
-    EVERY_PROMPT: "Every prompt that is in the dataset has a best rubric.",
-    VALID: "Every rubric has criteria, each with an id of its own and a text, and weights that sum to 1.",
-    AT_LEAST_INITIAL: "On the search's pairs no best rubric has a lower objective than the first rubric.",
-    HELD_OUT: "Over pairs of two hidden candidates, the best rubrics order no fewer rightly than the first ones.",
-    LENGTH: "No rubric's scores, nor its criteria's grades, follow the length of texts where the reference does not.",
-    NOT_GAMED: "No probed rubric scores good responses higher once they are padded, stuffed, repeated or give orders.",
-    UNGRADED: f"Less than {MOST_UNGRADED:.0%} of the grades asked for stayed ungraded.",
+    EVERY_PROMPT: "Every prompt of the dataset has a best rubric.",
+    VALID: "Every rubric has criteria with unique ids and non-empty texts, and weights that sum to 1.",
+    AT_LEAST_INITIAL: "On the pairs of the search, no best rubric has a lower objective than the initial rubric.",
+    HELD_OUT: "The best rubrics order at least as many pairs of two hidden candidates correctly as the initial rubrics.",
+    LENGTH: "No rubric's scores, and no criterion's grades, follow the length of the responses unless the reference does.",
+    NOT_GAMED: "No probed rubric scores good responses higher after padding, keyword stuffing, repetition or an instruction to "
+    "the grader.",
+    UNGRADED: f"Fewer than {MOST_UNGRADED:.0%} of the requested grades are missing.",
 }
 
 
@@ -44,7 +45,7 @@ def check_specs(best: dg.AssetKey, export: dg.AssetKey) -> list[dg.AssetCheckSpe
             EXPORT_MATCHES,
             asset=export,
             blocking=True,
-            description="The export holds just the rubrics, scores and figures of the tables, in the dataset's order.",
+            description="The export contains exactly the rubrics, scores and figures of the tables, in the order of the dataset.",
         ),
     ]
 
@@ -58,17 +59,17 @@ def check_search(
     """Yield the results of the selected checks.
 
     Args:
-        plan: of the search.
-        store: with its tables.
-        selected: keys of the checks that are run.
-        summary: of the pass that wrote the export; without one the best rubrics are read here.
+        plan: plan of the search.
+        store: holds the tables of the search.
+        selected: keys of the checks to run.
+        summary: summary of the best rubrics if the export was just written; otherwise they are read here.
     """
     asset_keys = {key.name: key.asset_key for key in selected}
     if asset_keys.keys() & BEST_CHECKS.keys():
         summary = summary or summarise(outcome.row for outcome in best_outcomes(plan, store))
         for name in BEST_CHECKS:
             if name in asset_keys:
-                yield _RESULTS[name](_Checked(plan, store, summary, asset_keys[name], name))
+                yield _RESULTS[name](_Check(plan, store, summary, asset_keys[name], name))
     if EXPORT_MATCHES in asset_keys:
         target = export_target(plan)
         faults = dict(differences(target, best_outcomes(plan, store)))
@@ -81,18 +82,18 @@ def check_search(
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """A search whose best rubrics were read, and the check whose result is made from that."""
+class _Check:
+    """One check of a search, and what its result is made from."""
 
     plan: SearchPlan
     store: TableStore
     summary: SearchSummary
     asset_key: dg.AssetKey
-    check: str
+    name: str
 
     @property
     def findings(self) -> Findings:
-        """Return the faults that were found."""
+        """Return the faults of the best rubrics."""
         return self.summary.findings
 
     def result(
@@ -103,70 +104,70 @@ class _Checked:
         passed: bool | None = None,
         severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     ) -> dg.AssetCheckResult:
-        """Return the check's result; it passes without any fault, unless `passed` is given."""
+        """Return the result of the check; by default it passes if there are no faults."""
         return dg.AssetCheckResult(
             asset_key=self.asset_key,
-            check_name=self.check,
+            check_name=self.name,
             passed=not faults if passed is None else passed,
             severity=severity,
             metadata={**(metadata or {}), **faults_metadata(faults)},
         )
 
 
-def _every_prompt(checked: _Checked) -> dg.AssetCheckResult:
-    return checked.result(checked.findings.failed, {"prompts": checked.findings.prompts})
+def _every_prompt(check: _Check) -> dg.AssetCheckResult:
+    return check.result(check.findings.failed, {"prompts": check.findings.prompts})
 
 
-def _valid(checked: _Checked) -> dg.AssetCheckResult:
-    return checked.result(checked.findings.invalid)
+def _valid(check: _Check) -> dg.AssetCheckResult:
+    return check.result(check.findings.invalid)
 
 
-def _at_least_initial(checked: _Checked) -> dg.AssetCheckResult:
-    return checked.result(checked.findings.worse_than_initial)
+def _at_least_initial(check: _Check) -> dg.AssetCheckResult:
+    return check.result(check.findings.worse_than_initial)
 
 
-def _held_out(checked: _Checked) -> dg.AssetCheckResult:
-    holdout = checked.summary.totals.holdout
+def _held_out(check: _Check) -> dg.AssetCheckResult:
+    holdout = check.summary.totals.holdout
     unseen = None if holdout is None else holdout.unseen
     metadata: dict[str, Any] = {"measured_on": "pairs of two hidden candidates"}
     if unseen is None:
         metadata["pairs"] = 0
-        metadata["why"] = "no prompt hides two candidates whose order is known, so there is nothing to measure on"
+        metadata["why"] = "no prompt has two hidden candidates whose order is known"
     else:
         metadata |= {"pairs": unseen.pairs, "prompts": unseen.prompts}
         metadata |= {"initial": str(unseen.initial), "best": str(unseen.best)}
         metadata["gain"] = f"{unseen.gain.in_points} points"
-    return checked.result(
-        checked.findings.holdout_fell,
+    return check.result(
+        check.findings.holdout_fell,
         metadata,
         passed=unseen is None or unseen.gain.value >= 0,
         severity=dg.AssetCheckSeverity.WARN,
     )
 
 
-def _length(checked: _Checked) -> dg.AssetCheckResult:
-    return checked.result(checked.findings.follows_length, severity=dg.AssetCheckSeverity.WARN)
+def _length(check: _Check) -> dg.AssetCheckResult:
+    return check.result(check.findings.follows_length, severity=dg.AssetCheckSeverity.WARN)
 
 
-def _not_gamed(checked: _Checked) -> dg.AssetCheckResult:
-    metadata = {"prompts_probed": checked.summary.totals.probed}
-    return checked.result(checked.findings.gamed, metadata, severity=dg.AssetCheckSeverity.WARN)
+def _not_gamed(check: _Check) -> dg.AssetCheckResult:
+    metadata = {"prompts_probed": check.summary.totals.probed}
+    return check.result(check.findings.gamed, metadata, severity=dg.AssetCheckSeverity.WARN)
 
 
-def _ungraded(checked: _Checked) -> dg.AssetCheckResult:
-    grades = checked.findings.missing_grades(lambda prompt_id: _count_grades(checked, prompt_id))
+def _ungraded(check: _Check) -> dg.AssetCheckResult:
+    grades = check.findings.missing_grades(lambda prompt_id: _count_grades(check, prompt_id))
     metadata = {"ungraded": grades.missing, "share": grades.share}
-    return checked.result(grades.faults, metadata, passed=grades.share < MOST_UNGRADED)
+    return check.result(grades.faults, metadata, passed=grades.share < MOST_UNGRADED)
 
 
-def _count_grades(checked: _Checked, prompt_id: str) -> int:
-    """Return how many grades of a verifier the last generation's bank holds for a prompt."""
-    last = checked.plan.generation_table(checked.plan.structure.generations)
-    rows = checked.store.read(last, partition_key(prompt_id), ["bank"])
+def _count_grades(check: _Check, prompt_id: str) -> int:
+    """Return the number of the verifier's grades in the grade bank of a prompt's last generation."""
+    last = check.plan.generation_table(check.plan.structure.generations)
+    rows = check.store.read(last, partition_key(prompt_id), ["bank"])
     return 0 if rows is None else count_verifier_grades(rows)
 
 
-_RESULTS: Mapping[str, Callable[[_Checked], dg.AssetCheckResult]] = {
+_RESULTS: Mapping[str, Callable[[_Check], dg.AssetCheckResult]] = {
     EVERY_PROMPT: _every_prompt,
     VALID: _valid,
     AT_LEAST_INITIAL: _at_least_initial,

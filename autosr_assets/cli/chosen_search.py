@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from autosr_assets.components import PromptDataset, RubricSearch
-from autosr_assets.components.defs_folder import defined_in
+from autosr_assets.components.defs_folder import declared_components
 from autosr_assets.components.settings_config import override_config
 from autosr_assets.definitions import shared
 from autosr_assets.records.given_settings import GivenSettings
@@ -153,7 +153,7 @@ def components_in_defs() -> tuple[dict[str, RubricSearch], dict[str, PromptDatas
 
 def names_in_defs() -> set[str]:
     """Return the names of the components in `defs/`, without loading the components."""
-    return {component.name for component in defined_in(DEFS)}
+    return {component.name for component in declared_components(DEFS)}
 
 
 def name_of_file(path: str) -> str:

@@ -11,9 +11,10 @@ from rich.text import Text
 from autosr_assets.cli.comparison_view import pairs_json
 from autosr_assets.cli.run_view import format_setting, format_spending, search_calls
 from autosr_assets.cli.tables import headed_table, plain_table
-from autosr_assets.records.recorded_runs import Manifest, RunDifference
+from autosr_assets.records.recorded_runs import RunDifference
 from autosr_lib.domain.wording import plural
 from autosr_lib.evaluation.holdout import PairSummary
+from autosr_lib.results.run_results import Manifest
 
 _MAX_SHOWN = 20
 

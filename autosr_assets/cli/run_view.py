@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autosr_assets.cli.tables import plain_table
-from autosr_assets.records.recorded_runs import Manifest
 from autosr_lib.domain.wording import plural
+from autosr_lib.results.run_results import Manifest
 
 _MAX_VALUE_CHARACTERS = 60
 _ACCURACIES = (("of two hidden candidates", "unseen_pairs"), ("with a hidden candidate", "pairs_touching_hidden"))

@@ -1,4 +1,4 @@
-"""YAML to assets: a dataset, a search over it, and searches side by side."""
+"""Dagster components, configured in YAML: a dataset, a search over it, and a comparison of searches."""
 
 from autosr_assets.components.prompt_dataset import PromptDataset
 from autosr_assets.components.rubric_search import RubricSearch

@@ -1,4 +1,4 @@
-"""A dataset in the graph: its prompts, one partition each, and the preferences that are held as true."""
+"""The component of a dataset: its prompts, one partition each, and their preferences."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from autosr_assets.automation.incoming import Inbox
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS, incoming_sensor
 from autosr_assets.automation.pools import endpoint_pool
 from autosr_assets.checks.dataset_checks import dataset_checks
-from autosr_assets.components.per_prompt import PerPrompt
+from autosr_assets.components.prompt_assets import PromptAssets
 from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.runtime.graph_names import (
     TABLES,
@@ -38,17 +38,17 @@ from autosr_lib.storage.tables.prompts import PROMPTS
 
 
 class PromptDatasetParams(BaseModel):
-    """What `dg scaffold defs` asks for a dataset."""
+    """Parameters of `dg scaffold defs` for a dataset."""
 
-    path: str = Field("examples/demo_dataset.json", description="The dataset's file.")
+    path: str = Field("examples/demo_dataset.json", description="Path of the dataset's file.")
 
 
 class PromptDatasetScaffolder(dg.Scaffolder[PromptDatasetParams]):
-    """Writes YAML that loads."""
+    """Writes the YAML of a dataset."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[PromptDatasetParams]:
-        """Return what may be said on the command line."""
+        """Return the model of the command's parameters."""
         return PromptDatasetParams
 
     def scaffold(self, request: dg.ScaffoldRequest[PromptDatasetParams]) -> None:
@@ -58,31 +58,31 @@ class PromptDatasetScaffolder(dg.Scaffolder[PromptDatasetParams]):
 
 @dg.scaffold_with(PromptDatasetScaffolder)
 class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
-    """A file of prompts with their candidates, and what is held as true of them."""
+    """A file of prompts with their candidates, and the preferences between the candidates of each prompt."""
 
     name: str | None = None
-    """Name of the dataset; by default that of its folder in `defs/`."""
-    # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
+    """Name of the dataset; by default the name of its folder in `defs/`."""
+    # Dagster cannot resolve a pydantic model whose fields have bounds, so this resolver returns the model unchanged.
     settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=DatasetRunSettings)]
-    """The file, the reference and what is hidden."""
+    """The path of the file, how preferences are judged, and which candidates are held out."""
     chunk_size: int | None = None
-    """Prompts of one run of a backfill; by default all of them share a run."""
+    """Number of prompts in one run of a backfill; by default one run covers all prompts."""
     incoming: str | None = None
     """Folder, or address such as `s3://…`, that is watched for new files of the dataset; by default `data/incoming`."""
     watch_seconds: int = WATCH_SECONDS
-    """Seconds between two looks at it; a file that did not change between two is taken in."""
+    """Seconds between two evaluations of the sensor. A file is accepted once it is unchanged between two of them."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return the assets of the dataset, named after the component's folder if it has no name."""
+        """Return the definitions of the dataset; without a `name` it is named after its folder."""
         return self.definitions(self.name or context.path.name)
 
     def definitions(self, name: str) -> dg.Definitions:
-        """Return the assets, job and settings of the dataset."""
+        """Return the assets, checks, job, sensor and settings of the dataset."""
         checked_name(name, "dataset")
         settings: DatasetRunSettings = self.settings
         is_sampled = bool(settings.responses.response_models)
         resources = frozenset({dataset_settings_key(name), *RUN_RESOURCES})
-        prompts = PerPrompt(name, resources, self.chunk_size, endpoint_pool(settings.backend))
+        prompts = PromptAssets(name, resources, self.chunk_size, endpoint_pool(settings.backend))
         job = dg.define_asset_job(
             f"{name}_dataset",
             dg.AssetSelection.assets(dataset_key(name)),
@@ -111,26 +111,26 @@ class PromptDataset(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def inbox(self, name: str) -> Inbox:
-        """Return where files that are dropped for the dataset are looked for."""
+        """Return the folder in which new files of the dataset are dropped."""
         return Inbox.of(name, self.incoming)
 
     def current_settings(self, name: str) -> DatasetRunSettings:
-        """Return the settings with the file that was taken in last, if there is one, in place of the YAML's `path`."""
+        """Return the settings; the file that the sensor accepted last, if any, replaces the `path` of the YAML."""
         settings: DatasetRunSettings = self.settings
         accepted = self.inbox(name).accepted()
         return settings if accepted is None else settings.model_copy(update={"path": str(accepted)})
 
     def check_settings(self, settings: DatasetRunSettings) -> None:
-        """Refuse what a run may not change, since it decides which assets exist.
+        """Reject overrides that would change which assets exist.
 
         Raises:
-            SettingsError: the run has a pool of models and the graph no `candidates`, or the other way round.
+            SettingsError: the run has response models and the graph has no asset `candidates`, or the reverse.
         """
-        pool = list(settings.responses.response_models)
-        if bool(pool) != bool(self.settings.responses.response_models):
+        models = list(settings.responses.response_models)
+        if bool(models) != bool(self.settings.responses.response_models):
             raise SettingsError(
-                f"responses.response_models is {pool}, but whether there is a pool decides which assets exist; "
-                "allowed: in the dataset's YAML"
+                f"responses.response_models is {models}, but a run cannot add or remove the asset `candidates`; "
+                "change it in the dataset's YAML"
             )
 
 
@@ -138,7 +138,7 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=dataset_key(name),
         group_name=name,
-        description="One row is one prompt with its candidates, checked; its prompts are the partitions of all else.",
+        description="One row is one validated prompt with its candidates. Its prompts are the partitions of the other assets.",
         metadata=columns_metadata(PROMPTS),
         io_manager_key=TABLES,
         required_resource_keys={dataset_settings_key(name), TABLES},
@@ -149,8 +149,8 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     def dataset(context: dg.AssetExecutionContext) -> Any:
         plan, store = dataset_plan(context.resources, name), getattr(context.resources, TABLES).store
         summary = store_dataset(plan.settings, store, plan.dataset_table)
-        for line in (*summary.findings.warnings, *summary.findings.faults):
-            context.log.warning(line)
+        for message in (*summary.findings.warnings, *summary.findings.faults):
+            context.log.warning(message)
         register_prompts(context.instance, name, summary.keys)
         context.add_output_metadata(dataset_metadata(summary))
         context.set_data_version(context.asset_key, dg.DataVersion(summary.findings.sha256))
@@ -159,12 +159,12 @@ def _dataset(name: str) -> dg.AssetsDefinition:
     return dataset
 
 
-def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
-    """Return the asset between the dataset and its preferences: only where a pool of models is configured."""
+def _candidates(prompts: PromptAssets) -> dg.AssetsDefinition:
+    """Return the asset of sampled candidates, which exists only if response models are configured."""
 
     @prompts.asset(
         candidates_key(prompts.dataset),
-        "One row is what models of the pool answered to a prompt that has fewer than two candidates.",
+        "One row holds the candidates that models sampled for a prompt with fewer than two candidates of its own.",
         CANDIDATES,
     )
     def candidates(context: dg.AssetExecutionContext) -> PartitionRows:
@@ -175,12 +175,12 @@ def _candidates(prompts: PerPrompt) -> dg.AssetsDefinition:
     return candidates
 
 
-def _preferences(prompts: PerPrompt, *, is_sampled: bool) -> dg.AssetsDefinition:
+def _preferences(prompts: PromptAssets, *, is_sampled: bool) -> dg.AssetsDefinition:
     @prompts.asset(
         preferences_key(prompts.dataset),
-        "One row is one judged or labelled pair of candidates, raw.",
+        "One row is one pair of candidates, judged by a model or ordered by its labels.",
         PREFERENCES,
-        # For the order and the lineage: what was sampled for a prompt is read with the prompt, by whoever reads it.
+        # Only for execution order and lineage: readers of a prompt add its sampled candidates themselves.
         deps=[candidates_key(prompts.dataset)] if is_sampled else [],
     )
     def preferences(context: dg.AssetExecutionContext) -> PartitionRows:

@@ -1,4 +1,4 @@
-"""A search in the graph, from YAML: its assets, jobs, sensor and schedule."""
+"""The component of a search: its assets, checks, jobs, sensor and schedule."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 
 from autosr_assets.automation.incoming_sensor import WATCH_SECONDS
 from autosr_assets.automation.pools import endpoint_pool
-from autosr_assets.automation.search_jobs import Times, search_jobs
-from autosr_assets.automation.search_requests import CHUNK, SearchRequests
-from autosr_assets.components.defs_folder import defined_in
-from autosr_assets.components.per_prompt import PerPrompt
+from autosr_assets.automation.search_jobs import search_jobs
+from autosr_assets.automation.search_requests import DEFAULT_CHUNK_SIZE, SearchRequests
+from autosr_assets.automation.search_triggers import SearchTriggers
+from autosr_assets.components.defs_folder import declared_components
+from autosr_assets.components.prompt_assets import PromptAssets
 from autosr_assets.components.search_assets import SearchAssets
 from autosr_assets.components.settings_config import settings_resource
 from autosr_assets.runtime.graph_names import (
@@ -32,26 +33,31 @@ from autosr_lib.storage.table_names import TableName
 
 
 class RubricSearchParams(BaseModel):
-    """What `dg scaffold defs` asks for a search."""
+    """Parameters of `dg scaffold defs` for a search."""
 
-    dataset: str | None = Field(None, description="Name of the dataset; by default the first one in defs/.")
+    dataset: str | None = Field(None, description="Name of the dataset; by default the first dataset in defs/.")
 
 
 class RubricSearchScaffolder(dg.Scaffolder[RubricSearchParams]):
-    """Writes YAML that loads: the search is over a dataset that exists."""
+    """Writes the YAML of a search over an existing dataset."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[RubricSearchParams]:
-        """Return what may be said on the command line."""
+        """Return the model of the command's parameters."""
         return RubricSearchParams
 
     def scaffold(self, request: dg.ScaffoldRequest[RubricSearchParams]) -> None:
-        """Write `defs.yaml`."""
-        datasets = [one.name for one in defined_in(request.target_path.parent) if one.kind == "PromptDataset"]
-        dataset = request.params.dataset or (datasets[0] if datasets else "")
-        if not dataset:
+        """Write `defs.yaml`.
+
+        Raises:
+            SettingsError: no dataset is named, and there is none in `defs/`.
+        """
+        components = declared_components(request.target_path.parent)
+        datasets = (component.name for component in components if component.kind == "PromptDataset")
+        dataset = request.params.dataset or next(datasets, None)
+        if dataset is None:
             raise SettingsError(
-                "no dataset in defs/; first: dg scaffold defs autosr_assets.components.PromptDataset NAME"
+                "defs/ has no dataset; first run dg scaffold defs autosr_assets.components.PromptDataset NAME"
             )
         dg.scaffold_component(request, {"dataset": dataset})
 
@@ -61,84 +67,84 @@ class RubricSearch(dg.Component, dg.Model, dg.Resolvable):
     """A search for the best rubric of every prompt of a dataset."""
 
     name: str | None = None
-    """Name of the search; by default that of its folder in `defs/`."""
+    """Name of the search; by default the name of its folder in `defs/`."""
     dataset: str
-    """Name of the dataset it searches over."""
+    """Name of the dataset whose prompts are searched."""
     mode: Mode = Mode.EVOLUTIONARY
     """The search algorithm."""
     scope: Scope = Scope.PROMPT_LOCAL
-    """Whether prompts evolve on their own, or only the hardest of all do."""
+    """Whether every prompt evolves, or in each generation only the hardest prompts of the dataset."""
     generations: int = Field(default=Structure().generations, ge=0, le=99)
-    """Generations, an asset each; in mode `iterative`, rounds."""
+    """Number of generations, or of rounds in mode `iterative`; each is an asset."""
     profile: str = "default"
-    """Defaults of the settings: `default`, or `original` for those of the original system."""
-    # Dagster cannot resolve a pydantic model that has bounds of its own; the resolver hands it on as it is.
+    """Which defaults the settings have: `default`, or `original` for those of the original system."""
+    # Dagster cannot resolve a pydantic model whose fields have bounds, so this resolver returns the model unchanged.
     settings: Annotated[Any, dg.Resolver(lambda _, value: value, model_field_type=SearchRunSettings)] = (
         SearchRunSettings()
     )
-    """Everything else; every one of them can be overridden for one run."""
+    """All other settings; each can be overridden for a single run."""
     chunk_size: int | None = None
-    """Prompts of one run of a backfill; by default all of them share a run, but at most 1000 one that starts by itself."""
+    """Number of prompts in one run; by default all in a backfill, and at most 1000 in a run that a sensor or schedule starts."""
     watch_seconds: int = WATCH_SECONDS
-    """Seconds between two looks at whether there are new prompts."""
+    """Seconds between two evaluations of the sensor for new prompts."""
     nightly: str = "0 3 * * *"
-    """When the schedule, which is off until somebody turns it on, looks for prompts to search again: cron, UTC."""
+    """Cron expression (UTC) of the schedule that repeats missing, failed, stale and incomplete prompts. It is off by default."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return the assets of the search, named after the component's folder if it has no name."""
+        """Return the definitions of the search; without a `name` it is named after its folder."""
         return self.definitions(self.name or context.path.name)
 
     def definitions(self, name: str) -> dg.Definitions:
-        """Return the assets, job and settings of the search."""
+        """Return the assets, checks, jobs, sensor, schedule and settings of the search."""
         checked_name(name, "search")
         settings = self.effective_settings
         resources = frozenset({search_settings_key(name), dataset_settings_key(self.dataset), *RUN_RESOURCES})
-        prompts = PerPrompt(self.dataset, resources, self.chunk_size, endpoint_pool(settings.backend))
-        graph = SearchAssets(name, self.structure, prompts)
-        assets, export = graph.assets(), asset_key(TableName.rubric_export(name))
-        per_prompt = [preferences_key(self.dataset), *(key for of in assets for key in of.keys if key != export)]
+        prompts = PromptAssets(self.dataset, resources, self.chunk_size, endpoint_pool(settings.backend))
+        search = SearchAssets(name, self.structure, prompts)
+        assets = search.assets()
+        search_keys = [key for definition in assets for key in definition.keys]
+        per_prompt = [key for key in search_keys if key != asset_key(TableName.rubric_export(name))]
+        requests = SearchRequests(
+            name, self.dataset, [preferences_key(self.dataset), *per_prompt], self.chunk_size or DEFAULT_CHUNK_SIZE
+        )
+        triggers = SearchTriggers(requests, search.runner, resources, self.watch_seconds, self.nightly)
         tags_of = partial(search_tags, self.dataset, name, self.structure)
-        own = dg.Definitions(
+        search_job, export_job = search_jobs(name, self.dataset, assets, tags_of(settings))
+        return dg.Definitions(
             assets=assets,
+            jobs=[search_job, export_job],
+            sensors=[triggers.new_prompts_sensor(search_job, export_job)],
+            schedules=[triggers.nightly_schedule(search_job)],
             resources={
                 search_settings_key(name): settings_resource(
                     settings, f"Settings of the search {name}.", self.check_settings, tags_of=tags_of
                 )
             },
         )
-        jobs = search_jobs(
-            assets,
-            tags_of(settings),
-            SearchRequests(name, self.dataset, per_prompt, self.chunk_size or CHUNK),
-            graph.runner,
-            set(resources),
-            Times(self.watch_seconds, self.nightly),
-        )
-        return dg.Definitions.merge(own, jobs)
 
     @property
     def effective_settings(self) -> SearchRunSettings:
-        """Return the settings of the YAML laid over those of its profile."""
-        told = profile_settings(self.profile, self.mode)
-        told.pop("generations", None)
-        usual = merge_settings(SearchRunSettings(), nested_settings(told))
+        """Return the settings of the profile, overridden by those of the YAML."""
+        profile = profile_settings(self.profile, self.mode)
+        profile.pop("generations", None)  # part of the structure
+        defaults = merge_settings(SearchRunSettings(), nested_settings(profile))
         settings: SearchRunSettings = self.settings
-        return merge_settings(usual, settings.model_dump(exclude_unset=True))
+        return merge_settings(defaults, settings.model_dump(exclude_unset=True))
 
     @property
     def structure(self) -> Structure:
-        """Return what decides which assets there are."""
+        """Return the settings that decide which assets exist."""
         return Structure(mode=self.mode, scope=self.scope, generations=self.generations)
 
     def check_settings(self, settings: SearchRunSettings) -> None:
-        """Refuse what a run may not change, since it decides which assets exist.
+        """Reject overrides that need more assets than exist.
 
         Raises:
-            SettingsError: the run asks for more generations than there are assets.
+            SettingsError: `stop.max_generations` exceeds the number of generations in the graph.
         """
-        asked = settings.stop.max_generations
-        if asked is not None and asked > self.generations:
+        limit = settings.stop.max_generations
+        if limit is not None and limit > self.generations:
             raise SettingsError(
-                f"stop.max_generations is {asked}; must be at most {self.generations}, "
+                f"stop.max_generations is {limit}; must be at most {self.generations}, "
                 "the `generations` of the search's YAML, which a run cannot raise"
             )

@@ -1,6 +1,6 @@
-"""The assets of a search: initial rubrics, a chain of generations, the best rubrics and their export."""
+"""The assets of a search: initial rubrics, one asset per generation, the best rubrics and their export."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from autosr_assets.checks.search_checks import check_search, check_specs
-from autosr_assets.components.per_prompt import PerPrompt
+from autosr_assets.components.prompt_assets import PromptAssets
 from autosr_assets.dagster_internals.range_events import log_materializations
 from autosr_assets.runtime.graph_names import TABLES, asset_key, dataset_key, preferences_key, prompts_of
 from autosr_assets.runtime.interrupts import run_until_complete
@@ -18,6 +18,7 @@ from autosr_assets.steps.publishing import publish_rows
 from autosr_assets.steps.runners import search_runner
 from autosr_assets.views.columns import columns_metadata
 from autosr_assets.views.metadata import POPULATION_COLUMNS, best_metadata, population_metadata
+from autosr_lib.domain.wording import plural
 from autosr_lib.pipeline.prompt_table import StepResult
 from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.results.summary import SearchSummary
@@ -35,35 +36,33 @@ class SearchAssets:
 
     name: str
     structure: Structure
-    prompts: PerPrompt
-    """The prompts that it searches."""
+    prompts: PromptAssets
+    """What its assets over prompts have in common."""
 
     def assets(self) -> list[dg.AssetsDefinition]:
-        """Return all of them, in the order in which they are made."""
-        chain, choices = [self._initial_rubrics()], list[dg.AssetsDefinition]()
+        """Return the assets: populations in the order of generations, then hard prompts, then the best rubrics."""
+        populations, hard_prompts = [self._initial_rubrics()], list[dg.AssetsDefinition]()
         for number in range(1, self.structure.generations + 1):
+            upstream = [populations[-1].key]
             if self.structure.scope is Scope.GLOBAL_BATCH:
-                choices.append(self._hard_prompts(number, chain[-1].key))
-            chain.append(self._generation(number, chain[-1].key, choices[-1].key if choices else None))
-        return [*chain, *choices, self._best_rubrics(chain[-1].key)]
+                hard_prompts.append(self._hard_prompts(number, populations[-1].key))
+                upstream.append(hard_prompts[-1].key)
+            populations.append(self._generation(number, upstream))
+        return [*populations, *hard_prompts, self._best_rubrics(populations[-1].key)]
 
     def runner(self, resources: Any) -> SearchRunner:
-        """Return the runner of the search, with the settings of a run."""
+        """Return the runner of the search, made from the resources of a run."""
         return search_runner(resources, self.prompts.dataset, self.name, self.structure)
 
-    def _per_prompt(
-        self,
-        table: TableName,
-        description: str,
-        previous: dg.AssetKey | None = None,
-        hard: dg.AssetKey | None = None,
+    def _population(
+        self, number: int, description: str, upstream: Sequence[dg.AssetKey] = ()
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that sees the dataset, the preferences and what came before."""
-        deps = [preferences_key(self.prompts.dataset), *(key for key in (previous, hard) if key is not None)]
-        return self.prompts.asset(asset_key(table), description, POPULATION, deps)
+        """Return the decorator of the asset of the population after generation `number`."""
+        key = asset_key(TableName.generation(self.name, number))
+        return self.prompts.asset(key, description, POPULATION, [preferences_key(self.prompts.dataset), *upstream])
 
     def _initial_rubrics(self) -> dg.AssetsDefinition:
-        @self._per_prompt(TableName.generation(self.name, 0), "One row is one individual of the first population.")
+        @self._population(0, "One row is one individual of the initial population.")
         def initial_rubrics(context: dg.AssetExecutionContext) -> PartitionRows:
             runner = self.runner(context.resources)
             result = run_until_complete(runner.initial_rubrics(context.partition_keys, population_metadata))
@@ -72,7 +71,7 @@ class SearchAssets:
         return initial_rubrics
 
     def _hard_prompts(self, number: int, previous_key: dg.AssetKey) -> dg.AssetsDefinition:
-        """Return the asset that looks at all prompts after a generation: only in scope `global_batch`."""
+        """Return the asset that selects the prompts that a generation evolves; it exists only in scope `global_batch`."""
 
         @dg.asset(
             key=asset_key(TableName.hard_prompts(self.name, number)),
@@ -89,19 +88,18 @@ class SearchAssets:
             code_version=METHOD_VERSION,
             kinds={"parquet"},
         )
-        def hard(context: dg.AssetExecutionContext) -> pa.Table:
+        def hard_prompts(context: dg.AssetExecutionContext) -> pa.Table:
             rows = self.runner(context.resources).choose_hard_prompts(number)
             context.add_output_metadata({"prompts": len(rows), "hard": sum(row.is_hard for row in rows)})
             return hard_prompts_table(rows)
 
-        return hard
+        return hard_prompts
 
-    def _generation(self, number: int, previous_key: dg.AssetKey, hard_key: dg.AssetKey | None) -> dg.AssetsDefinition:
-        @self._per_prompt(
-            TableName.generation(self.name, number),
+    def _generation(self, number: int, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+        @self._population(
+            number,
             f"One row is one individual of the population after generation {number}, with its lineage.",
-            previous_key,
-            hard_key,
+            upstream,
         )
         def generation(context: dg.AssetExecutionContext) -> PartitionRows:
             runner = self.runner(context.resources)
@@ -111,10 +109,10 @@ class SearchAssets:
         return generation
 
     def _best_rubrics(self, last_key: dg.AssetKey) -> dg.AssetsDefinition:
-        """Return the two ends of the search as one step, so that a failed prompt neither stops nor hides the rest.
+        """Return the best rubrics and their export as one step, so that they are exported even if some prompts failed.
 
-        Nothing is returned through the IO manager: the step stores its rows itself, logs a materialization for each
-        good prompt and for the export, checks both, and then fails if a prompt did.
+        The step does not use the IO manager: it stores its rows itself, logs a materialization for each prompt that
+        succeeded and for the export, yields the results of the checks, and then fails if any prompt failed.
         """
         best, export = asset_key(TableName.best_rubrics(self.name)), asset_key(TableName.rubric_export(self.name))
         common: dict[str, Any] = {
@@ -132,14 +130,14 @@ class SearchAssets:
                     best,
                     deps=[last_key, dataset_key(dataset), preferences_key(dataset)],
                     partitions_def=prompts_of(dataset),
-                    description="One row is the rubric that was chosen for a prompt, with every candidate's score.",
+                    description="One row is the best rubric of a prompt, with the score of every candidate.",
                     metadata=columns_metadata(BEST_RUBRICS),
                     **common,
                 ),
                 dg.AssetSpec(
                     export,
                     deps=[best, dataset_key(dataset)],
-                    description="The JSON of the whole search, with its manifest.",
+                    description="The best rubrics of all prompts as one JSON file, with the manifest of the run.",
                     **{**common, "kinds": {"json"}},
                 ),
             ],
@@ -169,14 +167,14 @@ class SearchAssets:
 def _log_best_rubrics(
     context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner, result: StepResult
 ) -> None:
-    """Log a materialization of each best rubric."""
+    """Log a materialization for each prompt that has a best rubric."""
     log_materializations(
         context,
-        (_materialized(asset, key, runner.best_row(key), result.usage.get(key, {})) for key in result.succeeded),
+        (_materialization(asset, key, runner.best_row(key), result.usage.get(key, {})) for key in result.succeeded),
     )
 
 
-def _materialized(
+def _materialization(
     asset: dg.AssetKey, key: str, row: BestRubricRow, usage: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
     """Return the materialization of a prompt's best rubric."""
@@ -186,7 +184,7 @@ def _materialized(
 
 
 def _write_export(context: dg.AssetExecutionContext, asset: dg.AssetKey, runner: SearchRunner) -> SearchSummary:
-    """Write the export, log its materialization, and return what its rows add up to."""
+    """Write the export, log its materialization, and return the summary of its rows."""
     written = export_search(runner.plan, runner.run, context.run.run_id)
     tags = {"dagster/data_version": written.summary.totals.rubrics_sha256}
     context.log_event(dg.AssetMaterialization(asset, metadata=written.metadata, tags=tags))
@@ -195,7 +193,11 @@ def _write_export(context: dg.AssetExecutionContext, asset: dg.AssetKey, runner:
 
 
 def failure_text(failed: Mapping[str, str], shown: int = 20) -> str:
-    """Return one line that names the prompts that failed, the first `shown` with their errors."""
-    named = "; ".join(f"{key!r}: {error}" for key, error in list(failed.items())[:shown])
+    """Return a one-line message about the prompts that failed; the first `shown` are named with their errors.
+
+    >>> failure_text({"p1": "no reply"})
+    "1 prompt failed; the others are stored and exported. 'p1': no reply"
+    """
+    errors = "; ".join(f"{key!r}: {error}" for key, error in list(failed.items())[:shown])
     more = f"; and {len(failed) - shown} more" if len(failed) > shown else ""
-    return f"{len(failed)} prompts failed; the others are stored and exported. {named}{more}"
+    return f"{plural(len(failed), 'prompt')} failed; the others are stored and exported. {errors}{more}"

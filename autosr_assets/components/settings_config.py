@@ -1,7 +1,7 @@
-"""Settings models as Dagster config, so that a run may override any of them in the launchpad, a schedule or a shell.
+"""Settings models as Dagster config: a run can override each setting in the launchpad, a schedule or a shell.
 
-The resource's config holds only what this run changes; the rest comes from the YAML. (A resource that held the
-settings themselves would lose the YAML's values as soon as one field is overridden.)
+The config of the resource contains only the overrides of a run; all other values come from the YAML. A
+`dg.ConfigurableResource` with the settings as fields would lose the values of the YAML as soon as a run overrides one field.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from autosr_assets.automation.dagster_runs import tag_untagged
+from autosr_assets.automation.dagster_runs import add_missing_tags
 from autosr_lib.settings_fields import bounds_of, choices_of, group_model, is_optional, without_none
 from autosr_lib.settings_merge import merge_settings, nested
 
@@ -26,25 +26,25 @@ def settings_resource(
     base: Model,
     description: str,
     check: Callable[[Model], object] | None = None,
-    now: Callable[[], Model] | None = None,
+    current: Callable[[], Model] | None = None,
     tags_of: Callable[[Model], Mapping[str, str]] | None = None,
 ) -> dg.ResourceDefinition:
-    """Return the resource whose value is `base` with the run's overrides, validated before any work.
+    """Return the resource whose value is `base` with the overrides of the run, validated before the first step.
 
     Args:
         base: the values of the YAML.
-        description: what the settings are of, for the web UI.
-        check: raises `SettingsError` for what only this component forbids.
-        now: returns the values that stand for `base` when a run begins, where they may have changed since it was loaded.
-        tags_of: returns the tags of a run with these settings, for one that no job of ours has tagged.
+        description: description of the resource for the web UI.
+        check: raises `SettingsError` for overrides that this component does not allow.
+        current: returns the values to use instead of `base` when a run begins, if they can change after loading.
+        tags_of: returns the tags of a run with these settings; they are added to runs that no job has tagged.
     """
 
     def settings(context: dg.InitResourceContext) -> Model:
-        merged = merge_settings(base if now is None else now(), context.resource_config or {})
+        merged = merge_settings(base if current is None else current(), context.resource_config or {})
         if check is not None:
             check(merged)
         if tags_of is not None and context.run is not None and context.instance is not None:
-            tag_untagged(context.instance, context.run, tags_of(merged))
+            add_missing_tags(context.instance, context.run, tags_of(merged))
         return merged
 
     return dg.ResourceDefinition(settings, config_schema=config_schema(type(base), base), description=description)
@@ -54,7 +54,7 @@ def override_config(base: BaseModel, overrides: Mapping[str, Any]) -> dict[str, 
     """Return `overrides`, nested or flat, as config of the settings resource.
 
     Raises:
-        SettingsError: a setting is unknown or its value impossible; here, before a run is made.
+        SettingsError: a setting is unknown or its value is not allowed.
     """
     merge_settings(base, overrides)
     plain: dict[str, Any] = _plain(nested(type(base), overrides))
@@ -74,7 +74,7 @@ def config_schema(model: type[BaseModel], base: BaseModel | None = None) -> dict
 
 
 def _config_type(annotation: Any, value: Any = None) -> Any:
-    """Return the narrowest Dagster type that accepts everything that the model may accept; the model validates."""
+    """Return the narrowest Dagster type that accepts all values that the model accepts; the model validates them."""
     plain = without_none(annotation)
     config_type = _plain_config_type(plain, value)
     return dg.Noneable(config_type) if is_optional(annotation) and config_type is not dg.Any else config_type
@@ -90,7 +90,7 @@ def _plain_config_type(annotation: Any, value: Any) -> Any:
     return _SCALARS.get(annotation, dg.Any)
 
 
-@cache  # Dagster wants one object a name, also where two components use the same enum
+@cache  # Dagster requires that equal names of config types refer to the same object
 def _enum_type(name: str, choices: tuple[str, ...]) -> dg.Enum:
     return dg.Enum(name, [dg.EnumValue(choice) for choice in choices])
 
@@ -105,7 +105,7 @@ def _description(field: FieldInfo, value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as YAML would hold it."""
+    """Return the value as plain YAML types."""
     if isinstance(value, BaseModel):
         return _plain(value.model_dump(exclude_unset=True))
     if isinstance(value, Enum):

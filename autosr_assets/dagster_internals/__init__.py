@@ -1,4 +1,4 @@
-"""Everything that depends on private parts of Dagster: what to re-check when Dagster is upgraded.
+"""Everything that depends on private parts of Dagster; re-check it when Dagster is upgraded.
 
 No module outside this folder imports `dagster._…`, `dagster_celery` or `dagster_postgres`
 (`tests/assets/test_dagster_internals.py`). Checked against Dagster 1.13.
@@ -12,7 +12,7 @@ No module outside this folder imports `dagster._…`, `dagster_celery` or `dagst
     readable by Dagster's own class.
     Tests: `tests/assets/test_event_log.py`; Dagster's own tests run on this class with `make test-event-log`.
 
-`postgres_storage` — the same for Postgres, with connections that are kept
+`postgres_storage` — Postgres event log that keeps its connections and stores planned events in batches
     Uses: `PostgresEventLogStorage._engine`, `_token_provider`, `_event_to_row`, `DagsterPostgresStorage._event_log_storage`.
     Why: Dagster opens a connection per event and stores planned materializations one by one.
     Re-check: that both classes still read these attributes, and that `store_event_batch` still handles materializations.
@@ -23,10 +23,10 @@ No module outside this folder imports `dagster._…`, `dagster_celery` or `dagst
     Re-check: that the variable still exists and that `store_event_batch` is called.
     Tests: `test_the_events_of_a_range_arrive_in_batches` in `tests/assets/test_event_log.py`.
 
-`celery_launcher` — a Celery run launcher that asks the worker whether it is alive
+`celery_launcher` — Celery run launcher that asks the worker whether it is alive
     Uses: `CheckRunHealthResult` and `WorkerStatus` of `dagster._core.launcher`, `CeleryRunLauncher.celery`, the task id tag.
     Why: Dagster believes the result backend, which reports the task of a killed worker as "started" for ever.
-    Re-check: whether Dagster's own launcher asks the worker by now.
+    Re-check: whether Dagster's own launcher has started to ask the worker.
     Tests: `tests/assets/test_celery_launcher.py`, `tests/distributed/test_cluster.py`.
 
 `range_events` — materializations of a range, logged as one batch
@@ -35,7 +35,7 @@ No module outside this folder imports `dagster._…`, `dagster_celery` or `dagst
     Re-check: the signature of `DagsterEvent.asset_materialization`.
     Tests: `tests/assets/test_failing_prompt.py`, `tests/assets/test_event_log.py`.
 
-`step_metadata` — metadata of all partitions of a step, added at once
+`step_metadata` — metadata of all partitions of a step, added in one call
     Uses: `StepExecutionContext._metadata_accumulator`, `OutputMetadataAccumulator`, `AssetMetadataHandle`.
     Why: `context.add_asset_metadata` reads all partition keys and copies all metadata at every call: hours for ten thousand
     prompts.
@@ -45,7 +45,7 @@ No module outside this folder imports `dagster._…`, `dagster_celery` or `dagst
 `private_names` — classes that Dagster does not export
     Uses: `UnresolvedAssetJobDefinition` (the type that `dg.define_asset_job` returns) and `DagsterAssetCheckFailedError`
     (raised when a blocking check fails).
-    Re-check: whether `dagster` exports them by now.
+    Re-check: whether `dagster` has started to export them.
     Tests: mypy for the type; `tests/assets/test_dagster_internals.py` for the error.
 
 Used elsewhere, not private by name but not documented either: `get_subset` and `execute_in_process` of a job

@@ -1,1 +1,1 @@
-"""One folder a dataset or search."""
+"""One folder per dataset, search or comparison."""

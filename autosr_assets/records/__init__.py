@@ -1,1 +1,1 @@
-"""What is on record of a run: manifest, replay script, comparison of runs, and what may be forgotten."""
+"""Records of runs: the manifest, the replay script, the settings in them, and the comparison of runs."""

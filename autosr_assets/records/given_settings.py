@@ -1,4 +1,4 @@
-"""Settings that a user gave for one search: on the command line, in a file, or by a manifest."""
+"""The settings that a user gave for one search: on the command line, in a settings file, or by a manifest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class GivenSettings:
 
     @classmethod
     def from_dotted(cls, values: Mapping[str, Any]) -> Self:
-        """Return the settings with these dotted names. A setting of the backend belongs to the dataset and the search.
+        """Return the settings with these dotted names. Settings of the backend belong to the dataset and to the search.
 
         >>> GivenSettings.from_dotted({"mode": "iterative", "seed": 1})
         GivenSettings(structure={'mode': 'iterative'}, dataset={}, search={'seed': 1})

@@ -1,4 +1,4 @@
-"""The runs on record: selected by id or by search, and compared with each other."""
+"""Selects recorded runs by id or by search, and compares two of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,8 @@ from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.domain.wording import plural
 from autosr_lib.errors import SettingsError
 from autosr_lib.results.comparison import Comparison, compare_results
-from autosr_lib.results.run_results import read_manifests, read_run_results
+from autosr_lib.results.run_results import Manifest, read_manifests, read_run_results
 from autosr_lib.storage.store import TableStore
-
-Manifest = Mapping[str, Any]
 
 _COMPARED_FIELDS = (
     "search", "dataset", "dataset_sha256", "preset_rubrics_sha256", "structure", "settings", "dataset_settings", "backend",
@@ -21,6 +19,7 @@ _COMPARED_FIELDS = (
 _HOLDOUT_FIELDS = ("dataset_sha256", "dataset_settings.holdout", "dataset_settings.reference")
 """Fields that decide which pairs are held out and how they are ordered."""
 _MOST_NAMED = 3
+"""Largest number of run ids in a message."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class RunDifference:
 
 
 def find_run(manifests: Sequence[Manifest], name: str) -> Manifest:
-    """Return the run with an id, with the beginning of an id, or the latest of a search; `SEARCH~1` is the one before.
+    """Return the run with this id or beginning of an id, or the latest run of a search.
 
     Args:
-        manifests: of the runs on record, the latest first.
-        name: id, beginning of an id, or search.
+        manifests: manifests of all runs, the latest first.
+        name: id, beginning of an id, name of a search, or `SEARCH~N` for the N-th run before the latest.
 
     Raises:
         SettingsError: no run matches, or several ids begin with the name.
@@ -49,14 +48,13 @@ def find_run(manifests: Sequence[Manifest], name: str) -> Manifest:
     >>> find_run([{"run_id": "4f2a", "search": "demo"}, {"run_id": "9c01", "search": "demo"}], "demo~1")["run_id"]
     '9c01'
     """
-    search, _, back = name.partition("~")
-    of_search = [manifest for manifest in manifests if manifest["search"] == search]
-    if of_search and (not back or back.isdecimal()):
-        if int(back or 0) < len(of_search):
-            return of_search[int(back or 0)]
+    search, _, offset = name.partition("~")
+    runs = [manifest for manifest in manifests if manifest["search"] == search]
+    if runs and (not offset or offset.isdecimal()):
+        if int(offset or 0) < len(runs):
+            return runs[int(offset or 0)]
         raise SettingsError(
-            f"run {name!r}: the search {search!r} has {plural(len(of_search), 'run')}; "
-            f"allowed: up to ~{len(of_search) - 1}"
+            f"run {name!r}: the search {search!r} has {plural(len(runs), 'run')}; allowed: up to ~{len(runs) - 1}"
         )
     matching = [manifest for manifest in manifests if manifest["run_id"].startswith(name)]
     if len(matching) == 1:
@@ -70,16 +68,19 @@ def find_run(manifests: Sequence[Manifest], name: str) -> Manifest:
 
 
 def runs_to_compare(manifests: Sequence[Manifest], first: str | None, second: str | None) -> tuple[Manifest, Manifest]:
-    """Return the two runs to compare; by default the latest run and the previous one of its search.
+    """Return the two runs to compare, the older first unless both are named.
+
+    By default they are the latest run and the previous run of its search. If only `first` is named, it is compared with the
+    latest run of its search, or with the previous one if it is the latest itself.
 
     Raises:
-        SettingsError: one of them is not on record, or there is nothing to compare with.
+        SettingsError: a run is not on record, or there is no second run.
     """
     if first is not None and second is not None:
         return find_run(manifests, first), find_run(manifests, second)
     if first is None:
         if not manifests:
-            raise SettingsError("no run is on record yet; first: autosr search")
+            raise SettingsError("no run is on record yet; first run autosr search")
         return find_run(manifests, f"{manifests[0]['search']}~1"), manifests[0]
     run = find_run(manifests, first)
     latest = find_run(manifests, run["search"])
@@ -94,31 +95,31 @@ def compare_runs(store: TableStore, first: Manifest, second: Manifest) -> RunDif
         name: (in_first.get(name), in_second.get(name)) for name in names if in_first.get(name) != in_second.get(name)
     }
     results = compare_results(read_run_results(store, first["run_id"]), read_run_results(store, second["run_id"]))
-    # The judge matters only if it was asked.
-    was_judged = any(manifest["totals"]["judge_calls"] for manifest in (first, second))
-    decisive = (*_HOLDOUT_FIELDS, "backend.roles.judge") if was_judged else _HOLDOUT_FIELDS
-    is_paired = not any(name == field or name.startswith(f"{field}.") for name in settings for field in decisive)
+    # Without calls of the judge, the order of pairs comes from labels, and the judge's identity has no influence.
+    is_judged = any(manifest["totals"]["judge_calls"] for manifest in (first, second))
+    pair_fields = (*_HOLDOUT_FIELDS, "backend.roles.judge") if is_judged else _HOLDOUT_FIELDS
+    is_paired = not any(name == field or name.startswith(f"{field}.") for name in settings for field in pair_fields)
     return RunDifference(first, second, settings, results, is_paired)
 
 
 def all_manifests(store: TableStore, search: str | None = None) -> list[dict[str, Any]]:
-    """Return the manifests on record, the latest first, of all searches or of one.
+    """Return the manifests of all runs, or of the runs of one search, the latest first.
 
     Raises:
-        SettingsError: the search has no run.
+        SettingsError: the search has no run on record.
     """
     manifests = read_manifests(store)
     if search is None:
         return manifests
-    of_search = [manifest for manifest in manifests if manifest["search"] == search]
-    if not of_search:
+    runs = [manifest for manifest in manifests if manifest["search"] == search]
+    if not runs:
         searches = ", ".join(sorted({manifest["search"] for manifest in manifests})) or "none yet"
-        raise SettingsError(f"name {search!r} has no run on record; there are {searches}")
-    return of_search
+        raise SettingsError(f"search {search!r} has no run on record; allowed: {searches}")
+    return runs
 
 
 def latest_manifests(store: TableStore) -> list[dict[str, Any]]:
-    """Return the manifest of each search's latest run."""
+    """Return the manifest of the latest run of each search."""
     latest: dict[str, dict[str, Any]] = {}
     for manifest in read_manifests(store):
         latest.setdefault(manifest["search"], manifest)
@@ -129,27 +130,27 @@ def datasets_of(store: TableStore, searches: Sequence[str] | None = None) -> dic
     """Return the dataset of each of these searches, or of all searches that have a run on record.
 
     Raises:
-        SettingsError: no run is on record, or none of a search that is named.
+        SettingsError: there is no run on record, or none of one of these searches.
     """
     datasets = {manifest["search"]: manifest["dataset_name"] for manifest in latest_manifests(store)}
     if not datasets:
-        raise SettingsError("no run is on record yet; first: autosr search")
+        raise SettingsError("no run is on record yet; first run autosr search")
     if missing := [search for search in searches or () if search not in datasets]:
-        raise SettingsError(f"search {missing[0]!r} has no run on record; there are {', '.join(sorted(datasets))}")
+        raise SettingsError(f"search {missing[0]!r} has no run on record; allowed: {', '.join(sorted(datasets))}")
     return datasets if searches is None else {search: datasets[search] for search in searches}
 
 
 def dataset_of_all(store: TableStore, searches: Sequence[str]) -> str:
-    """Return the dataset of all these searches.
+    """Return the dataset that all these searches are over.
 
     Raises:
-        SettingsError: there is only one search, one of them has no run on record, or their datasets differ.
+        SettingsError: there are fewer than two searches, one has no run on record, or their datasets differ.
     """
     return common_dataset(searches, datasets_of(store, searches))
 
 
 def _flat_fields(manifest: Manifest) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a manifest that are compared, by dotted name."""
+    """Yield the compared fields of a manifest as (dotted name, value)."""
 
     def within(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping):

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any
 
-from autosr_assets.records.manifest import Manifest
+from autosr_lib.results.run_results import Manifest
 from autosr_lib.settings import BackendName
 
 _SCRIPT = Template("""\
 #!/usr/bin/env bash
-# Searches again what run $run_id searched ($at), and says whether the rubrics are the same, byte for byte.
+# Repeats the search of run $run_id ($at), and checks that the rubrics are the same, byte for byte.
 #
 #   git clone THIS_PROJECT clone && cd clone && git checkout $commit && make setup
 #   bash $script [DATASET] [OUTPUT]
 #
-# DATASET is the file that was searched, by default where it was then. AUTOSR names the command, by default that of the
-# clone's .venv.
+# DATASET is the file that was searched, by default at its original path. AUTOSR is the command to run, by default that of
+# the clone's .venv.
 $note
 set -euo pipefail
 
@@ -27,13 +27,13 @@ autosr=$${AUTOSR:-autosr}
 if [ -z "$${AUTOSR:-}" ] && [ -x .venv/bin/autosr ]; then autosr=.venv/bin/autosr; fi
 
 is_unchanged() {
-    [ -f "$$1" ] || { echo "reproduce: $$1 is not there" >&2; exit 2; }
+    [ -f "$$1" ] || { echo "reproduce: $$1 does not exist" >&2; exit 2; }
     sha256=$$({ sha256sum 2>/dev/null || shasum -a 256; } < "$$1" | cut -d ' ' -f 1)
-    [ "$$sha256" = "$$2" ] || { echo "reproduce: the sha256 of $$1 is $$sha256; it was $$2" >&2; exit 2; }
+    [ "$$sha256" = "$$2" ] || { echo "reproduce: the sha256 of $$1 is $$sha256; must be $$2" >&2; exit 2; }
 }
 is_unchanged "$$dataset" $dataset_sha256$more_checks
 commit=$$(git rev-parse HEAD 2>/dev/null || echo unknown)
-[ "$$commit" = $commit ] || echo "reproduce: note: the run was of commit $commit, this is $$commit" >&2$dirty_note
+[ "$$commit" = $commit ] || echo "reproduce: note: the run used commit $commit, this is $$commit" >&2$dirty_note
 
 settings=$$(mktemp)
 trap 'rm -f "$$settings"' EXIT
@@ -41,7 +41,7 @@ cat > "$$settings" <<'SETTINGS'
 $settings
 SETTINGS
 
-# 3: some prompts failed, as they may have done then.
+# Exit code 3: some prompts failed, which may have happened in the original run too.
 $$autosr search "$$dataset" --name $search --settings "$$settings" --output "$$output" --yes$options || [ $$? -eq 3 ]
 
 if grep -q '"rubrics_sha256": "$rubrics_sha256"' "$$output"; then
@@ -51,46 +51,51 @@ else
     exit 1
 fi
 """)
-_OF_MODELS = """\
+_MODELS_NOTE = """\
 #
-# It asks models: a key is needed in $api_key_env, and LLM_BASE_URL names another endpoint. A model seldom says the same
-# twice; with the kept replies of then (AUTOSR_HOME) nobody is asked."""
+# The search calls models: $api_key_env must contain a key, and LLM_BASE_URL can name another endpoint. A model seldom gives
+# the same reply twice; with the cached replies of the original run (AUTOSR_HOME) no model is called."""
 
 
 def reproduce_script(manifest: Manifest, stem: str) -> str:
-    """Return the script of a run, made from its manifest alone; `stem` is the file name of its export without suffix."""
+    """Return the script that repeats a run.
+
+    Args:
+        manifest: manifest of the run.
+        stem: file name of its export without the suffix.
+    """
     run_id = manifest["run_id"]
     commit, _, dirty = (manifest["git"] or "unknown").partition("-")
     settings = manifest["settings"]
-    asks_models = BackendName.LLM in (manifest["backend"]["name"], manifest["backend"]["judge"])
+    uses_models = BackendName.LLM in (manifest["backend"]["name"], manifest["backend"]["judge"])
     presets = manifest["preset_rubrics_sha256"]
-    note = Template(_OF_MODELS).substitute(api_key_env=settings["backend"]["llm"]["api_key_env"])
+    note = Template(_MODELS_NOTE).substitute(api_key_env=settings["backend"]["llm"]["api_key_env"])
     preset_file = shlex.quote(settings["initializer"]["preset_rubrics"] or "")
     return _SCRIPT.substitute(
         run_id=run_id,
         at=manifest["at"],
         commit=commit,
-        dirty_note='\necho "reproduce: note: the run was of changes that were not committed" >&2' if dirty else "",
+        dirty_note='\necho "reproduce: note: the run used changes that were not committed" >&2' if dirty else "",
         script=f"{stem}_{run_id}.reproduce.sh",
         export=shlex.quote(f"{stem}_{run_id}.json"),
-        note=note if asks_models else "# No model is asked.",
+        note=note if uses_models else "# No model is called.",
         dataset=shlex.quote(manifest["dataset"]),
         dataset_sha256=manifest["dataset_sha256"],
         more_checks=f"\nis_unchanged {preset_file} {presets}" if presets else "",
         search=f"replay_{run_id[:8]}",
         rubrics_sha256=manifest["rubrics_sha256"],
         settings=json.dumps(replayed_settings(manifest), indent=1),
-        options=' ${LLM_BASE_URL:+--base-url "$LLM_BASE_URL"}' if asks_models else "",
+        options=' ${LLM_BASE_URL:+--base-url "$LLM_BASE_URL"}' if uses_models else "",
     )
 
 
 def replayed_settings(manifest: Manifest) -> dict[str, Any]:
-    """Return all settings of a run, for `autosr search --settings`: none is left to its default."""
+    """Return all settings of a run, including those with their default values, for `autosr search --settings`."""
     replayed: dict[str, Any] = {"structure": manifest["structure"]}
-    for group, who in (("settings", "name"), ("dataset_settings", "judge")):
+    for group, backend_field in (("settings", "name"), ("dataset_settings", "judge")):
         settings: Mapping[str, Any] = manifest[group]
-        # `auto` would choose another backend where another key is set; model settings are kept only where models are used.
-        backend = {**settings["backend"], "backend": manifest["backend"][who]}
+        # `auto` would choose by the environment. Settings of models are kept only if models are used.
+        backend = {**settings["backend"], "backend": manifest["backend"][backend_field]}
         if backend["backend"] != BackendName.LLM:
             del backend["llm"]
         replayed[group] = {**settings, "backend": backend}

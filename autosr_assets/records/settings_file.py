@@ -1,4 +1,4 @@
-"""Reads a file of settings for `autosr search --settings`; the manifest of a run is such a file."""
+"""Reads a settings file for `autosr search --settings`. The manifest of a run can be used as one."""
 
 import json
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _GROUPS: Mapping[str, type[BaseModel]] = {
     "settings": SearchRunSettings,
 }
 _COMMAND_ARGUMENTS = {"path", "output"}
-"""Settings that the command line gives: which file is read, and where the export is written."""
+"""Settings that are ignored, since arguments of the command line set them: the dataset's file, and the export's path."""
 
 
 def read_settings(path: Path) -> GivenSettings:
-    """Return the `structure`, `settings` and `dataset_settings` of a file, each nested or flat; the rest is ignored.
+    """Return the groups `structure`, `settings` and `dataset_settings` of a file, each nested or flat; ignore the rest.
 
     Raises:
-        SettingsError: the file cannot be read, or contains none of them.
+        SettingsError: the file cannot be read, or contains none of these groups.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,1 +1,1 @@
-"""What every process needs to run the graph: where data lies, Dagster's instance, signals, and the names of assets."""
+"""What every process needs to run the graph: locations of data, Dagster's instance, resources, signals and names."""

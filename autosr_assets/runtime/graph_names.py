@@ -9,21 +9,25 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.storage.table_names import TableName
 
 TABLES = "tables"
-"""The key of the resource and IO manager that stores all rows."""
+"""Key of the IO manager that stores all rows; assets also use it as a resource."""
 
 
 def checked_name(name: str, what: str) -> str:
-    """Return the name of a dataset or search, checked: it becomes part of asset keys, folders and resource keys.
+    """Return `name` if it is a valid name; names become parts of asset keys, folders and resource keys.
+
+    Args:
+        name: name of a dataset, search or comparison.
+        what: what has the name, for the error message.
 
     >>> checked_name("evolutionary", "search")
     'evolutionary'
 
     Raises:
-        SettingsError: Dagster would reject the name.
+        SettingsError: the name is invalid.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name):
         raise SettingsError(
-            f"name of the {what} is {name!r}; must be a letter and then letters, digits or _, up to 100"
+            f"name of the {what} is {name!r}; must be a letter followed by letters, digits or _, at most 100 characters"
         )
     return name
 
@@ -68,7 +72,7 @@ def search_settings_key(search: str) -> str:
 
 
 def common_dataset(searches: Sequence[str], dataset_by_search: Mapping[str, str | None]) -> str:
-    """Return the dataset that these searches share.
+    """Return the dataset that these searches are over.
 
     >>> common_dataset(["fast", "thorough"], {"fast": "demo", "thorough": "demo"})
     'demo'
@@ -78,10 +82,10 @@ def common_dataset(searches: Sequence[str], dataset_by_search: Mapping[str, str 
     """
     if missing := [name for name in searches if name not in dataset_by_search]:
         allowed = ", ".join(sorted(dataset_by_search)) or "none yet"
-        raise SettingsError(f"searches: {missing[0]!r} is no search; allowed: {allowed}")
+        raise SettingsError(f"search {missing[0]!r} does not exist; allowed: {allowed}")
     if len(set(searches)) < 2 or len(set(searches)) < len(searches):
-        raise SettingsError(f"searches are {', '.join(searches) or 'none'}; must be two or more, each once")
+        raise SettingsError(f"searches are {', '.join(searches) or 'none'}; must be at least two, without repetitions")
     if len({dataset_by_search[name] for name in searches}) > 1:
         datasets = ", ".join(f"{name} over {dataset_by_search[name]}" for name in searches)
-        raise SettingsError(f"searches are over different datasets: {datasets}; must be over one")
+        raise SettingsError(f"searches are over different datasets: {datasets}; must be over the same dataset")
     return str(dataset_by_search[searches[0]])

@@ -1,4 +1,4 @@
-"""Where runs read and write data, and Dagster's home.
+"""The locations of data and of Dagster's home.
 
 `python -m autosr_assets.runtime.home` prepares Dagster's home and prints its path. `make ui` does more
 (`cli/prepare_ui.py`).
@@ -16,34 +16,34 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The project's folder; in an installed wheel, the folder of the packages."""
 
 _DAGSTER_YAML = """\
-# Written by autosr on first use; yours to change. See https://docs.dagster.io/deployment/oss/dagster-yaml
+# Written by autosr on first use and never overwritten. See https://docs.dagster.io/deployment/oss/dagster-yaml
 telemetry:
   enabled: false
 nux:
-  enabled: false  # a dialog over the first page that asks for an address
+  enabled: false  # a dialog on the first page that asks for an e-mail address
 event_log_storage:
-  # Dagster's SQLite event log, on the same files, but written many events at a time. Without these lines it is Dagster's
-  # own again; for Postgres put `storage:` in their place.
+  # Dagster's SQLite event log with the same files, but events are written in batches. Without these lines Dagster uses its
+  # own class; for Postgres, replace them by `storage:`.
   module: autosr_assets.event_log
   class: BatchedSqliteEventLog
 concurrency:
   runs:
-    max_concurrent_runs: 4  # one run keeps many requests under way already
+    max_concurrent_runs: 4  # a single run already sends many concurrent requests
     tag_concurrency_limits:
       - key: autosr/search  # two runs of one search would write the same tables
         value: {applyLimitPerUniqueValue: true}
         limit: 1
   pools:
-    # Steps that ask models are in the pool of their endpoint: one run at a time, whose own limit is the endpoint's.
+    # Steps that use models are in the pool of their endpoint. One run at a time uses it, with the limits in its settings.
     default_limit: 1
-    # By step, a run that is killed would keep its slot, and block every later run of the command line.
+    # With granularity `op`, a killed run would keep its slot and block all later runs of the command line.
     granularity: run
 run_retries:
   enabled: true
   max_retries: 2
-  retry_on_asset_or_op_failure: false  # crashes only: prompts that fail are asked again by the next run
+  retry_on_asset_or_op_failure: false  # only crashes are retried; failed prompts are repeated by the next run
 run_monitoring:
-  enabled: true  # a run that never starts is given up
+  enabled: true  # a run that does not start is marked as failed
 """
 
 
@@ -60,9 +60,9 @@ def data_home() -> UPath:
 
 
 def cache_location(cache_dir: str) -> str:
-    """Return where cached replies lie: `AUTOSR_CACHE`, else the setting `cache_dir`, relative to the data home.
+    """Return the location of cached replies: `AUTOSR_CACHE`, else the setting `cache_dir`, relative to the data home.
 
-    The variable takes precedence, since its address may contain a password, which belongs in no settings file.
+    The variable takes precedence, since its address may contain a password, which must not be in a settings file.
 
     Raises:
         SettingsError: the folder would lie in a bucket.
@@ -74,7 +74,7 @@ def cache_location(cache_dir: str) -> str:
 
 
 def storage_root() -> str:
-    """Return the root of the tables: `AUTOSR_STORAGE` (a folder, or an address like `s3://…`), else `storage` at home."""
+    """Return the root of the tables: `AUTOSR_STORAGE` (a folder or an address like `s3://…`), else `storage` in the data home."""
     return os.environ.get("AUTOSR_STORAGE") or str(data_home() / "storage")
 
 
@@ -88,8 +88,8 @@ def _local_home(what: str, allowed: str) -> Path:
 def dagster_home() -> Path:
     """Return Dagster's home (`DAGSTER_HOME`, else `dagster` in the data home) and set `DAGSTER_HOME`.
 
-    The folder is created if necessary, with a `dagster.yaml`. An existing `dagster.yaml` is never changed, nor is one
-    written into a folder that `DAGSTER_HOME` names.
+    The folder is created if it does not exist. A `dagster.yaml` is written only if the folder is not set by `DAGSTER_HOME`
+    and has none yet.
 
     Raises:
         SettingsError: `AUTOSR_HOME` is a bucket and `DAGSTER_HOME` is not set.

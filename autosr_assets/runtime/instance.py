@@ -12,13 +12,13 @@ from autosr_assets.runtime.home import dagster_home
 def open_instance() -> dg.DagsterInstance:
     """Return the instance of Dagster's home, which is prepared on first use.
 
-    Dagster checks which tables its databases have, then creates the missing ones. Of two processes that open a new home at
-    the same time, both would create them and one would fail, so a file lock lets them in one after the other. Events are
-    handed over in batches, which Dagster's Postgres storage can store too.
+    When Dagster opens a new home, it creates the missing tables of its databases. If two processes did so at the same time,
+    one would fail, so a file lock serializes them. Batches of events are enabled, since Dagster's own Postgres storage can
+    store them too.
     """
     enable_event_batches()
     lock = FileLock(dagster_home() / ".lock")
     with ExitStack() as stack:
-        with suppress(OSError):  # read-only: no table can be created there either
+        with suppress(OSError):  # a read-only folder: no table can be created there either
             stack.enter_context(lock)
         return dg.DagsterInstance.get()

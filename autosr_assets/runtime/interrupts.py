@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a step: the step ends in order."""
+"""Handles Ctrl-C and SIGTERM during a step: requests that were sent may finish before the step ends."""
 
 import asyncio
 import signal
@@ -13,11 +13,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_until_complete(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`, run in an event loop of its own that ends in order after a signal.
+    """Run `work` in a new event loop that shuts down cleanly after a signal, and return its result.
 
-    Dagster would raise its interrupt wherever the loop happens to be, and the loop would then cancel everything at once,
-    including requests whose replies are already paid for. Here the first signal only cancels `work`, which may wait for
-    those replies; Dagster receives the signal once the loop has ended. A second signal goes to Dagster immediately.
+    Dagster would raise its interrupt at an arbitrary point of the loop, and the loop would cancel all tasks at once,
+    including requests that are already paid for. Here the first signal only cancels `work`, which may wait for the replies
+    to those requests; Dagster receives the signal once the loop has ended. A second signal goes to Dagster immediately.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         return asyncio.run(work)

@@ -1,4 +1,4 @@
-"""Which signal stopped a command."""
+"""Records which signal stopped a command."""
 
 import signal
 import socket

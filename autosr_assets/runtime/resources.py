@@ -1,4 +1,4 @@
-"""What assets use beside tables and settings: the backends of a run, its progress and its row cache."""
+"""The resources that the steps of a run share, besides tables and settings: backends, progress and the row cache."""
 
 import dagster as dg
 
@@ -16,18 +16,20 @@ ROW_CACHE = "row_cache"
 def _backends(init: dg.InitResourceContext) -> BackendPool:
     if init.run is None:
         return BackendPool(cache_location=cache_location)
-    # This runs first of all our code in the process that runs the steps; our jobs have the in-process executor.
+    # Resources are created in the process that runs the steps, since the jobs use the in-process executor.
     if init.instance is not None:
         tag_run(init.instance, init.run)
     return BackendPool(init.run.run_id, cache_location)
 
 
 def run_resources(progress: Progress | None = None) -> dict[str, dg.ResourceDefinition]:
-    """Return the resources that every component needs, beside the tables."""
+    """Return the resources that every component needs, besides the tables. Progress is reported to `progress`."""
     return {
-        BACKENDS: dg.ResourceDefinition(_backends, description="Who answers the roles; opened when needed."),
-        PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or NoProgress(), "Receives how far a run is."),
+        BACKENDS: dg.ResourceDefinition(
+            _backends, description="Heuristics or models behind the roles; a backend is opened when it is first used."
+        ),
+        PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress or NoProgress(), "Receives the progress of a run."),
         ROW_CACHE: dg.ResourceDefinition(
-            lambda _: RowCache(), description="Rows that one step of a run leaves in memory for the next."
+            lambda _: RowCache(), description="Rows that a step of a run keeps in memory for the next steps."
         ),
     }

@@ -1,4 +1,4 @@
-"""Tags that say which process executes a run."""
+"""Tags that identify the process that executes a run."""
 
 import os
 import socket

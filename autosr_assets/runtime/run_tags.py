@@ -1,4 +1,4 @@
-"""Tags of Dagster runs: what a run is about, to filter runs by."""
+"""Tags of Dagster runs: their dataset, search and settings, what started them, and their partitions."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from autosr_lib.search.settings import Structure
 from autosr_lib.settings import SearchRunSettings
 
 NO_RETRY = {"dagster/max_retries": "0"}
-"""For runs in our own process: the daemon could not restart them, and the same command continues where they stopped."""
+"""For runs in the process of a command: the daemon cannot restart them; repeating the command continues their work."""
 
 DATASET, SEARCH = "autosr/dataset", "autosr/search"
 ASKED_BY, INCOMING = "autosr/asked_by", "incoming file"
-"""What caused a run that nobody started by hand."""
+"""The tag that says what started a run that was not started by hand, and its value for the sensor of dropped files."""
 EXPORT_LATER = {"autosr/export": "later"}
-"""For runs over one of several ranges of prompts: the export is written after the last one."""
+"""For runs over one of several ranges of prompts; a later run writes the export."""
 
 
 def dataset_tags(dataset: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The asset `comparison`: searches over one dataset side by side, paired prompt by prompt."""
+"""The step of the asset `comparison`: the results of searches over one dataset, paired by prompt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,50 +21,53 @@ from autosr_lib.storage.tables.best_rubrics import RESULT_COLUMNS, read_prompt_r
 from autosr_lib.storage.tables.run_results import PromptResult, comparison_table
 
 _EXPLANATION = (
-    "Accuracy of the best rubrics on held-out pairs, with 95% intervals over prompts; differences are paired, on the same "
-    "pairs of the same prompts. *Unseen* pairs are of two hidden candidates and the ones to trust; *touching* pairs have "
-    "one at least, and flatter a rubric that remembers. Objectives are not compared: they rank rubrics of one prompt and "
-    "are no accuracy."
+    "Accuracy of the best rubrics on held-out pairs, with 95% intervals over prompts. Differences are paired: they are "
+    "measured on the same pairs of the same prompts. *Unseen* pairs consist of two hidden candidates; trust these. "
+    "*Touching* pairs have at least one hidden candidate, so a rubric that remembers the visible ones looks better on them. "
+    "Objectives are not compared, since they only rank the rubrics of one prompt."
 )
 
 
 @dataclass(frozen=True)
 class SearchResults:
-    """One search over the prompts of the dataset."""
+    """The results of one search for the prompts of the dataset."""
 
     name: str
     results: Sequence[PromptResult]
-    """Of each prompt that the search has a row for."""
+    """The result of each prompt that has a row."""
     rubrics: int
-    """Prompts that it has a rubric for."""
+    """Number of prompts that have a rubric."""
     unseen: PairSummary | None
-    """Its accuracy over pairs of two hidden candidates."""
+    """Accuracy over pairs of two hidden candidates."""
     touching: PairSummary | None
-    """Its accuracy over pairs that touch a hidden candidate."""
+    """Accuracy over pairs with at least one hidden candidate."""
     calls: int
+    """Number of calls of the search for these rubrics."""
     spent: Usage
+    """Usage of all recorded runs of the search."""
 
 
 @dataclass(frozen=True)
 class ComparedSearches:
-    """Searches over one dataset; the others are compared with the first."""
+    """The results of searches over one dataset, and their differences from the first search."""
 
     prompts: int
+    """Number of prompts in the dataset."""
     searches: Sequence[SearchResults]
     differences: Mapping[str, Comparison]
-    """How each search but the first differs from the first, by its name."""
+    """The difference of each search except the first from the first, by name."""
 
 
 def compare_searches(store: TableStore, dataset: str, searches: Sequence[str]) -> ComparedSearches:
-    """Return the results of searches over the prompts that have not left the dataset, and how they differ.
+    """Return the results of searches for the prompts that are in the dataset, and their differences.
 
     Raises:
         StorageError: the dataset is not stored, or a search has no rubric for its prompts.
     """
     prompt_ids = present_prompt_ids(store.stored(TableName.dataset(dataset)))
-    results = [_results(store, search, prompt_ids) for search in searches]
+    results = [_results(store, name, prompt_ids) for name in searches]
     first = results[0]
-    differences = {other.name: compare_results(first.results, other.results) for other in results[1:]}
+    differences = {search.name: compare_results(first.results, search.results) for search in results[1:]}
     return ComparedSearches(len(prompt_ids), results, differences)
 
 
@@ -74,7 +77,7 @@ def compared_table(compared: ComparedSearches) -> pa.Table:
 
 
 def comparison_metadata(compared: ComparedSearches) -> dict[str, Any]:
-    """Return what the asset publishes."""
+    """Return the metadata of the asset."""
     metadata: dict[str, Any] = {
         "comparison": dg.MetadataValue.md(comparison_markdown(compared)),
         "prompts": compared.prompts,

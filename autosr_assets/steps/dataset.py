@@ -1,4 +1,4 @@
-"""The step of the asset `dataset`: its prompts become partitions, and its summary is published."""
+"""The parts of the asset `dataset` that need Dagster: partitions for its prompts, and metadata."""
 
 from collections.abc import Sequence
 from textwrap import shorten
@@ -16,20 +16,26 @@ _KEYS_PER_REQUEST = 20_000
 
 
 def register_prompts(instance: dg.DagsterInstance, name: str, keys: Sequence[str]) -> None:
-    """Register the prompts of a dataset as partitions, in its order."""
+    """Register the prompts of a dataset as partitions, in the order of the dataset.
+
+    Args:
+        instance: the instance of the run.
+        name: name of the dataset.
+        keys: partition keys of its prompts.
+    """
     partitions = prompts_of(name).name
-    assert partitions is not None  # noqa: S101 - our dynamic definitions always have a name
+    assert partitions is not None  # noqa: S101 - `prompts_of` names its definition
     for start in range(0, len(keys), _KEYS_PER_REQUEST):
         instance.add_dynamic_partitions(partitions, keys[start : start + _KEYS_PER_REQUEST])
 
 
 def dataset_metadata(summary: DatasetSummary) -> dict[str, Any]:
-    """Return what the asset publishes."""
+    """Return the metadata of the asset."""
     findings = summary.findings
     columns = {
         "prompt": "Id of the prompt.",
-        "candidates": "How many responses it has.",
-        "text": "How the task begins.",
+        "candidates": "Number of its candidates.",
+        "text": "Beginning of its text.",
     }
     preview: list[dict[str, str | int]] = [
         {
@@ -49,13 +55,14 @@ def dataset_metadata(summary: DatasetSummary) -> dict[str, Any]:
         "rejected": len(findings.rejected),
         "sha256": findings.sha256,
         "path": dg.MetadataValue.path(summary.path),
-        "faults": dg.MetadataValue.md(_listing(findings.faults)),
-        "warnings": dg.MetadataValue.md(_listing(findings.warnings)),
+        "faults": dg.MetadataValue.md(_markdown_list(findings.faults)),
+        "warnings": dg.MetadataValue.md(_markdown_list(findings.warnings)),
         "preview": table(columns, preview),
     }
 
 
-def _listing(lines: Sequence[str], limit: int = 20) -> str:
+def _markdown_list(lines: Sequence[str], limit: int = 20) -> str:
+    """Return the lines as a list in markdown, shortened to `limit` items."""
     if not lines:
         return "none"
     more = [f"- and {len(lines) - limit} more"] if len(lines) > limit else []

@@ -1,4 +1,4 @@
-"""The asset `rubric_export`: the JSON of a complete search, its report and its record."""
+"""The step of the asset `rubric_export`: it writes the export of a search, its report and its record."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import dagster as dg
 from upath import UPath
 
-from autosr_assets.records.manifest import Manifest, run_manifest, search_description
-from autosr_assets.records.run_records import keep_record, record_path, with_its_record
+from autosr_assets.records.manifest import run_manifest, search_description
+from autosr_assets.records.run_records import keep_record, record_path, with_identity_of_last_run
 from autosr_assets.runtime.home import data_home
 from autosr_assets.views.metadata import held_out_table, picture
 from autosr_assets.views.report import report_path, write_report
@@ -19,6 +19,7 @@ from autosr_lib.pipeline.run_context import RunContext
 from autosr_lib.pipeline.search_plan import SearchPlan
 from autosr_lib.results.export import write_export
 from autosr_lib.results.outcomes import PromptOutcome, read_outcomes
+from autosr_lib.results.run_results import Manifest
 from autosr_lib.results.summary import SearchSummary
 from autosr_lib.results.totals import Totals, holdout_json
 from autosr_lib.storage.files import storage_errors, storage_path
@@ -27,7 +28,7 @@ from autosr_lib.storage.tables.exports import ExportRow, export_table, read_expo
 
 
 class WrittenExport(NamedTuple):
-    """An export that was written, and what is published of it."""
+    """A written export, the metadata of its asset, and the summary of its rows."""
 
     path: UPath
     metadata: dict[str, Any]
@@ -35,16 +36,17 @@ class WrittenExport(NamedTuple):
 
 
 def export_search(plan: SearchPlan, run: RunContext, run_id: str) -> WrittenExport:
-    """Write the export of a search in the order of its dataset, with its report; each row is read once.
+    """Write the export of a search and its report; each best rubric is read once.
 
-    An export with new contents gets a record beside it; one with the same contents keeps the record that it has.
+    If the contents are new, a record of the run is written beside the export. If they are those of the last export, the
+    export keeps the record of that run.
     """
     store, target = run.store, export_target(plan)
     last = _last_export(plan, store)
-    last_run = last.run_id if last and last.path == str(target) else None
+    last_run = last.run_id if last is not None and last.path == str(target) else None
 
     def manifest_of(totals: Totals) -> Manifest:
-        return with_its_record(target, run_manifest(run_id, plan, store, totals), last_run)
+        return with_identity_of_last_run(target, run_manifest(run_id, plan, store, totals), last_run)
 
     summary, manifest = write_export(target, best_outcomes(plan, store, run.cache), manifest_of)
     if manifest["run_id"] == run_id:
@@ -64,7 +66,7 @@ def export_search(plan: SearchPlan, run: RunContext, run_id: str) -> WrittenExpo
 
 
 def export_target(plan: SearchPlan) -> UPath:
-    """Return the path of a search's export."""
+    """Return the path of a search's export: the setting `output`, else a file in the data home."""
     output = plan.settings.output
     return storage_path(output) if output else data_home() / "exports" / f"{plan.name}.json"
 
@@ -73,9 +75,9 @@ def is_exported(plan: SearchPlan, store: TableStore, content: str) -> bool:
     """Return whether the last export still exists and a new one would be the same.
 
     Args:
-        plan: of the search.
-        store: with its tables.
-        content: `SearchSummary.content_fingerprint` of its best rubrics.
+        plan: plan of the search.
+        store: holds the tables of the search.
+        content: fingerprint of the current best rubrics (`SearchSummary.content_fingerprint`).
     """
     target, last = export_target(plan), _last_export(plan, store)
     with storage_errors(target, "read"):
@@ -93,7 +95,10 @@ def _last_export(plan: SearchPlan, store: TableStore) -> ExportRow | None:
 def best_outcomes(plan: SearchPlan, store: TableStore, cache: RowCache | None = None) -> Iterator[PromptOutcome]:
     """Yield the outcome of every prompt of a search, in the order of the dataset.
 
-    Rows that the run has made are taken from its `cache`, which has no use for them afterwards.
+    Args:
+        plan: plan of the search.
+        store: holds the tables of the search.
+        cache: best rubrics that the run has made; they are removed from it instead of being read from the store.
     """
     rows_in_memory = RowCache() if cache is None else cache
     return read_outcomes(
@@ -105,7 +110,7 @@ def best_outcomes(plan: SearchPlan, store: TableStore, cache: RowCache | None = 
 
 
 def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
-    """Return what the export publishes: accuracy with its interval, totals and paths."""
+    """Return the metadata of the export: held-out accuracy with its interval, totals and paths."""
     calls = asdict(totals.calls) if totals.rubrics else {}
     metadata: dict[str, Any] = {
         "path": dg.MetadataValue.path(str(target)),
@@ -126,7 +131,7 @@ def export_metadata(totals: Totals, target: UPath) -> dict[str, Any]:
 
 
 def _manifest_metadata(target: UPath, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the manifest and the paths of its record."""
+    """Return the manifest as metadata, and the paths of the files in its record."""
     return {
         "run_manifest": dg.MetadataValue.json(dict(manifest)),
         "recorded_run": manifest["run_id"],

@@ -1,4 +1,4 @@
-"""What a step over prompts publishes: metadata of each prompt, and an error line for each that failed."""
+"""Publishes the result of a step over prompts: metadata of each prompt, and a log line for each that failed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ def publish_rows(
     describe: Callable[[pa.Table], Mapping[str, Any]],
     columns: Sequence[str] | None = None,
 ) -> PartitionRows:
-    """Publish metadata of the prompts of a step, and return the handles on their rows.
+    """Publish the metadata of a step's prompts and return the handles on their rows.
 
     Args:
-        context: of the asset.
-        result: of a runner's step that described the rows it made.
-        describe: returns what is published about rows that were up to date and have to be read.
-        columns: that `describe` needs.
+        context: context of the asset.
+        result: result of a runner's step, with descriptions of the rows that it made.
+        describe: returns the metadata of rows; called for rows that were up to date.
+        columns: the columns that `describe` needs; None reads all.
     """
     metadata: dict[str, Mapping[str, Any]] = {}
     for key, handle in result.handles.items():

@@ -1,4 +1,4 @@
-"""The plans and runners of a run, made from its resources."""
+"""Makes plans and runners from the resources of a run."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from autosr_lib.pipeline.search_runner import SearchRunner
 from autosr_lib.search.settings import Structure
 
 RUN_RESOURCES = (TABLES, BACKENDS, PROGRESS, ROW_CACHE)
-"""Resources that every step over prompts uses, beside its settings."""
+"""Keys of the resources that every step over prompts uses, besides its settings."""
 
 
 def run_context(resources: Any) -> RunContext:
-    """Return what the steps of the run share."""
+    """Return the context that the steps of the run share."""
     return RunContext(
         getattr(resources, TABLES).store,
         getattr(resources, BACKENDS),
@@ -26,7 +26,7 @@ def run_context(resources: Any) -> RunContext:
 
 
 def dataset_plan(resources: Any, dataset: str) -> DatasetPlan:
-    """Return the plan of a dataset with the settings of the run."""
+    """Return the plan of a dataset, with the settings of the run."""
     return DatasetPlan(dataset, getattr(resources, dataset_settings_key(dataset)))
 
 
@@ -36,6 +36,6 @@ def dataset_runner(resources: Any, dataset: str) -> DatasetRunner:
 
 
 def search_runner(resources: Any, dataset: str, search: str, structure: Structure) -> SearchRunner:
-    """Return the runner of a search's steps, for the prompts that are stored now."""
+    """Return the runner of a search's steps, for the prompts that are currently stored."""
     run, settings = run_context(resources), getattr(resources, search_settings_key(search))
     return SearchRunner(SearchPlan.of(dataset_plan(resources, dataset), search, structure, settings, run.store), run)

@@ -7,8 +7,11 @@ from autosr_lib.storage.store import TableStore
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.run_results import PromptResult, read_results, read_run_manifest, run_table
 
+Manifest = Mapping[str, Any]
+"""The manifest of a run, as JSON."""
 
-def store_run(store: TableStore, manifest: Mapping[str, Any], results: Iterable[PromptResult]) -> None:
+
+def store_run(store: TableStore, manifest: Manifest, results: Iterable[PromptResult]) -> None:
     """Store a run: its manifest, and the result of each prompt."""
     store.write(TableName.runs(), manifest["run_id"], run_table(manifest, results))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from autosr_assets.records.manifest import OF_THE_RUN
+from autosr_assets.records.manifest import RUN_FIELDS
 from autosr_lib.storage.table_names import TableName
 from autosr_lib.storage.tables.columns import Columns
 from tests.assets.commands import CommandResult, Home
@@ -44,7 +44,7 @@ class ModelHome(Home):
     def search(self, path: Path | str, *options: str) -> CommandResult:
         return self.autosr("search", str(path), *(options or QUICK))
 
-    def forget_tables(self) -> None:
+    def delete_tables(self) -> None:
         """Remove all results and Dagster's records, and keep the reply cache."""
         for folder in ("storage", "exports", "dagster"):
             shutil.rmtree(self.root / folder)
@@ -68,7 +68,7 @@ class ModelHome(Home):
 
 def without_run(export: Any) -> Any:
     """Return an export without the parts of its manifest that differ between equal runs."""
-    manifest = {name: value for name, value in export["run_manifest"].items() if name not in OF_THE_RUN}
+    manifest = {name: value for name, value in export["run_manifest"].items() if name not in RUN_FIELDS}
     return {**export, "run_manifest": manifest}
 
 

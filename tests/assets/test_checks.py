@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from autosr_assets.checks.dataset_checks import NAMED, faults_metadata
+from autosr_assets.checks.dataset_checks import MOST_NAMED, faults_metadata
 from autosr_lib.domain.prompt import Prompt
 from autosr_lib.results.export_check import differences
 from autosr_lib.results.outcomes import read_outcomes
@@ -80,7 +80,7 @@ def test_every_check_has_one_result_per_run_without_a_partition(home: Home) -> N
     assert failed(home) <= {"held_out_accuracy_did_not_fall"}  # depends on chance with fakes
 
 
-def test_checks_are_recorded_in_a_run_in_which_one_prompt_fails_and_name_it(home: Home) -> None:
+def test_checks_of_a_run_with_a_failed_prompt_are_recorded_and_name_it(home: Home) -> None:
     failing = Roles(FakeInitializer(failing=frozenset({"b"})), FakeProposer(), FakeVerifier(0.3), FakeJudge())
 
     result = search(home, planted("a", "b", "c"), roles=failing)
@@ -96,7 +96,7 @@ def test_checks_are_recorded_in_a_run_in_which_one_prompt_fails_and_name_it(home
     assert "every_prompt_has_a_rubric" not in failed(home)
 
 
-def test_in_chunks_the_checks_run_once_after_all_of_them(home: Home) -> None:
+def test_the_checks_of_a_search_in_chunks_run_once_after_all_chunks(home: Home) -> None:
     result = search(home, planted("a", "b", "c", "d", "e"), "--chunk-size", "2")
 
     assert result.code == 0
@@ -109,9 +109,9 @@ def test_repeated_texts_and_equal_labels_give_warnings_and_do_not_stop_the_searc
     a, b, c = planted("a", "b", "c")
     first, second, *rest = b.candidates
     b = b.model_copy(update={"candidates": (first, second.model_copy(update={"text": first.text}), *rest)})
-    alike = tuple(candidate.model_copy(update={"metadata": {"quality": 0.5}}) for candidate in c.candidates)
+    equal = tuple(candidate.model_copy(update={"metadata": {"quality": 0.5}}) for candidate in c.candidates)
 
-    result = search(home, [a, b, c.model_copy(update={"candidates": alike})])
+    result = search(home, [a, b, c.model_copy(update={"candidates": equal})])
 
     assert result.code == 0
     assert {"no_candidate_texts_repeat", "enough_tail_candidates"} <= failed(home)
@@ -123,15 +123,15 @@ def test_repeated_texts_and_equal_labels_give_warnings_and_do_not_stop_the_searc
     assert severities == {dg.AssetCheckSeverity.WARN}
 
 
-def test_a_dataset_without_any_order_fails_its_check_and_is_searched_nevertheless(home: Home) -> None:
-    alike = [
+def test_a_dataset_without_any_ordered_prompt_fails_its_check_but_a_command_still_searches_it(home: Home) -> None:
+    unordered = [
         prompt.model_copy(
             update={"candidates": tuple(c.model_copy(update={"metadata": {"quality": 0.5}}) for c in prompt.candidates)}
         )
         for prompt in planted("a", "b")
     ]
 
-    result = search(home, alike)
+    result = search(home, unordered)
 
     assert "2" in result.out
     assert results(home)["enough_tail_candidates"][0].severity is dg.AssetCheckSeverity.ERROR
@@ -140,9 +140,9 @@ def test_a_dataset_without_any_order_fails_its_check_and_is_searched_nevertheles
 
 
 def test_missing_grades_are_counted(home: Home) -> None:
-    unread = Roles(FakeInitializer(), FakeProposer(), FakeVerifier(0.3, failing=0.4), FakeJudge())
+    unreliable = Roles(FakeInitializer(), FakeProposer(), FakeVerifier(0.3, failing=0.4), FakeJudge())
 
-    search(home, planted("a", "b"), roles=unread)
+    search(home, planted("a", "b"), roles=unreliable)
 
     assert "few_grades_are_missing" in failed(home)
     assert " grades |" in named(home, "few_grades_are_missing")
@@ -172,9 +172,9 @@ def test_a_changed_export_is_detected(home: Home) -> None:
 
 
 def test_twenty_prompts_are_named_and_the_others_counted() -> None:
-    metadata = faults_metadata({f"p{i}": "wrong" for i in range(NAMED + 5)})
+    metadata = faults_metadata({f"p{i}": "wrong" for i in range(MOST_NAMED + 5)})
 
-    assert metadata["prompts_at_fault"] == NAMED + 5
+    assert metadata["prompts_at_fault"] == MOST_NAMED + 5
     records = [record.data for record in metadata["at_fault"].records]
-    assert sum(record["what is wrong"] == "wrong" for record in records) == NAMED
+    assert sum(record["what is wrong"] == "wrong" for record in records) == MOST_NAMED
     assert records[-1]["what is wrong"] == "and 5 more"

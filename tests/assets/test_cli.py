@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Home:
         ),
         (["search", str(DEMO), "--prices", "{"], "backend.llm.prices is '{'; must be JSON"),
         (["search", str(DEMO), "--populaton-size", "3"], "No such option: --populaton-size"),
-        (["search", str(DEMO), "--name", "a b"], "name of the search is 'a b'; must be a letter and then"),
+        (["search", str(DEMO), "--name", "a b"], "name of the search is 'a b'; must be a letter followed by"),
         (["search", str(DEMO), "--name", "evolutionary"], "name 'evolutionary' belongs to defs/"),
         (["search", str(DEMO), "--max-generations", "90"], "stop.max_generations is 90; must be at most"),
         (["search", str(DEMO), "--backend", "llm"], "backend is 'llm', but the environment variable LLM_API_KEY is"),

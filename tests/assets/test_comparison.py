@@ -1,4 +1,4 @@
-"""Searches over one dataset are compared: by an asset from YAML, and on the command line."""
+"""Comparisons of searches over one dataset: the asset, its automation, and the command."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from autosr_assets.components import SearchComparison
-from autosr_assets.components.defs_folder import defined_in
+from autosr_assets.components.defs_folder import declared_components
 from autosr_assets.definitions import shared
 from autosr_assets.runtime.graph_names import common_dataset
 from autosr_lib.errors import SettingsError
@@ -24,19 +24,19 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
     folder = tmp_path_factory.mktemp("compared")
     home = Home(folder / "home")
     path = write_prompts(folder / "calls.json", planted("a", "b", "c"))
-    other = write_prompts(folder / "other.json", planted("x"))
-    commands = [(path,), (path, "--mode", "iterative"), (other,)]
+    other_path = write_prompts(folder / "other.json", planted("x"))
+    commands = [(path,), (path, "--mode", "iterative"), (other_path,)]
     assert [home.autosr("search", *command, *SMALL).code for command in commands] == [0, 0, 0]
     return home, path
 
 
-def materialized(home: Home) -> dg.AssetMaterialization:
-    """Return what the asset publishes over these searches."""
+def materialize_comparison(home: Home) -> dg.AssetMaterialization:
+    """Return the materialization of the asset over these searches."""
     component = SearchComparison(searches=["calls_iterative", "calls"])
     defs = dg.Definitions.merge(
         shared(),
         component.definitions("comparison", "calls"),
-        dg.Definitions(assets=[dg.AssetSpec(dg.AssetKey(key)) for key in (["calls", "dataset"],)]),
+        dg.Definitions(assets=[dg.AssetSpec(dg.AssetKey(["calls", "dataset"]))]),
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in home.environment().items():
@@ -47,14 +47,14 @@ def materialized(home: Home) -> dg.AssetMaterialization:
     return event.materialization
 
 
-def test_the_asset_publishes_tables_and_numbers_and_stores_one_row_per_prompt_and_search(
+def test_the_asset_publishes_tables_and_figures_and_stores_one_row_per_prompt_and_search(
     searched: tuple[Home, str],
 ) -> None:
     home, _ = searched
 
-    published = materialized(home)
+    materialization = materialize_comparison(home)
 
-    metadata: dict[str, Any] = {name: value.value for name, value in published.metadata.items()}
+    metadata: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
     assert "| calls − calls_iterative |" in metadata["comparison"]
     assert "| 3 of 3 |" in metadata["comparison"]
     assert metadata["calls_prompts_compared"] == 3
@@ -67,10 +67,10 @@ def test_the_asset_publishes_tables_and_numbers_and_stores_one_row_per_prompt_an
     }
 
 
-def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_new_rubrics() -> None:
+def test_the_asset_is_requested_when_both_searches_are_exported_and_again_when_one_export_changes() -> None:
     keys = {name: dg.AssetKey(name.split("/")) for name in ("calls/dataset", "one/rubric_export", "two/rubric_export")}
-    compared = SearchComparison(searches=["one", "two"]).definitions("comparison", "calls")
-    others = dg.Definitions([dg.AssetSpec(key) for key in keys.values()])
+    comparison = SearchComparison(searches=["one", "two"]).definitions("comparison", "calls")
+    upstream = dg.Definitions([dg.AssetSpec(key) for key in keys.values()])
     instance, cursor = dg.DagsterInstance.ephemeral(), None
     requested = []
 
@@ -82,7 +82,7 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
             event = dg.AssetMaterialization(keys[name], tags={"dagster/data_version": version})
             instance.report_runless_asset_event(event)
         evaluation = dg.evaluate_automation_conditions(
-            dg.Definitions.merge(shared(), compared, others), instance, cursor=cursor
+            dg.Definitions.merge(shared(), comparison, upstream), instance, cursor=cursor
         )
         cursor = evaluation.cursor
         requested.append(evaluation.total_requested)
@@ -92,20 +92,20 @@ def test_it_is_requested_when_both_searches_have_results_and_again_when_one_has_
     assert requested == [0, 0, 0, 1, 0, 0, 0, 1, 0]
 
 
-def test_a_prompt_that_one_search_has_no_row_for_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
+def test_a_prompt_without_a_row_in_one_search_is_left_out_and_counted(searched: tuple[Home, str]) -> None:
     home, path = searched
     home.store.path(TableName.best_rubrics("calls_iterative"), "b").unlink()
 
     comparison = json.loads(home.autosr("compare", "calls", "calls_iterative", "--json").out)
-    shown = home.autosr("compare", "calls", "calls_iterative").out
+    printed = home.autosr("compare", "calls", "calls_iterative").out
 
     assert comparison["against_the_first"]["calls_iterative"]["prompts_compared"] == 2
     assert [search["rubrics"] for search in comparison["searches"]] == [3, 2]
-    assert "2 of 3 prompts compared" in shown
+    assert "2 of 3 prompts compared" in printed
     assert home.autosr("search", path, "--mode", "iterative", *SMALL).code == 0  # restores the row for the other tests
 
 
-def test_searches_over_different_datasets_are_refused_on_one_line(searched: tuple[Home, str]) -> None:
+def test_searches_that_cannot_be_compared_are_rejected_on_one_line(searched: tuple[Home, str]) -> None:
     home, _ = searched
 
     results: list[CommandResult] = [
@@ -114,26 +114,26 @@ def test_searches_over_different_datasets_are_refused_on_one_line(searched: tupl
 
     assert [result.code for result in results] == [2, 2, 2]
     assert results[0].err == (
-        "autosr: searches are over different datasets: calls over calls, other over other; must be over one\n"
+        "autosr: searches are over different datasets: calls over calls, other over other; must be over the same dataset\n"
     )
-    assert "must be two or more, each once" in results[1].err
-    assert "search 'no' has no run on record; there are calls, calls_iterative, other" in results[2].err
+    assert "must be at least two, without repetitions" in results[1].err
+    assert "search 'no' has no run on record; allowed: calls, calls_iterative, other" in results[2].err
 
 
-def test_yaml_over_different_or_unknown_datasets_is_refused() -> None:
-    datasets = {"one": "calls", "two": "demo", "three": "demo"}
+def test_a_comparison_over_different_datasets_or_of_an_unknown_search_is_rejected() -> None:
+    datasets = {"first": "calls", "second": "demo", "third": "demo"}
 
-    assert common_dataset(["two", "three"], datasets) == "demo"
-    with pytest.raises(SettingsError, match="one over calls, two over demo; must be over one"):
-        common_dataset(["one", "two"], datasets)
-    with pytest.raises(SettingsError, match="'four' is no search; allowed: one, three, two"):
-        common_dataset(["one", "four"], datasets)
+    assert common_dataset(["second", "third"], datasets) == "demo"
+    with pytest.raises(SettingsError, match="first over calls, second over demo; must be over the same dataset"):
+        common_dataset(["first", "second"], datasets)
+    with pytest.raises(SettingsError, match="'fourth' does not exist; allowed: first, second, third"):
+        common_dataset(["first", "fourth"], datasets)
 
 
-def test_the_yaml_of_this_project_names_its_datasets_searches_and_comparison() -> None:
+def test_the_components_of_this_project_are_declared_in_yaml() -> None:
     defs = Path(__file__).parents[2] / "autosr_assets" / "defs"
 
-    kinds = {component.name: component.kind for component in defined_in(defs)}
+    kinds = {component.name: component.kind for component in declared_components(defs)}
 
     assert kinds == {
         "comparison": "SearchComparison",

@@ -52,7 +52,7 @@ def test_two_searches_over_one_dataset_share_its_prompts_and_load_together() -> 
     assert {job.name for job in merged.resolve_all_job_defs()} >= {"pandalm_dataset", "evolutionary_search"}
 
 
-def test_everything_can_be_run_as_one_range_from_a_shell() -> None:
+def test_all_assets_can_be_materialized_as_one_range_from_a_shell() -> None:
     graph = defs().resolve_asset_graph()
 
     policies = {graph.get(key).backfill_policy for key in graph.get_all_asset_keys()}
@@ -60,18 +60,18 @@ def test_everything_can_be_run_as_one_range_from_a_shell() -> None:
     assert policies == {dg.BackfillPolicy.single_run()}
 
 
-def test_each_search_has_jobs_whose_runs_say_what_they_are_about() -> None:
+def test_the_jobs_of_datasets_and_searches_have_tags() -> None:
     jobs = {job.name: job for job in defs().resolve_all_job_defs()}
 
     assert jobs["demo_dataset"].tags == {"autosr/dataset": "demo"}
-    told = [jobs[f"{name}_{what}"].tags for name in ("evolutionary", "iterative") for what in ("search", "export")]
-    assert [tags["autosr/mode"] for tags in told] == ["evolutionary", "evolutionary", "iterative", "iterative"]
-    assert {tags["autosr/dataset"] for tags in told} == {"demo"}
-    assert told[0] == told[1]
-    assert told[0]["autosr/settings"] != told[2]["autosr/settings"]
+    job_tags = [jobs[f"{name}_{what}"].tags for name in ("evolutionary", "iterative") for what in ("search", "export")]
+    assert [tags["autosr/mode"] for tags in job_tags] == ["evolutionary", "evolutionary", "iterative", "iterative"]
+    assert {tags["autosr/dataset"] for tags in job_tags} == {"demo"}
+    assert job_tags[0] == job_tags[1]
+    assert job_tags[0]["autosr/settings"] != job_tags[2]["autosr/settings"]
 
 
-def test_steps_that_may_ask_one_endpoint_share_a_pool_and_heuristic_ones_have_none() -> None:
+def test_steps_that_use_one_endpoint_share_a_pool_and_heuristic_steps_have_none() -> None:
     def pools(backend: str, base_url: str) -> set[str]:
         settings = SearchRunSettings.model_validate({"backend": {"backend": backend, "llm": {"base_url": base_url}}})
         search = RubricSearch(dataset="calls", generations=1, settings=settings).definitions("evolved")
@@ -79,22 +79,22 @@ def test_steps_that_may_ask_one_endpoint_share_a_pool_and_heuristic_ones_have_no
             pool for asset in search.assets or () if isinstance(asset, dg.AssetsDefinition) for pool in asset.op.pools
         }
 
-    assert pools("auto", "https://one.example/v1") == {"endpoint_one_example_v1"}
-    assert pools("llm", "https://two.example:8000/v1") == {"endpoint_two_example_8000_v1"}
-    assert pools("heuristic", "https://one.example/v1") == set()
+    assert pools("auto", "https://first.example/v1") == {"endpoint_first_example_v1"}
+    assert pools("llm", "https://second.example:8000/v1") == {"endpoint_second_example_8000_v1"}
+    assert pools("heuristic", "https://first.example/v1") == set()
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a/b", "a b", "ü"])
-def test_a_name_that_dagster_would_not_take_is_refused(name: str) -> None:
+def test_an_invalid_name_is_rejected(name: str) -> None:
     with pytest.raises(SettingsError, match="name of the search is"):
         RubricSearch(dataset="demo").definitions(name)
 
 
 @pytest.mark.slow
-def test_scaffolded_datasets_searches_and_comparisons_load_in_a_project_of_the_users_own(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "defs").mkdir(parents=True)
-    (tmp_path / "mine" / "__init__.py").touch()
-    (tmp_path / "mine" / "definitions.py").write_text(
+def test_scaffolded_components_load_in_another_project(tmp_path: Path) -> None:
+    (tmp_path / "project" / "defs").mkdir(parents=True)
+    (tmp_path / "project" / "__init__.py").touch()
+    (tmp_path / "project" / "definitions.py").write_text(
         "from pathlib import Path\n"
         "import dagster as dg\n"
         "from autosr_assets.definitions import shared\n\n"
@@ -103,7 +103,7 @@ def test_scaffolded_datasets_searches_and_comparisons_load_in_a_project_of_the_u
         "    return dg.Definitions.merge(shared(), dg.load_from_defs_folder(path_within_project=Path(__file__).parent))\n"
     )
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "mine"\n'
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "project"\n'
         'registry_modules = ["autosr_assets.components"]\n'
     )
 
@@ -113,20 +113,20 @@ def test_scaffolded_datasets_searches_and_comparisons_load_in_a_project_of_the_u
     run_dg(tmp_path, "scaffold", "defs", "autosr_assets.components.SearchComparison", "comparison")
     listed = run_dg(tmp_path, "list", "defs", "--json")
 
-    assert (tmp_path / "mine" / "defs" / "evolved" / "defs.yaml").read_text().count("dataset: calls") == 1
+    assert (tmp_path / "project" / "defs" / "evolved" / "defs.yaml").read_text().count("dataset: calls") == 1
     assert all(f'"{key}"' in listed for key in ("evolved/best_rubrics", "other/best_rubrics", "calls/comparison"))
 
 
 @pytest.mark.slow
-def test_a_bad_setting_in_yaml_is_found_by_check_defs_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "defs" / "evolved").mkdir(parents=True)
-    (tmp_path / "mine" / "__init__.py").touch()
-    (tmp_path / "mine" / "defs" / "evolved" / "defs.yaml").write_text(
+def test_check_defs_names_an_invalid_setting_of_the_yaml(tmp_path: Path) -> None:
+    (tmp_path / "project" / "defs" / "evolved").mkdir(parents=True)
+    (tmp_path / "project" / "__init__.py").touch()
+    (tmp_path / "project" / "defs" / "evolved" / "defs.yaml").write_text(
         "type: autosr_assets.components.RubricSearch\n"
         "attributes:\n  dataset: calls\n  settings:\n    evolution:\n      population_size: 0\n"
     )
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "mine"\n'
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "project"\n'
         'registry_modules = ["autosr_assets.components"]\n'
     )
 
@@ -134,12 +134,12 @@ def test_a_bad_setting_in_yaml_is_found_by_check_defs_with_its_place(tmp_path: P
         run_dg(tmp_path, "check", "defs")
 
 
-def test_settings_of_yaml_are_frozen_values() -> None:
+def test_a_component_without_settings_has_the_defaults() -> None:
     assert RubricSearch(dataset="demo").settings == SearchRunSettings()
 
 
 def run_dg(project: Path, *arguments: str) -> str:
-    """Return what `dg` printed; fail with what it complained of."""
+    """Run `dg` and return its output; fail with the output if it fails."""
     folder = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -148,8 +148,8 @@ def run_dg(project: Path, *arguments: str) -> str:
         "PYTHONPATH": str(project),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
-    done = subprocess.run(  # noqa: S603 - our own arguments
+    process = subprocess.run(  # noqa: S603 - fixed arguments
         [str(folder / "dg"), *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout

@@ -1,4 +1,4 @@
-"""Of ten prompts one fails in the third generation: at the endpoint, where it happens in practice."""
+"""One of ten prompts fails in the third generation because of unreadable replies of the endpoint."""
 
 import json
 from pathlib import Path
@@ -20,27 +20,24 @@ OPTIONS = (
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_nine_go_on_and_are_exported_the_tenth_is_named_with_its_error_and_the_next_run_does_only_that_one(
+def test_the_other_nine_are_exported_the_failed_one_is_named_and_the_next_run_repeats_only_that_one(
     tmp_path: Path,
 ) -> None:
-    home_root = tmp_path / "home"
+    def fail_in_generation_three(number: int, body: Body) -> Fault | None:
+        is_affected = role_of(body) == "proposer" and blocks(body)[0] == TENTH.prompt
+        is_third = home.store.exists(TableName.generation("ten", 2), "j")
+        return Says("no idea") if is_failing and is_affected and is_third else None
 
-    def silent_in_generation_three(number: int, body: Body) -> Fault | None:
-        is_it = role_of(body) == "proposer" and blocks(body)[0] == TENTH.prompt
-        return (
-            Says("no idea") if is_it and is_broken and home.store.exists(TableName.generation("ten", 2), "j") else None
-        )
-
-    is_broken = True
-    with ModelServer(faults=silent_in_generation_three) as server:
-        home = ModelHome(home_root, server.base_url)
+    is_failing = True
+    with ModelServer(faults=fail_in_generation_three) as server:
+        home = ModelHome(tmp_path / "home", server.base_url)
         path = write_prompts(tmp_path / "ten.json", TEN)
 
         first = home.search(path, *OPTIONS)
-        stored, asked = home.files(), len(server.requests)
-        export, told = home.export("ten"), recorded(home)
+        stored, earlier_requests = home.files(), len(server.requests)
+        export, recorded = home.export("ten"), recorded_faults(home)
         statuses = {asset: home.rows(f"ten/{asset}")["j"][0]["status"] for asset in ("generation_02", "generation_03")}
-        is_broken = False
+        is_failing = False
         second = home.search(path, *OPTIONS)
 
     error = export["failed_prompts"]["j"]
@@ -48,23 +45,23 @@ def test_nine_go_on_and_are_exported_the_tenth_is_named_with_its_error_and_the_n
     assert statuses == {"generation_02": "done", "generation_03": "failed"}
     assert [entry["prompt_id"] for entry in export["best_rubrics"]] == list("abcdefghi")
     assert "no idea" in error
-    assert "'prompt': 'j'" in told["check"]
-    assert error[:40] in told["check"]
-    assert told["export"].startswith(f"j: {error[:40]}")
+    assert "'prompt': 'j'" in recorded["check"]
+    assert error[:40] in recorded["check"]
+    assert recorded["export"].startswith(f"j: {error[:40]}")
     assert error in first.out + first.err
 
     assert second.code == 0, second.err
     assert [entry["prompt_id"] for entry in home.export("ten")["best_rubrics"]] == list("abcdefghij")
-    assert {blocks(body)[0] for body in server.requests[asked:] if blocks(body)} == {TENTH.prompt}
-    kept = {name: known for name, known in stored.items() if name.endswith(".parquet") and "/j." not in name}
-    assert {name for name, known in home.files().items() if name in kept and kept[name] != known} == {
+    assert {blocks(body)[0] for body in server.requests[earlier_requests:] if blocks(body)} == {TENTH.prompt}
+    of_others = {name: state for name, state in stored.items() if name.endswith(".parquet") and "/j." not in name}
+    assert {name for name, state in home.files().items() if name in of_others and of_others[name] != state} == {
         "storage/ten/rubric_export.parquet"
     }
     assert KEY not in json.dumps(export)
 
 
-def recorded(home: ModelHome) -> dict[str, str]:
-    """Return what the check and the export's metadata say, as the web UI shows them."""
+def recorded_faults(home: ModelHome) -> dict[str, str]:
+    """Return the faults in the metadata of the check and of the export, as the web UI shows them."""
     best, export = (dg.AssetKey(["ten", asset]) for asset in ("best_rubrics", "rubric_export"))
     with home.dagster() as instance:
         key = dg.AssetCheckKey(best, "every_prompt_has_a_rubric")

@@ -1,4 +1,4 @@
-"""Scope `global_batch` in the graph: a generation evolves only the hardest prompts of all."""
+"""Scope `global_batch` in the graph: a generation evolves only the hardest prompts of the dataset."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def home(tmp_path: Path) -> Home:
 def test_each_generation_evolves_the_hardest_prompts_and_carries_the_others(home: Home, tmp_path: Path) -> None:
     path = write_prompts(tmp_path / "calls.json", planted("a", "b", "c"))
 
-    said = home.autosr("search", path, *BATCH, roles=fake_roles())
+    result = home.autosr("search", path, *BATCH, roles=fake_roles())
 
-    assert said.code == 0, said.err
+    assert result.code == 0, result.err
     for number in (1, 2):
         table = home.store.read(TableName.hard_prompts("calls_global_batch", number))
         assert table is not None
@@ -51,7 +51,7 @@ def test_a_second_run_changes_nothing(home: Home, tmp_path: Path) -> None:
     assert home.files() == before
 
 
-def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
+def test_hard_prompts_cannot_be_chosen_while_a_prompt_has_no_row(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
     store.write(TableName.dataset("d"), None, dataset_table(planted("a", "b")))
     store.write(
@@ -66,7 +66,7 @@ def test_it_refuses_while_a_prompt_has_no_row(tmp_path: Path) -> None:
 
 def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
-    store.write(TableName.dataset("d"), None, dataset_table(planted("a"), planted("gone")))
+    store.write(TableName.dataset("d"), None, dataset_table(planted("a"), planted("withdrawn")))
     store.write(
         TableName.generation("s", 0),
         "a",
@@ -81,6 +81,6 @@ def test_a_withdrawn_prompt_need_not_have_a_row_and_a_failed_one_is_never_hard(t
         ),
     )
 
-    chosen = read_hard_prompts(store.stored(TableName.hard_prompts("s", 1)))
-    assert chosen.prompt_ids == frozenset()
-    assert not chosen.are_complete
+    hard_prompts = read_hard_prompts(store.stored(TableName.hard_prompts("s", 1)))
+    assert hard_prompts.prompt_ids == frozenset()
+    assert not hard_prompts.are_complete

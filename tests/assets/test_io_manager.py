@@ -1,4 +1,4 @@
-"""Assets get handles on what is stored, in one shape for one prompt and for many."""
+"""The IO manager gives assets handles on stored rows, in the same shape for one prompt and for many."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def one_row(text: str) -> pa.Table:
 
 
 class Graph:
-    """dataset (whole) -> first -> second (per prompt), with what the assets saw; `returns` replaces what first returns."""
+    """The assets dataset -> first -> second (both per prompt), and their inputs; `returns` replaces the output of `first`."""
 
     def __init__(self, root: Path, keys: str) -> None:
         self.seen: dict[str, Any] = {}
@@ -73,7 +73,7 @@ class Graph:
 
 
 @pytest.mark.parametrize("over", ["a", "abc"])
-def test_an_asset_sees_a_dict_of_its_prompts_whether_there_is_one_or_many(tmp_path: Path, over: str) -> None:
+def test_a_partitioned_input_is_a_dict_even_for_one_partition(tmp_path: Path, over: str) -> None:
     graph = Graph(tmp_path, "abcd")
 
     failure = graph.run("dataset", "first", "second", over=over)
@@ -83,7 +83,7 @@ def test_an_asset_sees_a_dict_of_its_prompts_whether_there_is_one_or_many(tmp_pa
     assert graph.tables.store.keys(SECOND) == list(over)
 
 
-def test_of_the_dataset_only_the_rows_of_the_run_are_read(tmp_path: Path) -> None:
+def test_only_the_dataset_rows_of_the_run_are_read(tmp_path: Path) -> None:
     graph = Graph(tmp_path, "abcd")
 
     graph.run("dataset", "first", over="bc")
@@ -91,7 +91,7 @@ def test_of_the_dataset_only_the_rows_of_the_run_are_read(tmp_path: Path) -> Non
     assert graph.seen["dataset"] == 2
 
 
-def test_a_handle_that_is_returned_leaves_the_stored_rows_as_they_are(tmp_path: Path) -> None:
+def test_a_returned_handle_leaves_the_stored_rows_unchanged(tmp_path: Path) -> None:
     graph = Graph(tmp_path, "ab")
     graph.run("dataset", "first", over="ab")
     store = graph.tables.store
@@ -106,16 +106,19 @@ def test_a_handle_that_is_returned_leaves_the_stored_rows_as_they_are(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("returned", "complaint"),
+    ("returned", "message"),
     [
-        ({"a": one_row("x")}, "no rows for 1 of 2 partitions of this run: 'b'"),
-        ({"a": one_row("x"), "b": one_row("x"), "c": one_row("x")}, "rows for ['c'], which this run was not asked for"),
-        ({"a": one_row("x"), "b": "text"}, "rows are a pyarrow table or reader, not str"),
-        ({"a": one_row("x"), "b": StoredTable(None, TableName("", "other"), "b")}, "is not what is stored here"),  # type: ignore[arg-type]
+        ({"a": one_row("x")}, "output has no rows for 1 of 2 partitions ('b') of this run"),
+        ({"a": one_row("x"), "b": one_row("x"), "c": one_row("x")}, "has rows for ['c'], which are not partitions"),
+        ({"a": one_row("x"), "b": "text"}, "output is str; must be a pyarrow table or reader"),
+        (
+            {"a": one_row("x"), "b": StoredTable(None, TableName("", "other"), "b")},
+            "must be the handle on the rows stored here",
+        ),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_not_rows_for_every_prompt_of_the_run_is_refused(
-    tmp_path: Path, returned: dict[str, Any], complaint: str
+def test_an_output_without_rows_for_exactly_the_partitions_of_the_run_is_rejected(
+    tmp_path: Path, returned: dict[str, Any], message: str
 ) -> None:
     graph = Graph(tmp_path, "abc")
     graph.run("dataset")
@@ -123,13 +126,13 @@ def test_what_is_not_rows_for_every_prompt_of_the_run_is_refused(
 
     failure = graph.run("first", over="ab")
 
-    assert complaint in failure
+    assert message in failure
 
 
-def test_a_prompt_that_is_not_stored_upstream_is_named(tmp_path: Path) -> None:
+def test_a_partition_that_is_not_stored_upstream_is_named(tmp_path: Path) -> None:
     graph = Graph(tmp_path, "abc")
     graph.run("dataset", "first", over="ab")
 
     failure = graph.run("second", over="abc")
 
-    assert "first: 1 of 3 partitions are not stored: 'c'" in failure
+    assert "first: no rows are stored for 1 of 3 partitions ('c')" in failure

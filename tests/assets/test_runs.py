@@ -73,7 +73,7 @@ def test_equal_datasets_are_compared_by_what_was_held_out(home: Home, tmp_path: 
     [
         (["show", "nothing"], "run 'nothing' is not on record; allowed: an id such as"),
         (["show", "calls~7"], "the search 'calls' has 2 runs; allowed: up to ~1"),
-        (["list", "--name", "nothing"], "name 'nothing' has no run on record; there are"),
+        (["list", "--name", "nothing"], "search 'nothing' has no run on record; allowed: "),
         (["diff", "calls", "nothing"], "run 'nothing' is not on record"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autosr_assets.records.manifest import OF_THE_RUN
+from autosr_assets.records.manifest import RUN_FIELDS
 from tests.distributed.cluster import ASSETS, BIN, CHUNK, DEFINITIONS, Cluster, cluster
 from tests.distributed.services import BUCKET, Services, bucket, send_signal, wait_for
 from tests.worlds import planted_prompt
@@ -96,7 +96,7 @@ def _results_in_bucket(services: Services) -> dict[str, Any]:
 
 def _without_runs(tables: dict[str, bytes], export: dict[str, Any]) -> dict[str, Any]:
     """Return tables and export without the parts that describe the runs instead of the results."""
-    for name in OF_THE_RUN:
+    for name in RUN_FIELDS:
         export["run_manifest"].pop(name, None)
     run_tables = (f"{NAME}/rubric_export", "runs/")
     return {"export": export, **{name: rows for name, rows in tables.items() if not name.startswith(run_tables)}}

@@ -102,6 +102,6 @@ def check_files_and_cache(
     assert all(pq.read_table(path, partitioning=None).num_columns for path in files)
     assert count_cached_replies(home) == replies
     sent = len(server.requests)
-    home.forget_tables()
+    home.delete_tables()
     assert [home.autosr(*command).code for command in commands] == [0] * len(commands)
     assert len(server.requests) == sent

@@ -13,35 +13,35 @@ from autosr_lib.search.fingerprints import METHOD_VERSION
 
 
 @dataclass(frozen=True)
-class PerPrompt:
-    """What the assets over the prompts of a dataset share."""
+class PromptAssets:
+    """What the assets over the prompts of one dataset have in common."""
 
     dataset: str
     resources: frozenset[str]
-    """What their steps take from a run."""
+    """Keys of the resources that their steps use."""
     chunk_size: int | None
-    """Prompts of one run of a backfill; by default all of them share a run."""
+    """Number of prompts in one run of a backfill; None puts all prompts into one run."""
     pool: str | None
-    """Of the endpoint that their steps may ask."""
+    """Concurrency pool of the endpoint that their steps may use, or None."""
 
     @property
     def backfill_policy(self) -> dg.BackfillPolicy:
-        """Return their policy; only `single_run` can be launched as a range from a shell."""
+        """Return the backfill policy. Only with `single_run` can a range be launched from a shell."""
         size = self.chunk_size
         return dg.BackfillPolicy.single_run() if size is None else dg.BackfillPolicy.multi_run(size)
 
     def asset(
         self, key: dg.AssetKey, description: str, schema: pa.Schema, deps: Sequence[dg.AssetKey] = ()
     ) -> Callable[[Callable[..., PartitionRows]], dg.AssetsDefinition]:
-        """Return the decorator of an asset over the dataset's prompts.
+        """Return the decorator of an asset that is partitioned by the dataset's prompts.
 
-        Its upstream assets are dependencies and no inputs: the runner reads from the tables what is not in memory.
+        Upstream assets are `deps`, not inputs: the runner reads upstream rows from the tables unless they are in memory.
 
         Args:
-            key: of the asset.
+            key: key of the asset.
             description: what one row is.
-            schema: of its rows.
-            deps: upstream assets, beside the dataset.
+            schema: schema of the rows.
+            deps: keys of the upstream assets, except the dataset.
         """
         return dg.asset(
             key=key,
