@@ -10,7 +10,6 @@ on the same prompts without Dagster and subtracted, and so is the cost of the co
 """
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -82,43 +81,14 @@ def measure_search(prompts: int, storage: str | None, *options: str) -> Resource
     return uses[0] - uses[1]
 
 
-def search_by_library(path: str, generations: int) -> None:
-    """Search the prompts of a file without Dagster, in the order of the graph: generation by generation."""
-    from autosr_lib.evaluation.reference import gather_preferences
-    from autosr_lib.evaluation.settings import HoldoutSettings, ReferenceSettings
-    from autosr_lib.heuristic import heuristic_roles
-    from autosr_lib.search.conclusion import conclude_search
-    from autosr_lib.search.context import SearchContext
-    from autosr_lib.search.prepared_prompt import PreparedPrompt
-    from autosr_lib.search.probing import probe_rubric
-    from autosr_lib.search.search import advance_search, start_search
-    from autosr_lib.search.settings import SearchSettings, Structure
-    from autosr_lib.storage.datasets import read_dataset
-
-    async def search() -> None:
-        roles, settings, structure = heuristic_roles(7), SearchSettings(), Structure(generations=generations)
-        searches = []
-        for prompt in read_dataset(path).prompts:
-            preferences = await gather_preferences(prompt, ReferenceSettings(), roles.judge)
-            prepared = PreparedPrompt.of(prompt, preferences, HoldoutSettings(), settings.objective)
-            context = SearchContext(prepared, roles, settings, structure)
-            searches.append((context, await start_search(context)))
-        for _ in range(generations):
-            searches = [(context, await advance_search(context, state)) for context, state in searches]
-        for context, state in searches:
-            await probe_rubric(context, state, await conclude_search(context, state))
-
-    asyncio.run(search())
-
-
 def measure_library(prompts: int, generations: int) -> ResourceUse:
     """Return what the search by the library used, minus what it uses for one prompt."""
     uses = []
     for count in (prompts, 1):
         with benchmark_home() as (folder, variables):
             path = write_dataset(folder / "d.jsonl", count)
-            code = f"from benchmarks.dagster_cost import search_by_library; search_by_library({path!r}, {generations})"
-            uses.append(measure_command([sys.executable, "-c", code], variables))
+            command = [sys.executable, "-m", "benchmarks.library_search", path, str(generations)]
+            uses.append(measure_command(command, variables))
     return uses[0] - uses[1]
 
 

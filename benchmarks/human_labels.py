@@ -24,7 +24,7 @@ from autosr_lib.search.context import SearchContext
 from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import SearchSettings, Structure
 from autosr_lib.storage.datasets import read_dataset
-from benchmarks.prompt_search import search_prompt
+from tests.worlds import search_prompt
 
 SEED = 7
 

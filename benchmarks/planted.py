@@ -63,7 +63,7 @@ def share_of(row: Measurement, yardstick: Measurement) -> tuple[float, float, fl
 
 def table(rows: Iterable[Measurement], yardstick: Measurement) -> str:
     """Return the rows as markdown."""
-    lines = ["| | calls: mean, most | true tail accuracy | share of the fit (95%) |", "|---|---|---|---|"]
+    lines = ["| | calls: mean, maximum | true tail accuracy | share of the fit (95%) |", "|---|---|---|---|"]
     for row in rows:
         ratio, low, high = share_of(row, yardstick)
         calls = f"{np.mean(row.calls):.0f}, {max(row.calls)}"

@@ -23,20 +23,20 @@ def configurations() -> list[Configuration]:
     """Return all configurations, in the order of the table."""
     return [
         Configuration("iterative", structure=Structure(mode=Mode.ITERATIVE)),
-        as_elsewhere(),
+        original_algorithm(),
         Configuration("ours"),
         Configuration("ours, 25% held out", holdout=HoldoutSettings()),
         *without_each_technique(),
     ]
 
 
-def as_elsewhere() -> Configuration:
+def original_algorithm() -> Configuration:
     """Return the closest configuration to the original system: rubric tail, contrast `rtd`, no free modes, three votes.
 
     The grade bank cannot be switched off, so the calls that it saved are added.
     """
     return Configuration(
-        "evolutionary as elsewhere",
+        "original algorithm",
         SearchSettings(
             objective=ObjectiveSettings(pairs=PairsSetting.RUBRIC_TAIL, tie_credit=0),
             grading=GradingSettings(num_votes=3, finalist_votes=0, grading=Grading.PER_RUBRIC),

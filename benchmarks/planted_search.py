@@ -10,7 +10,7 @@ from autosr_lib.search.prepared_prompt import PreparedPrompt
 from autosr_lib.search.settings import SearchSettings, Structure
 from benchmarks.planted_roles import PlantedRoles
 from benchmarks.planted_world import World
-from benchmarks.prompt_search import search_prompt
+from tests.worlds import search_prompt
 
 NO_HOLDOUT = HoldoutSettings(holdout_fraction=0)
 

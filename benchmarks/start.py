@@ -23,14 +23,6 @@ DEMO = str(ROOT / "examples" / "demo_dataset.json")
 GENERATIONS = 3
 
 
-def _library_command() -> list[str]:
-    return [
-        sys.executable,
-        "-c",
-        f"from benchmarks.dagster_cost import search_by_library; search_by_library({DEMO!r}, {GENERATIONS})",
-    ]
-
-
 OPEN_INSTANCE = "import dagster; dagster.DagsterInstance.get()"
 OPEN_INSTANCE_OF_AUTOSR = (
     "import dagster; from autosr_assets.runtime.home import dagster_home; dagster_home(); dagster.DagsterInstance.get()"
@@ -42,7 +34,7 @@ COMMANDS: Mapping[str, Callable[[], Sequence[str]]] = {
     DAGSTER: lambda: [sys.executable, "-c", "import dagster"],
     "`DagsterInstance.get()` on an existing home": lambda: [sys.executable, "-c", OPEN_INSTANCE],
     CHAIN: lambda: [sys.executable, "-c", BARE_CHAIN, "3", "6"],
-    LIBRARY: _library_command,
+    LIBRARY: lambda: [sys.executable, "-m", "benchmarks.library_search", DEMO, str(GENERATIONS)],
     SEARCH: lambda: autosr_command("search", DEMO, "--backend", "heuristic"),
     "`autosr search` again, nothing to do": lambda: autosr_command("search", DEMO, "--backend", "heuristic"),
 }

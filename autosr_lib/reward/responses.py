@@ -15,7 +15,7 @@ Row: TypeAlias = dict[str, Any]
 """A response with its `prompt_id` and all other columns of its file."""
 
 _MAX_FAULTS = 1000
-"""Faults of a file that are collected; a file with more of them is refused all the same."""
+"""Most faults of a file that an error lists."""
 
 _GRADES = pa.list_(
     pa.struct(

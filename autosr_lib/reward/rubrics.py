@@ -48,7 +48,14 @@ class Rubrics:
     """
 
     def __init__(self, export: SearchExport, which: RubricChoice, votes: int, backend: BackendSettings) -> None:
-        """Create rubrics from an export; `load` reads it from a file."""
+        """Create rubrics from an export that has been read; `load` reads it from a file.
+
+        Args:
+            export: the rubrics, and how the search graded its candidates.
+            which: the rubric of each prompt that grades.
+            votes: gradings of each response.
+            backend: the model endpoint with its budget, or the heuristics.
+        """
         self.export = export
         self.which = which
         self.votes = votes
@@ -133,7 +140,7 @@ class Rubrics:
 
     @property
     def skew(self) -> str | None:
-        """Return how grading differs from the grading of the search's candidates; None if it does not."""
+        """Return how the grading differs from that of the search's candidates, or None if it does not."""
         if self.client is None:  # heuristics grade each criterion alone, with equal votes
             return None
         differences, search = list[str](), self.grading
@@ -143,7 +150,7 @@ class Rubrics:
                 f"at the same time (grading was {search.grading}; with per_criterion there is no difference)"
             )
         visible_votes = search.num_votes + search.finalist_votes
-        if {self.votes} != {visible_votes, search.holdout_votes}:
+        if not self.votes == visible_votes == search.holdout_votes:
             differences.append(
                 f"votes is {self.votes}, in the search {visible_votes} for visible candidates of the finalists "
                 f"and {search.holdout_votes} for hidden candidates"
@@ -183,7 +190,7 @@ class Rubrics:
         bank = GradeBank(1, votes or self.votes).with_criteria(rubric.criteria, (entry.prompt, [response]))
         needs = missing_grades(bank, [rubric], [0], range(bank.votes))
         batches = batch_needs(needs, self.grading.grading, self.grading.criteria_per_call)
-        async with self if batches else nullcontext():
+        async with self if batches else nullcontext():  # measured criteria need no connection
             replies = await gather_or_cancel(self._grade(entry, response, batch) for batch in batches)
         grades = [
             (key, batch.vote, grade)

@@ -85,8 +85,8 @@ def _criterion_grade(
     rubric: Rubric, index: int, bank: GradeBank, reasons: Sequence[str], aggregate: Aggregate
 ) -> CriterionGrade:
     criterion = rubric.criteria[index]
-    stored = bank.arrays[criterion.key][0]
-    votes = np.where(stored == NOT_APPLICABLE, np.nan, stored)
+    stored_votes = bank.arrays[criterion.key][0]
+    votes = np.where(stored_votes == NOT_APPLICABLE, np.nan, stored_votes)
     grade = float(aggregate_votes(votes[None, None, :], aggregate)[0, 0])
     return CriterionGrade(
         criterion_id=criterion.criterion_id,
@@ -95,6 +95,6 @@ def _criterion_grade(
         grade=None if np.isnan(grade) else grade,
         votes=tuple(None if np.isnan(vote) else float(vote) for vote in votes),
         reasons=tuple(reasons) if any(reasons) else (),
-        is_applicable=not (bool(np.isnan(votes).all()) and bool((stored == NOT_APPLICABLE).any())),
+        is_applicable=not (bool(np.isnan(votes).all()) and bool((stored_votes == NOT_APPLICABLE).any())),
         measure=criterion.measure,
     )

@@ -37,13 +37,16 @@ class ScoringOutcome:
 
 @dataclass
 class ScoringRun:
-    """One run over the rows of a file."""
+    """One run over the rows of a file.
+
+    Finished responses are appended to a journal beside the output, so that a killed run loses none of them.
+    """
 
     rubrics: Rubrics
     rows: list[Row]
     output: Path
     on_done: Callable[[], None] = lambda: None
-    """Is called after each distinct response."""
+    """Called after each distinct response."""
     skip_unknown: bool = False
     """Whether rows whose prompt has no rubric are skipped; otherwise they are an error."""
     _results: dict[str, Row] = field(default_factory=dict)
@@ -62,18 +65,15 @@ class ScoringRun:
             StorageError: the output cannot be written.
         """
         prompt_ids = {row["prompt_id"] for row in self.rows}
-        unknown = [prompt_id for prompt_id in sorted(prompt_ids) if prompt_id not in self.rubrics.export.entries]
-        if unknown and not self.skip_unknown:
-            raise DatasetError(
-                self.rubrics.export.path, [f"has no rubric for prompt_id {prompt_id!r:.80}" for prompt_id in unknown]
-            )
-        protocols = {prompt_id: self._protocol(prompt_id) for prompt_id in prompt_ids - set(unknown)}
+        without_rubric = sorted(prompt_ids - self.rubrics.export.entries.keys())
+        if without_rubric and not self.skip_unknown:
+            faults = [f"has no rubric for prompt_id {prompt_id!r:.80}" for prompt_id in without_rubric]
+            raise DatasetError(self.rubrics.export.path, faults)
+        protocols = {prompt_id: self._protocol(prompt_id) for prompt_id in prompt_ids - set(without_rubric)}
         # Keyed by content, so that equal responses are graded once.
         responses = {
-            _response_key(row, protocols[row["prompt_id"]]): row
-            for row in self.rows
-            if row["prompt_id"] in protocols
-        }  # fmt: skip
+            _response_key(row, protocols[row["prompt_id"]]): row for row in self.rows if row["prompt_id"] in protocols
+        }
         self._results = self._earlier_results(responses)
         outcome = ScoringOutcome(len(self.rows), reused=len(self._results))
         pending = [(key, row) for key, row in responses.items() if key not in self._results]
@@ -98,7 +98,7 @@ class ScoringRun:
             rubrics.export.verifier_template,
             [llm.base_url, llm.model_for(Role.VERIFIER), llm.settings_for(Role.VERIFIER).model_dump(mode="json")],
             llm.extraction.model_dump(mode="json"),
-        )  # fmt: skip
+        )
 
     def _earlier_results(self, responses: dict[str, Row]) -> dict[str, Row]:
         """Return the results of earlier runs, by key; responses with an ungraded criterion are graded again."""
@@ -147,10 +147,10 @@ class ScoringRun:
         written = []
         for row in self.rows:
             prompt_id = row["prompt_id"]
-            is_known = prompt_id in protocols
-            added = self._results.get(_response_key(row, protocols[prompt_id])) if is_known else None
-            outcome.skipped += not is_known
-            outcome.not_graded += is_known and added is None
+            has_rubric = prompt_id in protocols
+            added = self._results.get(_response_key(row, protocols[prompt_id])) if has_rubric else None
+            outcome.skipped += not has_rubric
+            outcome.not_graded += has_rubric and added is None
             outcome.unscored += added is not None and added["score"] is None
             written.append({**row, **(added or NOT_SCORED)})
         write_scored(self.output, written)

@@ -12,7 +12,7 @@ from autosr_lib.domain.rubric import Rubric
 from autosr_lib.errors import SettingsError
 from autosr_lib.settings import BackendName, SearchRunSettings
 from autosr_lib.settings_merge import validate_settings
-from autosr_lib.storage.strict_json import JsonError, parse_json
+from autosr_lib.storage.strict_json import parse_json
 
 
 class RubricChoice(StrEnum):
@@ -85,7 +85,7 @@ def read_export(path: str | UPath) -> SearchExport:
     """
     try:
         content = parse_json(UPath(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, JsonError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError) as error:  # ImportError: the package of an object store is missing
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(
             f"{path}: cannot be read: {reason}; allowed: the JSON that `autosr search` wrote"

@@ -176,7 +176,7 @@ def _add_scoring_routes(app: FastAPI, rubrics: Rubrics, settings: ServeSettings,
     async def score(request: ScoreRequest) -> ScoreReply:
         """Score one response."""
         scored = await rubrics.score(request.prompt_id, request.response)
-        metrics.count(scored)
+        metrics.count_response(scored)
         return ScoreReply.model_validate(scored.as_json())
 
     @app.post("/batch_score", responses=_SCORING_FAULTS)
@@ -184,7 +184,7 @@ def _add_scoring_routes(app: FastAPI, rubrics: Rubrics, settings: ServeSettings,
         """Score several responses; if one cannot be scored, the request fails."""
         batch = await rubrics.score_batch((item.prompt_id, item.response) for item in request.responses)
         for scored in batch:
-            metrics.count(scored)
+            metrics.count_response(scored)
         return BatchReply(scored=[ScoreReply.model_validate(scored.as_json()) for scored in batch])
 
 

@@ -51,7 +51,7 @@ class ServerMetrics:
         """Return the metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
-    def count(self, scored: Scored) -> None:
+    def count_response(self, scored: Scored) -> None:
         """Count one graded response."""
         self._responses.labels("unscored" if scored.score is None else "scored").inc()
         self._ungraded.inc(scored.ungraded)

@@ -12,7 +12,7 @@ advantage (TRL 1.16; versions before 1.0 count it as 0 and warn).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from upath import UPath
 
@@ -20,7 +20,8 @@ from autosr_lib.errors import SettingsError
 from autosr_lib.reward.blocking import Blocking
 from autosr_lib.reward.rubrics import Rubrics
 
-Messages = Sequence[Mapping[str, Any]]
+Messages: TypeAlias = Sequence[Mapping[str, Any]]
+"""A conversation in the format of TRL: mappings with the keys `role` and `content`."""
 
 
 def reward_function(
